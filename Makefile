@@ -1,0 +1,40 @@
+# Needs Python 3.11+ and make; everything else comes from PyPI into .venv.
+PYTHON ?= python3
+STACK ?= dev
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+help:  ## List these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t16
+
+.venv/.synced: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
+
+preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
+	@$(BIN)/grpc-platform preview $(STACK)
+
+test: install  ## Unit, contract, config and property tests
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+check: install  ## Format, lint, types, lock file, generated docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/pyright
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file - \
+	  --constraint requirements.lock | cmp - requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
+	@$(BIN)/python -m config.docs --check
+
+lock:  ## Pin every dependency by version and hash
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --upgrade --output-file requirements.lock
+
+docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
+	@$(BIN)/python -m config.docs
+
+.PHONY: help install preview test check lock docs
