@@ -1,0 +1,130 @@
+"""The recorded resource graph: the one plain data form that every tool here speaks."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SECRET = "[secret]"
+"""Stands in for every secret value; the value itself is never recorded."""
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration, as the engine would have received it.
+
+    `inputs` are plain JSON with the provider's own (camelCase) keys; `outputs` are what a component
+    or the stack registered. `depends_on` holds explicit dependencies and those carried by inputs.
+    `secret_paths` are dotted paths into inputs (`inputs.data.key`) or outputs whose values were
+    secret and now read `[secret]`.
+    """
+
+    urn: str
+    type: str
+    name: str
+    parent: str | None = None
+    provider: str | None = None
+    inputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    depends_on: tuple[str, ...] = ()
+    secret_paths: tuple[str, ...] = ()
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    aliases: tuple[str, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_component(self) -> bool:
+        """Whether this groups other resources and creates nothing itself."""
+        return self.type == STACK_TYPE or bool(self.options.get("component"))
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All resources of one program, each after everything it needs."""
+
+    resources: tuple[Resource, ...]
+    warnings: tuple[str, ...] = ()
+    """What the program warned of while it ran; not saved."""
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self.resources)
+
+    def __len__(self) -> int:
+        return len(self.resources)
+
+    def of_type(self, type_token: str) -> list[Resource]:
+        """Every resource of one type token, such as `aws:ec2/vpc:Vpc`."""
+        return [r for r in self.resources if r.type == type_token]
+
+    def only(self, type_token: str, name: str | None = None) -> Resource:
+        """The one resource of a type (and name); LookupError says what was found instead."""
+        found = [r for r in self.of_type(type_token) if name is None or r.name == name]
+        if len(found) != 1:
+            names = ", ".join(r.name for r in found) or "none"
+            raise LookupError(f"expected one {type_token} {name or ''}, found: {names}")
+        return found[0]
+
+    def by_urn(self, urn: str) -> Resource:
+        """The resource of this URN."""
+        return self._index()[urn]
+
+    def needs(self, resource: Resource) -> set[str]:
+        """URNs that must exist before `resource`, directly or through others.
+
+        A provider counts, and so does what a provider itself waits for; a parent does not (the
+        engine creates a child after its parent's registration, not after its siblings).
+        """
+        index = self._index()
+        seen: set[str] = set()
+        todo = [resource]
+        while todo:
+            current = todo.pop()
+            provider = (current.provider,) if current.provider else ()
+            for urn in (*current.depends_on, *provider):
+                if urn not in seen and urn in index:
+                    seen.add(urn)
+                    todo.append(index[urn])
+        return seen
+
+    @property
+    def exports(self) -> dict[str, Any]:
+        """The stack's outputs."""
+        return next((r.outputs for r in self.resources if r.type == STACK_TYPE), {})
+
+    def _index(self) -> dict[str, Resource]:
+        return {r.urn: r for r in self.resources}
+
+    def save(self, path: Path) -> None:
+        """Write the graph as JSON, with stable order, for other tools and for diffs."""
+        text = json.dumps([asdict(r) for r in self.resources], indent=2, sort_keys=True)
+        path.write_text(text + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Graph":
+        """Read what `save` wrote."""
+        return cls(tuple(_from_json(item) for item in json.loads(path.read_text())))
+
+
+def _from_json(item: dict[str, Any]) -> Resource:
+    tuples = {key: tuple(item[key]) for key in ("depends_on", "secret_paths", "aliases")}
+    return Resource(**{**item, **tuples})
+
+
+def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Sort so that everything follows what it needs; ties go by URN, so that runs compare equal."""
+    waiting = {r.urn: r for r in sorted(resources, key=lambda r: r.urn)}
+    ordered: dict[str, Resource] = {}
+
+    def place(resource: Resource) -> None:
+        if waiting.pop(resource.urn, None) is None:
+            return
+        for urn in (resource.parent, resource.provider, *sorted(resource.depends_on)):
+            if urn in waiting:
+                place(waiting[urn])
+        ordered[resource.urn] = resource
+
+    for resource in list(waiting.values()):
+        place(resource)
+    return tuple(ordered.values())

@@ -1,0 +1,141 @@
+"""What AWS and Kubernetes would have answered: named stand-ins for look-ups and computed outputs.
+
+Nothing here is a real account, address or key. A preview that needs a value not named here fails
+and says which, rather than printing a guess.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+ACCOUNT = "000000000000"
+REGION = "eu-west-1"
+
+Inputs = Mapping[str, Any]
+
+
+def computed(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
+    """The id and the provider-computed outputs of a new resource."""
+    if type_token.startswith("kubernetes:"):
+        metadata = inputs.get("metadata") or {}
+        parts = [metadata.get("namespace"), metadata.get("name") or name]
+        return "/".join(part for part in parts if part), {}
+    outputs = _COMPUTED.get(type_token, _no_outputs)(name, inputs)
+    identifier = outputs.pop("id", f"{name}-id")
+    if type_token.startswith("aws:"):
+        service = type_token.split(":")[1].split("/")[0]
+        kind = type_token.split(":")[2]
+        outputs.setdefault("arn", _arn(service, f"{kind.lower()}/{name}"))
+    return str(identifier), outputs
+
+
+def looked_up(token: str, arguments: Inputs) -> dict[str, Any]:
+    """The answer to a provider function; LookupError names one that has no fixture."""
+    if token not in _LOOK_UPS:
+        raise LookupError(f"{token}: no fixture; add one to grpc_platform/preview/fixtures.py")
+    return _LOOK_UPS[token](arguments)
+
+
+def _arn(service: str, resource: str) -> str:
+    region = "" if service in {"iam", "route53"} else REGION
+    account = "" if service == "route53" else ACCOUNT
+    return f"arn:aws:{service}:{region}:{account}:{resource}"
+
+
+def _no_outputs(_name: str, _inputs: Inputs) -> dict[str, Any]:
+    return {}
+
+
+def _vpc(name: str, inputs: Inputs) -> dict[str, Any]:
+    return {
+        "id": f"vpc-{name}",
+        "mainRouteTableId": f"rtb-{name}-main",
+        "defaultRouteTableId": f"rtb-{name}-main",
+        "defaultSecurityGroupId": f"sg-{name}-default",
+        "cidrBlock": inputs.get("cidrBlock"),
+    }
+
+
+def _eks_cluster(name: str, inputs: Inputs) -> dict[str, Any]:
+    cluster = inputs.get("name") or name
+    return {
+        "id": cluster,
+        "name": cluster,
+        "arn": _arn("eks", f"cluster/{cluster}"),
+        "endpoint": f"https://{cluster}.eks.invalid",
+        "certificateAuthority": {"data": "Y2VydGlmaWNhdGUtYXV0aG9yaXR5"},
+        "vpcConfig": {
+            **(inputs.get("vpcConfig") or {}),
+            "clusterSecurityGroupId": f"sg-{cluster}-cluster",
+        },
+    }
+
+
+def _zone(name: str, inputs: Inputs) -> dict[str, Any]:
+    zone = inputs.get("name") or name
+    return {
+        "id": f"Z-{zone}",
+        "zoneId": f"Z-{zone}",
+        "arn": _arn("route53", f"hostedzone/Z-{zone}"),
+        "primaryNameServer": "ns-0.awsdns-00.com",
+        "nameServers": ["ns-0.awsdns-00.com", "ns-512.awsdns-00.net"],
+    }
+
+
+def _role(name: str, inputs: Inputs) -> dict[str, Any]:
+    role = inputs.get("name") or name
+    return {"id": role, "name": role, "arn": _arn("iam", f"role/{role}")}
+
+
+def _record(name: str, inputs: Inputs) -> dict[str, Any]:
+    return {"fqdn": inputs.get("name") or name}
+
+
+_COMPUTED: dict[str, Callable[[str, Inputs], dict[str, Any]]] = {
+    "aws:ec2/vpc:Vpc": _vpc,
+    "aws:ec2/launchTemplate:LaunchTemplate": lambda name, _: {
+        "id": f"lt-{name}",
+        "latestVersion": 1,
+        "defaultVersion": 1,
+    },
+    "aws:ec2/securityGroup:SecurityGroup": lambda name, _: {"id": f"sg-{name}"},
+    "aws:ec2/subnet:Subnet": lambda name, _: {"id": f"subnet-{name}"},
+    "aws:eks/cluster:Cluster": _eks_cluster,
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": lambda name, _: {
+        "associationId": f"a-{name}"
+    },
+    "aws:iam/role:Role": _role,
+    "aws:kms/key:Key": lambda name, _: {"keyId": f"key-{name}", "arn": _arn("kms", f"key/{name}")},
+    "aws:route53/record:Record": _record,
+    "aws:route53/zone:Zone": _zone,
+}
+
+_LOOK_UPS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
+    "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {
+        "accountId": ACCOUNT,
+        "arn": _arn("iam", "role/preview"),
+        "id": ACCOUNT,
+        "userId": "preview",
+    },
+    "aws:index/getPartition:getPartition": lambda _: {
+        "partition": "aws",
+        "dnsSuffix": "amazonaws.com",
+        "id": "aws",
+        "reverseDnsPrefix": "com.amazonaws",
+    },
+    "aws:index/getRegion:getRegion": lambda _: {
+        "region": REGION,
+        "id": REGION,
+        "description": "preview",
+        "endpoint": f"ec2.{REGION}.amazonaws.com",
+    },
+    "aws:ec2/getVpc:getVpc": lambda arguments: {
+        "id": arguments.get("id") or "vpc-existing",
+        "cidrBlock": "10.0.0.0/16",
+    },
+    "aws:route53/getZone:getZone": lambda arguments: {
+        "zoneId": arguments.get("zoneId") or "Z-existing",
+        "name": arguments.get("name") or "existing.invalid",
+        "arn": _arn("route53", f"hostedzone/{arguments.get('zoneId') or 'Z-existing'}"),
+        "primaryNameServer": "ns-0.awsdns-00.com",
+    },
+}

@@ -1,0 +1,254 @@
+"""Run a Pulumi program without an engine and record what it would have registered.
+
+`_Monitor` answers the SDK's own gRPC requests in the engine's place, so names, parents, providers,
+aliases and dependencies are those the engine would see. The run is a *preview* (dry run): an output
+no fixture resolves stays unknown, and an unknown that reaches an input is a problem to report, not
+a `None` to print.
+"""
+
+import asyncio
+import contextvars
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.config import set_all_config
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.proto import engine_pb2, resource_pb2
+from pulumi.runtime.rpc import UNKNOWN
+from pulumi.runtime.settings import Settings, configure
+from pulumi.runtime.stack import run_in_stack
+
+from grpc_platform.graph import SECRET, STACK_TYPE, Graph, Resource, in_dependency_order
+from grpc_platform.preview import fixtures
+
+# How the SDK marks a secret on the wire (pulumi.runtime.rpc keeps both names private).
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+
+
+class ProgramError(Exception):
+    """The program ran, but what it registered is not sound; `problems` has a line for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def record(
+    program: Callable[[], object],
+    *,
+    project: str = "grpc-platform",
+    stack: str = "test",
+    config: Mapping[str, str] | None = None,
+    secret_keys: tuple[str, ...] = (),
+) -> Graph:
+    """Run `program` as stack `stack` of `project` and return the graph of what it registered.
+
+    `config` maps full keys (`aws:region`) to strings, as the engine passes them. `secret_keys` are
+    those encrypted in the stack file: their values stay unknown secrets.
+    Raises ProgramError for duplicate URNs, resources outside every component, unknown values that
+    reach an input, and look-ups without a fixture; and whatever the program itself raises.
+    """
+    monitor = _Monitor(project, stack)
+    engine = _Engine()
+    values = dict(config or {}) | dict.fromkeys(secret_keys, UNKNOWN)
+
+    def run() -> None:
+        configure(
+            Settings(
+                project=project,
+                stack=stack,
+                monitor=monitor,
+                engine=engine,
+                dry_run=True,
+                organization="organization",
+                root_directory=".",
+            )
+        )
+        set_all_config(values, list(secret_keys))
+
+        def start() -> None:
+            # Whatever the program evaluates to is not an awaitable for the SDK to run.
+            program()
+
+        asyncio.run(run_in_stack(start))
+
+    # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(contextvars.Context().run, run).result()
+    problems = monitor.problems()
+    if problems:
+        raise ProgramError(problems)
+    return Graph(in_dependency_order(monitor.resources()), tuple(engine.warnings))
+
+
+class _Engine:
+    """Keeps the warnings a program logs."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+        if request.severity >= engine_pb2.WARNING:
+            self.warnings.append(request.message)
+        return empty_pb2.Empty()
+
+
+class _Monitor(MockMonitor):
+    """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
+
+    def __init__(self, project: str, stack: str) -> None:
+        self._project, self._stack = project, stack
+        self._recorded: list[Resource] = []
+        self._outputs: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {}
+        self._problems: list[str] = []
+        self._lock = Lock()  # the SDK calls from a pool of threads
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """As the engine: the types of all parents in a row, the stack itself left out."""
+        parent_type = parent.split("::")[2] if parent else STACK_TYPE
+        qualified = type_ if parent_type == STACK_TYPE else f"{parent_type}${type_}"
+        return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
+
+    def RegisterResource(  # noqa: N802 (gRPC method)
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs, secret_paths, unknown = _plain(request.object, "inputs")
+        resource = Resource(
+            urn=urn,
+            type=request.type,
+            name=request.name,
+            parent=request.parent or None,
+            provider=request.provider.rpartition("::")[0] or None,
+            inputs=inputs,
+            depends_on=tuple(sorted(request.dependencies)),
+            secret_paths=tuple(secret_paths),
+            aliases=tuple(self._alias_urn(a, request) for a in request.aliases),
+            options=_options(request),
+        )
+        identifier, computed = fixtures.computed(request.type, request.name, inputs)
+        with self._lock:
+            self._recorded.append(resource)
+            self._problems += [
+                f"{urn}: {path} is not known without an engine; "
+                "add the output it comes from to grpc_platform/preview/fixtures.py"
+                for path in unknown
+            ]
+        state = struct_pb2.Struct()
+        if request.custom:
+            state.CopyFrom(request.object)
+            state.update(computed)
+        return resource_pb2.RegisterResourceResponse(
+            urn=urn, id=identifier if request.custom else "", object=state
+        )
+
+    def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        outputs, secret_paths, unknown = _plain(request.outputs, "outputs")
+        with self._lock:
+            self._outputs[request.urn] = (outputs, tuple(secret_paths))
+            self._problems += [f"{request.urn}: {path} is not resolved" for path in unknown]
+        return empty_pb2.Empty()
+
+    def Invoke(  # noqa: N802 (gRPC method)
+        self, request: resource_pb2.ResourceInvokeRequest
+    ) -> resource_pb2.ResourceInvokeResponse:
+        arguments, _, _ = _plain(request.args, "args")
+        try:
+            answer = fixtures.looked_up(request.tok, arguments)
+        except LookupError as error:
+            with self._lock:
+                self._problems.append(str(error))
+            answer = {}
+        value = struct_pb2.Struct()
+        value.update(answer)
+        return resource_pb2.ResourceInvokeResponse(**{"return": value})
+
+    def ReadResource(  # noqa: N802 (gRPC method)
+        self, request: resource_pb2.ReadResourceRequest
+    ) -> resource_pb2.ReadResourceResponse:
+        arguments, _, _ = _plain(request.properties, "properties")
+        _, computed = fixtures.computed(request.type, request.name, arguments)
+        state = struct_pb2.Struct()
+        state.update(computed)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
+
+    def resources(self) -> list[Resource]:
+        """Everything registered, with the outputs its component registered later."""
+        merged: list[Resource] = []
+        for resource in self._recorded:
+            outputs, secrets = self._outputs.get(resource.urn, ({}, ()))
+            fields = vars(resource) | {
+                "outputs": outputs,
+                "secret_paths": (*resource.secret_paths, *secrets),
+            }
+            merged.append(Resource(**fields))
+        return merged
+
+    def problems(self) -> list[str]:
+        """What makes the recording unsound."""
+        counts = Counter(r.urn for r in self._recorded)
+        duplicates = [f"{urn}: registered {n} times" for urn, n in counts.items() if n > 1]
+        stacks = {r.urn for r in self._recorded if r.type == STACK_TYPE}
+        unparented = [
+            f"{r.urn}: belongs to no component; pass ResourceOptions(parent=self)"
+            for r in self._recorded
+            if r.parent in stacks and not r.is_component and not r.type.startswith("pulumi:")
+        ]
+        return sorted(set(self._problems)) + duplicates + unparented
+
+    def _alias_urn(self, alias: Any, request: resource_pb2.RegisterResourceRequest) -> str:
+        if alias.urn:
+            return str(alias.urn)
+        spec = alias.spec
+        parent = "" if spec.noParent else spec.parentUrn or request.parent
+        urn = self.make_urn(parent, spec.type or request.type, spec.name or request.name)
+        _, _, rest = urn.partition("::")
+        _, _, rest = rest.partition("::")
+        return f"urn:pulumi:{spec.stack or self._stack}::{spec.project or self._project}::{rest}"
+
+
+def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
+    """The options that change what an update does to a resource; absent when at their default."""
+    options: dict[str, Any] = {
+        "component": not request.custom,
+        "protect": request.protect,
+        "retain_on_delete": request.retainOnDelete,
+        "delete_before_replace": request.deleteBeforeReplace,
+        "ignore_changes": list(request.ignoreChanges),
+        "replace_on_changes": list(request.replaceOnChanges),
+        "import_id": request.importId,
+    }
+    return {key: value for key, value in options.items() if value}
+
+
+def _plain(struct: struct_pb2.Struct, root: str) -> tuple[dict[str, Any], list[str], list[str]]:
+    """A request's values as plain JSON, with the paths of its secrets and of its unknowns."""
+    secrets: list[str] = []
+    unknown: list[str] = []
+
+    def walk(value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
+                secrets.append(path)
+                return SECRET
+            return {key: walk(item, f"{path}.{key}") for key, item in items.items()}
+        if isinstance(value, list):
+            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return [walk(item, f"{path}[{index}]") for index, item in enumerate(elements)]
+        if isinstance(value, float) and value.is_integer():
+            return int(value)  # protobuf has but one kind of number
+        if isinstance(value, str) and UNKNOWN in value:
+            unknown.append(path)
+        return value
+
+    plain = walk(json_format.MessageToDict(struct), root)
+    return plain, secrets, unknown
