@@ -90,7 +90,8 @@ def _zone_is_reachable(settings: Settings) -> Iterator[Mistake]:
             "publishes the private addresses of Envoy's pods to anyone; "
             "say acknowledge_public_addresses: true, or leave the zone private",
         )
-    if not zone.public and zone.zone_id is None and settings.network is None:
+    anywhere = all(cluster.existing for cluster in settings.clusters.values())
+    if not zone.public and zone.zone_id is None and settings.network is None and anywhere:
         yield Mistake(
             ("zone",), None, "a new private zone is answered in a VPC; give network, or zone_id"
         )
