@@ -48,8 +48,8 @@ class CallersArgs:
     security_group_ids: Mapping[str, pulumi.Input[str] | None] = field(
         default_factory=dict[str, pulumi.Input[str] | None]
     )
-    """Cluster security groups by cluster. Without the serving one's (none outside EKS), there are
-    no security-group rules."""
+    """Cluster security groups by cluster. Without the serving one's there are no security-group
+    rules: the owner of an existing cluster opens Envoy's ports."""
     pod_cidrs: pulumi.Input[Sequence[str]] | None = None
     """Blocks that hold the pods of the other clusters: the network's private subnets."""
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
@@ -59,7 +59,7 @@ class CallersArgs:
 
 class Callers(pulumi.ComponentResource):
     """One ingress rule on the serving cluster's security group for each caller from outside it and
-    each of Envoy's two ports, and a NetworkPolicy `envoy` that admits all callers to those ports,
+    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those ports,
     every pod of the cluster to the metrics port, and nobody to anything else.
 
     Callers of the same cluster need no security-group rule; other clusters' pods come by their
@@ -77,10 +77,10 @@ class Callers(pulumi.ComponentResource):
         }
         _network_policy(name, args, pulumi.ResourceOptions(parent=self))
         group_id = args.security_group_ids.get(args.cluster)
-        if group_id is not None:
-            ports = {"http": args.envoy.http_port, "https": args.envoy.https_port}
-            for key, caller in outside.items():
-                source_group = _source_group(args, key, caller)
+        ports = {"http": args.envoy.http_port, "https": args.envoy.https_port}
+        for key, caller in outside.items():
+            source_group = _source_group(args, key, caller)
+            if group_id is not None:
                 for protocol, port in ports.items():
                     aws.vpc.SecurityGroupIngressRule(
                         f"{name}-{key}-{protocol}",
@@ -127,7 +127,7 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
     k8s.networking.v1.NetworkPolicy(
         name,
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=_ENVOY,
+            name="envoy-callers",
             namespace=args.namespace,
             labels={
                 "app.kubernetes.io/name": _ENVOY,

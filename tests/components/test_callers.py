@@ -137,7 +137,10 @@ def test_the_policy_guards_envoys_pods_whoever_the_callers_are(
     callers: Callable[..., Graph],
 ) -> None:
     policy = callers({}).only(POLICY).inputs
-    assert (policy["metadata"]["namespace"], policy["metadata"]["name"]) == ("contour", "envoy")
+    assert (policy["metadata"]["namespace"], policy["metadata"]["name"]) == (
+        "contour",
+        "envoy-callers",
+    )
     assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "envoy"}}
     assert policy["spec"]["policyTypes"] == ["Ingress"]
 
@@ -163,6 +166,11 @@ def test_outside_eks_there_is_the_policy_alone(callers: Callable[..., Graph]) ->
             {"pod_cidrs": None},
             "caller batch: the addresses of cluster calling's pods are not known; "
             "give cidr instead of cluster",
+        ),
+        (
+            CallerSpec(cluster="elsewhere"),
+            {"security_group_ids": {"serving": None}},
+            "caller batch: the security group of cluster elsewhere is not known",
         ),
         (CallerSpec(), {}, "caller batch: give its cluster or its cidr"),
         (CallerSpec(security_group_id="sg-1"), {}, "caller batch: give its cluster or its cidr"),
