@@ -59,8 +59,8 @@ class CallersArgs:
 
 class Callers(pulumi.ComponentResource):
     """One ingress rule on the serving cluster's security group for each caller from outside it and
-    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those ports,
-    every pod of the cluster to the metrics port, and nobody to anything else.
+    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those
+    ports, every pod of the cluster to the metrics port, and nobody to anything else.
 
     Callers of the same cluster need no security-group rule; other clusters' pods come by their
     cluster's security group, others by `security_group_id` or else `cidr`.
