@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 
 from . import versions
 from .names import name_prefix
+from .pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
 from .specs import ExternalDnsSpec
 from .timing import EXTERNAL_DNS_REACTION, format_duration
 
@@ -19,8 +20,6 @@ ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
 METRICS_PORT: Final = 7979
 
 _NAME = "external-dns"
-_LABELS = {"app.kubernetes.io/name": _NAME, "app.kubernetes.io/managed-by": "grpc-platform"}
-_USER = 65532  # of the image's distroless base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +72,14 @@ class ExternalDns(pulumi.ComponentResource):
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(
                 name=_NAME,
-                labels={**_LABELS, "pod-security.kubernetes.io/enforce": "restricted"},
+                labels={**labels(_NAME), "pod-security.kubernetes.io/enforce": "restricted"},
             ),
             opts=child,
         )
         self.namespace = namespace.metadata["name"]
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata=_metadata(self.namespace),
+            metadata=metadata(_NAME, self.namespace, _NAME),
             opts=child,
         )
         binding = _read_envoy_namespace(name, args.envoy_namespace, self.namespace, child)
@@ -90,25 +89,18 @@ class ExternalDns(pulumi.ComponentResource):
             identity["grpc-platform/pod-identity"] = association.association_id
         k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=_metadata(self.namespace),
+            metadata=metadata(_NAME, self.namespace, _NAME),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=1,  # it has no leader election
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 # /healthz answers before the first sync; this gives it time to happen.
                 min_ready_seconds=15,
-                selector=k8s.meta.v1.LabelSelectorArgs(
-                    match_labels={"app.kubernetes.io/name": _NAME}
-                ),
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(_NAME)),
                 template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=_LABELS, annotations=identity),
+                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels(_NAME), annotations=identity),
                     spec=k8s.core.v1.PodSpecArgs(
                         service_account_name=account.metadata["name"],
-                        security_context=k8s.core.v1.PodSecurityContextArgs(
-                            run_as_non_root=True,
-                            run_as_user=_USER,
-                            run_as_group=_USER,
-                            seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-                        ),
+                        security_context=pod_security(),
                         containers=[_container(args)],
                     ),
                 ),
@@ -252,7 +244,7 @@ def _read_envoy_namespace(
     watch = ["list", "watch"]
     role = k8s.rbac.v1.Role(
         f"{name}-reader",
-        metadata=_metadata(envoy_namespace),
+        metadata=metadata(_NAME, envoy_namespace, _NAME),
         rules=[
             k8s.rbac.v1.PolicyRuleArgs(
                 api_groups=[""], resources=["services", "pods"], verbs=watch
@@ -265,7 +257,7 @@ def _read_envoy_namespace(
     )
     return k8s.rbac.v1.RoleBinding(
         f"{name}-binding",
-        metadata=_metadata(envoy_namespace),
+        metadata=metadata(_NAME, envoy_namespace, _NAME),
         role_ref=k8s.rbac.v1.RoleRefArgs(
             api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]
         ),
@@ -301,13 +293,5 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
         resources=k8s.core.v1.ResourceRequirementsArgs(
             requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "128Mi"}
         ),
-        security_context=k8s.core.v1.SecurityContextArgs(
-            allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
-            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
-        ),
+        security_context=CONTAINER_SECURITY,
     )
-
-
-def _metadata(namespace: pulumi.Input[str]) -> k8s.meta.v1.ObjectMetaArgs:
-    return k8s.meta.v1.ObjectMetaArgs(name=_NAME, namespace=namespace, labels=_LABELS)

@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
+from .dns import cname
+from .pods import metadata, selector
 from .specs import ServiceSpec
-from .timing import Timing, format_duration, whole_seconds
+from .timing import Timing, format_duration
 
 # Both would wait for the app's pods, and a bundle is applied before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
@@ -72,25 +73,19 @@ class GrpcService(pulumi.ComponentResource):
         self.host = contract.apply(lambda known: known.host)
         self.client_contract = contract.apply(ClientContract.to_dict)
 
-        labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "grpc-platform"}
         namespace: pulumi.Input[str] = spec.namespace
         if spec.create_namespace:
             namespace = k8s.core.v1.Namespace(
                 f"{name}-namespace",
-                metadata=k8s.meta.v1.ObjectMetaArgs(name=spec.namespace, labels=labels),
+                metadata=metadata(spec.namespace, None, name),
                 opts=child,
             ).metadata["name"]
         service = k8s.core.v1.Service(
             name,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=name,
-                namespace=namespace,
-                labels=labels,
-                annotations=_DO_NOT_WAIT | service_annotations(spec),
-            ),
+            metadata=metadata(name, namespace, name, _DO_NOT_WAIT | service_annotations(spec)),
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
-                selector=spec.selector or {"app.kubernetes.io/name": name},
+                selector=spec.selector or selector(name),
                 # No appProtocol: Contour would heed it in place of the annotation.
                 ports=[
                     k8s.core.v1.ServicePortArgs(
@@ -109,13 +104,11 @@ class GrpcService(pulumi.ComponentResource):
         path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)
         ingress = k8s.networking.v1.Ingress(
             f"{name}-ingress",
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=name,
-                namespace=namespace,
-                labels=labels,
-                annotations=timing.apply(
-                    lambda known: _DO_NOT_WAIT | ingress_annotations(name, spec, known)
-                ),
+            metadata=metadata(
+                name,
+                namespace,
+                name,
+                timing.apply(lambda known: _DO_NOT_WAIT | ingress_annotations(name, spec, known)),
             ),
             spec=k8s.networking.v1.IngressSpecArgs(
                 ingress_class_name=args.ingress_class_name,
@@ -133,13 +126,12 @@ class GrpcService(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        aws.route53.Record(
+        cname(
             f"{name}-cname",
             zone_id=args.zone_id,
-            name=self.host,
-            type="CNAME",
-            ttl=timing.apply(lambda known: whole_seconds(known.record_ttl)),
-            records=[args.envoy_dns_name],
+            host=self.host,
+            target=args.envoy_dns_name,
+            ttl=timing.apply(lambda known: known.record_ttl),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(parent=self, depends_on=[ingress]),
                 pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),

@@ -1,5 +1,6 @@
 """What the pods of Contour and Envoy share: labels, hardening, spread."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import pulumi
@@ -30,7 +31,7 @@ def metadata(
     name: str,
     namespace: pulumi.Input[str] | None,
     application: str,
-    annotations: dict[str, pulumi.Input[str]] | None = None,
+    annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
     """The metadata of one object of `application`; no namespace for cluster-wide kinds."""
     return k8s.meta.v1.ObjectMetaArgs(

@@ -12,6 +12,7 @@ from grpc_platform.components.external_dns import ExternalDns, ExternalDnsArgs, 
 from grpc_platform.components.specs import ExternalDnsSpec
 from grpc_platform.graph import Graph, Resource
 from grpc_platform.preview.record import record
+from tests.iam import findings
 
 ZONE_ARN = "arn:aws:route53:::hostedzone/Z0123456789"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
@@ -110,6 +111,10 @@ def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph)
     assert association["namespace"] == account["namespace"]
     assert association["serviceAccount"] == account["name"]
     assert pod(graph)["spec"]["serviceAccountName"] == account["name"]
+
+
+def test_its_policies_pass_the_linter(graph: Graph) -> None:
+    assert findings(graph) == []
 
 
 def test_the_identity_and_envoy_come_before_the_pod_and_a_new_identity_replaces_it(
