@@ -16,7 +16,11 @@ from grpc_platform.components.timing import (
 from .mistakes import Mistake
 from .settings import Settings
 
-ENVOY_OWN_PORTS = {8002: "metrics and readiness", 8090: "the shutdown manager"}
+ENVOY_OWN_PORTS = {
+    8002: "metrics and readiness",
+    8090: "the shutdown manager",
+    9001: "Envoy's own administration",
+}
 
 
 def _times_agree(settings: Settings) -> Iterator[Mistake]:
