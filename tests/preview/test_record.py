@@ -13,6 +13,11 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
 from grpc_platform.graph import SECRET, Graph
 from grpc_platform.preview.record import ProgramError, record
 
+pytestmark = [
+    pytest.mark.usefixtures("stopped_programs"),
+    pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning"),
+]
+
 
 class Group(pulumi.ComponentResource):
     """A component of a test."""
@@ -282,6 +287,7 @@ def test_an_exception_of_the_program_or_of_its_applies_reaches_the_caller() -> N
     for program in (at_once, later):
         with pytest.raises(ZeroDivisionError):
             record(program)
+        assert record(lambda: pulumi.export("after", 1)).exports == {"after": 1}
 
 
 def test_a_stack_reference_reads_the_exports_given_and_no_others() -> None:
