@@ -221,7 +221,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "zone": {"name": "a.example", "public": True, "acknowledge_public_addresses": True},
             "callers.office.vpc_id": "vpc-0a",
         },
-        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered everywhere",
+        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered "
+        "everywhere",
     ),
     (
         {"envoy.max_replicas": 41},
