@@ -102,6 +102,11 @@ def test_the_cluster_waits_for_its_log_group_and_all_its_permissions(
     assert {("RolePolicyAttachment", name) for name in attached} <= needed
 
 
+def test_a_zone_added_to_the_network_leaves_the_control_plane_alone(recorded: Recorder) -> None:
+    cluster = recorded(program(fixed())).only(CLUSTER)
+    assert cluster.options["ignore_changes"] == ["vpcConfig.subnetIds"]
+
+
 def test_the_log_group_is_the_one_eks_writes_to_and_forgets_in_time(recorded: Recorder) -> None:
     graph = recorded(program(fixed(log_retention_days=30)))
     group = graph.only("aws:cloudwatch/logGroup:LogGroup").inputs
