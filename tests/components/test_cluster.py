@@ -143,6 +143,18 @@ def test_secrets_are_encrypted_with_a_rotating_key_the_cluster_may_use(recorded:
     assert policy["Statement"][0]["Resource"] == encryption["provider"]["keyArn"]
 
 
+def test_those_who_reach_the_private_endpoint_pass_the_clusters_security_group(
+    recorded: Recorder,
+) -> None:
+    graph = recorded(program(fixed(public_access_cidrs=(), private_access_cidrs=["10.40.0.0/24"])))
+    rule = graph.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.inputs["securityGroupId"] == "sg-main-cluster"
+    assert rule.inputs["cidrIpv4"] == "10.40.0.0/24"
+    assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (443, 443)
+    # Or `pulumi up` is locked out as it begins with the Kubernetes half, or ends with it.
+    assert rule.urn in graph.needs(graph.only(PROVIDER))
+
+
 def test_without_cidrs_only_the_private_endpoint_is_on(recorded: Recorder) -> None:
     vpc = recorded(program(fixed())).only(CLUSTER).inputs["vpcConfig"]
     assert vpc["endpointPrivateAccess"] is True
