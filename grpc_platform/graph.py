@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 SECRET = "[secret]"
 """Stands in for every secret value; the value itself is never recorded."""
 
@@ -38,6 +40,9 @@ class Resource:
     def is_component(self) -> bool:
         """Whether this groups other resources and creates nothing itself."""
         return self.type == STACK_TYPE or bool(self.options.get("component"))
+
+
+_RESOURCES = TypeAdapter(tuple[Resource, ...])
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Graph:
     @property
     def exports(self) -> dict[str, Any]:
         """The stack's outputs."""
-        return next((r.outputs for r in self.resources if r.type == STACK_TYPE), {})
+        return self.only(STACK_TYPE).outputs
 
     def _index(self) -> dict[str, Resource]:
         return {r.urn: r for r in self.resources}
@@ -104,12 +109,7 @@ class Graph:
     @classmethod
     def load(cls, path: Path) -> "Graph":
         """Read what `save` wrote."""
-        return cls(tuple(_from_json(item) for item in json.loads(path.read_text())))
-
-
-def _from_json(item: dict[str, Any]) -> Resource:
-    tuples = {key: tuple(item[key]) for key in ("depends_on", "secret_paths", "aliases")}
-    return Resource(**{**item, **tuples})
+        return cls(_RESOURCES.validate_json(path.read_text()))
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -16,9 +16,10 @@ Inputs = Mapping[str, Any]
 def computed(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
     """The id and the provider-computed outputs of a new resource."""
     if type_token.startswith("kubernetes:"):
-        metadata = inputs.get("metadata") or {}
-        parts = [metadata.get("namespace"), metadata.get("name") or name]
-        return "/".join(part for part in parts if part), {}
+        metadata: Inputs = inputs.get("metadata") or {}
+        namespace = metadata.get("namespace")
+        named = str(metadata.get("name") or name)
+        return f"{namespace}/{named}" if namespace else named, {}
     outputs = _COMPUTED.get(type_token, _no_outputs)(name, inputs)
     identifier = outputs.pop("id", f"{name}-id")
     if type_token.startswith("aws:"):

@@ -11,6 +11,7 @@ import contextvars
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 
@@ -83,7 +84,7 @@ def record(
     problems = monitor.problems()
     if problems:
         raise ProgramError(problems)
-    return Graph(in_dependency_order(monitor.resources()), tuple(engine.warnings))
+    return Graph(in_dependency_order(monitor.recorded()), tuple(engine.warnings))
 
 
 class _Engine:
@@ -128,7 +129,7 @@ class _Monitor(MockMonitor):
             inputs=inputs,
             depends_on=tuple(sorted(request.dependencies)),
             secret_paths=tuple(secret_paths),
-            aliases=tuple(self._alias_urn(a, request) for a in request.aliases),
+            aliases=self._alias_urns(request),
             options=_options(request),
         )
         identifier, computed = fixtures.computed(request.type, request.name, inputs)
@@ -168,7 +169,8 @@ class _Monitor(MockMonitor):
             answer = {}
         value = struct_pb2.Struct()
         value.update(answer)
-        return resource_pb2.ResourceInvokeResponse(**{"return": value})
+        response: Any = {"return": value}  # a keyword of Python
+        return resource_pb2.ResourceInvokeResponse(**response)
 
     def ReadResource(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.ReadResourceRequest
@@ -180,16 +182,13 @@ class _Monitor(MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
 
-    def resources(self) -> list[Resource]:
+    def recorded(self) -> list[Resource]:
         """Everything registered, with the outputs its component registered later."""
         merged: list[Resource] = []
         for resource in self._recorded:
             outputs, secrets = self._outputs.get(resource.urn, ({}, ()))
-            fields = vars(resource) | {
-                "outputs": outputs,
-                "secret_paths": (*resource.secret_paths, *secrets),
-            }
-            merged.append(Resource(**fields))
+            paths = (*resource.secret_paths, *secrets)
+            merged.append(replace(resource, outputs=outputs, secret_paths=paths))
         return merged
 
     def problems(self) -> list[str]:
@@ -204,15 +203,17 @@ class _Monitor(MockMonitor):
         ]
         return sorted(set(self._problems)) + duplicates + unparented
 
-    def _alias_urn(self, alias: Any, request: resource_pb2.RegisterResourceRequest) -> str:
-        if alias.urn:
-            return str(alias.urn)
-        spec = alias.spec
-        parent = "" if spec.noParent else spec.parentUrn or request.parent
-        urn = self.make_urn(parent, spec.type or request.type, spec.name or request.name)
-        _, _, rest = urn.partition("::")
-        _, _, rest = rest.partition("::")
-        return f"urn:pulumi:{spec.stack or self._stack}::{spec.project or self._project}::{rest}"
+    def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
+        aliases: Any = getattr(request, "aliases")  # noqa: B009 (the stubs leave its element type out)
+        urns: list[str] = []
+        for alias in aliases:
+            spec = alias.spec
+            parent = "" if spec.noParent else spec.parentUrn or request.parent
+            urn = self.make_urn(parent, spec.type or request.type, spec.name or request.name)
+            qualified = urn.split("::", 2)[2]
+            stack, project = spec.stack or self._stack, spec.project or self._project
+            urns.append(alias.urn or f"urn:pulumi:{stack}::{project}::{qualified}")
+        return tuple(urns)
 
 
 def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""Kubernetes quantities, and what an EC2 instance type holds, read from its name."""
+
+import re
+from dataclasses import dataclass
+
+_MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+
+def cpu_cores(quantity: str) -> float:
+    """Cores of a CPU quantity (`2`, `500m`); ValueError for anything else."""
+    match = re.fullmatch(r"(\d+)(m?)", quantity)
+    if not match or int(match[1]) == 0:
+        raise ValueError(f"{quantity!r} is not a CPU quantity such as 2 or 500m")
+    return int(match[1]) / (1000 if match[2] else 1)
+
+
+def memory_bytes(quantity: str) -> int:
+    """Bytes of a memory quantity (`512Mi`, `2Gi`); ValueError for anything else."""
+    match = re.fullmatch(r"(\d+)(Ki|Mi|Gi)", quantity)
+    if not match or int(match[1]) == 0:
+        raise ValueError(f"{quantity!r} is not a memory quantity such as 512Mi or 2Gi")
+    return int(match[1]) * _MEMORY_UNITS[match[2]]
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """What one EC2 instance of a general family offers."""
+
+    cores: int
+    memory_gib: float
+    architecture: str
+    """`arm64` (Graviton) or `x86_64`."""
+
+
+# https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html: family, generation,
+# options (g: Graviton), size. Memory per core is fixed within the c, m and r families.
+_GIB_PER_CORE = {"c": 2, "m": 4, "r": 8}
+_SIZES = {"large": 2, "xlarge": 4}
+_BURSTABLE = {"medium": (2, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (8, 32)}
+
+
+def instance_type(name: str) -> InstanceType:
+    """Cores, memory and architecture of a c, m, r or t instance; ValueError for other families."""
+    match = re.fullmatch(r"([cmrt])(\d)([a-z]*(?:-flex)?)\.((\d*)x?large|medium)", name)
+    if not match:
+        raise ValueError(f"{name!r} is not an instance type of the c, m, r or t families")
+    family, _, options, size, times = match.groups()
+    architecture = "arm64" if "g" in options else "x86_64"
+    if family == "t":
+        if size not in _BURSTABLE:
+            raise ValueError(f"{name!r}: t instances come as {', '.join(_BURSTABLE)}")
+        cores, memory = _BURSTABLE[size]
+        return InstanceType(cores, memory, architecture)
+    cores = 1 if size == "medium" else _SIZES.get(size) or 4 * int(times or 1)
+    return InstanceType(cores, cores * _GIB_PER_CORE[family], architecture)

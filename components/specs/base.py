@@ -1,0 +1,123 @@
+"""The model every spec derives from, and the value types they share."""
+
+import ipaddress
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+from ..quantities import cpu_cores, memory_bytes
+from ..timing import format_duration, parse_duration
+
+
+class Spec(BaseModel):
+    """Frozen; an unknown key is a mistake; attribute docstrings are the reference's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str):
+        return parse_duration(value)
+    raise ValueError(f"{value!r} is not a duration such as 15s, 5m, 1h30m or 250ms")
+
+
+def _positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("a duration must be longer than zero")
+    return value
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    AfterValidator(_positive),
+    PlainSerializer(format_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(h|ms|m|s))+$"}),
+]
+"""A length of time written as Contour writes it: `15s`, `5m`, `1h30m`, `250ms`."""
+
+
+def _cidr(value: str) -> str:
+    try:
+        network = ipaddress.IPv4Network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not an IPv4 block such as 10.0.0.0/16") from None
+    if str(network) != value:
+        raise ValueError(f"{value!r} has host bits set; the block is {network}")
+    return value
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+def _label(value: str) -> str:
+    if not _LABEL.fullmatch(value) or len(value) > 63:
+        raise ValueError(
+            f"{value!r} is not a DNS label: up to 63 of a-z, 0-9 and -, no - at either end"
+        )
+    return value
+
+
+def _dns_name(value: str) -> str:
+    labels = value.split(".")
+    if len(value) > 253 or not all(_LABEL.fullmatch(i) and len(i) <= 63 for i in labels):
+        raise ValueError(f"{value!r} is not a DNS name in lower case such as grpc.example.com")
+    return value
+
+
+Label = Annotated[str, AfterValidator(_label)]
+"""A DNS label, which is also what Kubernetes takes as a name everywhere."""
+
+DnsName = Annotated[str, AfterValidator(_dns_name)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _cpu(value: Any) -> str:
+    cpu_cores(str(value))
+    return str(value)
+
+
+def _memory(value: str) -> str:
+    memory_bytes(value)
+    return value
+
+
+Cpu = Annotated[
+    str,
+    BeforeValidator(_cpu),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\d+m?$"}, {"type": "integer"}]}),
+]
+"""A Kubernetes CPU quantity: `2` or `500m`."""
+
+Memory = Annotated[str, AfterValidator(_memory)]
+"""A Kubernetes memory quantity: `512Mi`, `2Gi`."""
+
+LogRetentionDays = Annotated[
+    int,
+    Field(json_schema_extra={"examples": [7, 30, 90, 365]}),
+    AfterValidator(lambda days: _log_retention(days)),
+]
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_LOG_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 3653)
+
+
+def _log_retention(days: int) -> int:
+    if days not in _LOG_RETENTION:
+        nearest = min(_LOG_RETENTION, key=lambda allowed: abs(allowed - days))
+        raise ValueError(f"CloudWatch keeps logs for {nearest} days, not for {days}")
+    return days

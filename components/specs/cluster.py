@@ -1,0 +1,104 @@
+"""An EKS cluster with its nodes and who may enter, or an existing cluster."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .. import versions
+from .base import Cidr, Label, LogRetentionDays, Spec
+
+
+class Taint(Spec):
+    """A Kubernetes taint."""
+
+    key: str
+    value: str = ""
+    effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
+
+
+class NodeGroupSpec(Spec):
+    """A managed node group of a fixed size."""
+
+    instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("m7g.large",)
+    """All of one architecture and size. Graviton (`m7g`) and x86 (`m7i`) both work."""
+    size: Annotated[int, Field(ge=1, le=450)] = 2
+    """How many nodes; spread over the zones."""
+    ami: Literal["al2023", "bottlerocket"] = "al2023"
+    """Operating system of the nodes."""
+    spot: bool = False
+    """Buy spot capacity. Envoy never runs there: two minutes' notice is shorter than its drain."""
+    labels: dict[str, str] = {}
+    """Kubernetes labels of the nodes."""
+    taints: tuple[Taint, ...] = ()
+    """Taints of the nodes. Envoy tolerates none, so it stays off tainted groups."""
+    volume_gib: Annotated[int, Field(ge=20, le=16384)] = 50
+    """Root volume (data volume on Bottlerocket) of each node, encrypted gp3."""
+    node_repair: bool = True
+    """Let EKS replace nodes whose health checks fail."""
+
+
+class TeamSpec(Spec):
+    """A role that may work in some namespaces."""
+
+    role: str
+    """IAM role by name (with its path, if it has one)."""
+    namespaces: Annotated[tuple[Label, ...], Field(min_length=1)]
+    """Where the role may act."""
+    policy: Literal["view", "edit", "admin"] = "edit"
+    """Which of EKS's access policies the role gets there."""
+
+
+class AccessSpec(Spec):
+    """Who may use the Kubernetes API; roles are of this account, by name."""
+
+    deployer_role: str
+    """The role that runs `pulumi up`; every Kubernetes resource waits for its access."""
+    admin_roles: tuple[str, ...] = ()
+    """Further roles with full access."""
+    teams: dict[Label, TeamSpec] = {}
+    """Roles with access to some namespaces only."""
+
+
+class ExistingClusterSpec(Spec):
+    """A cluster that is there already, reached through a kubeconfig."""
+
+    context: str
+    """Context of the kubeconfig to use."""
+    kubeconfig: str | None = None
+    """Path of the kubeconfig. Unset: the content is read from the encrypted key
+    `kubeconfig-<cluster>`."""
+    eks_cluster_name: str | None = None
+    """The cluster's name in EKS, so that external-dns gets its role by Pod Identity."""
+
+
+class ClusterSpec(Spec):
+    """A new EKS cluster, or an existing one."""
+
+    serves: bool = True
+    """Runs Contour, Envoy and external-dns. False for a cluster that only calls."""
+    kubernetes_version: Literal["1.32", "1.33", "1.34", "1.35"] = versions.KUBERNETES
+    """Minor version; only those that Contour's table or the local tests cover."""
+    existing: ExistingClusterSpec | None = None
+    """Use this cluster; the other keys but `serves` then do not apply."""
+    access: AccessSpec | None = None
+    """Who may enter; required for a new cluster."""
+    auto_mode: bool = False
+    """EKS Auto Mode: AWS runs the nodes, and their number follows the pods."""
+    node_groups: dict[Label, NodeGroupSpec] = {}
+    """Fixed node groups by name; without Auto Mode at least one."""
+    public_access_cidrs: tuple[Cidr, ...] = ()
+    """Who reaches the API from outside the VPC; empty: the public endpoint is off."""
+    private_endpoint_path: str | None = None
+    """How whoever runs `pulumi up` reaches a private-only endpoint (`VPN`, `runner in the VPC`)."""
+    deletion_protection: bool = True
+    """EKS refuses to delete the cluster until this is false."""
+    upgrade_policy: Literal["standard", "extended"] = "standard"
+    """What happens at the end of standard support: an upgrade, or extended support at a price."""
+    zonal_shift: bool = True
+    """Let Route53 ARC shift traffic away from an impaired zone."""
+    control_plane_logs: tuple[
+        Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...
+    ] = ("api", "audit", "authenticator")
+    """Control-plane logs sent to CloudWatch."""
+    log_retention_days: LogRetentionDays = 90
+    """How long CloudWatch keeps them."""

@@ -1,0 +1,93 @@
+"""Contour: how many, and what its contour.yaml says."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .. import versions
+from .base import Cpu, Duration, Memory, Spec
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Timeouts(Spec):
+    """contour.yaml's `timeouts`. `request-timeout` is left out on purpose: it bounds the receipt
+    of a whole request and so breaks client streams."""
+
+    max_connection_duration: Duration = timedelta(minutes=5)
+    """Envoy asks a client to reconnect after this long, which spreads load over Envoys."""
+    connection_shutdown_grace_period: Duration = timedelta(seconds=15)
+    """Between that notice and the end of new calls on the connection."""
+    connection_idle_timeout: Duration | None = None
+    """Close client connections without a call for this long (Envoy: 1h)."""
+    stream_idle_timeout: Duration | None = None
+    """End calls without traffic for this long (Envoy: 5m). Streams that pause longer need more."""
+    delayed_close_timeout: Duration | None = None
+    """Wait this long for a client to close its side (Envoy: 1s)."""
+    connect_timeout: Duration | None = None
+    """Give up connecting to a service's pod after this long (Envoy: 2s)."""
+
+
+class ClusterDefaults(Spec):
+    """contour.yaml's `cluster`: Envoy's connections to the services."""
+
+    dns_lookup_family: Literal["auto", "v4", "v6", "all"] = "v4"
+    """Address family for ExternalName upstreams."""
+    max_requests_per_connection: Count | None = None
+    """Renew an upstream connection after so many calls."""
+    max_connections: Count | None = None
+    """Default circuit breaker: connections per service and Envoy (Envoy: 1,024)."""
+    max_pending_requests: Count | None = None
+    """Default circuit breaker: calls waiting for a connection (Envoy: 1,024)."""
+    max_requests: Count | None = None
+    """Default circuit breaker: calls in flight per service and Envoy (Envoy: 1,024)."""
+    max_retries: Count | None = None
+    """Default circuit breaker: retries in flight per service and Envoy (Envoy: 3)."""
+
+
+class Listener(Spec):
+    """contour.yaml's `listener`: the clients' connections to Envoy."""
+
+    connection_balancer: Literal["exact"] | None = None
+    """Balance connections over Envoy's worker threads: for few, busy connections."""
+    max_requests_per_connection: Count | None = None
+    """Ask a client to reconnect after so many calls."""
+    http2_max_concurrent_streams: Count | None = None
+    """Calls in flight on one client connection (Envoy: unlimited)."""
+    max_connections_per_listener: Count | None = None
+    """Refuse client connections beyond so many per Envoy and port."""
+
+
+class NetworkParameters(Spec):
+    """contour.yaml's `network`."""
+
+    num_trusted_hops: Annotated[int, Field(ge=0)] = 0
+    """Proxies in front of Envoy whose X-Forwarded-For is believed."""
+    strip_trailing_host_dot: bool = False
+    """Accept `greeter.example.com.` as the host."""
+
+
+class ContourSpec(Spec):
+    """Contour's Deployment and its configuration file."""
+
+    version: Literal["1.33.6", "1.33.8"] = versions.CONTOUR
+    """Contour's release; goes with `envoy.version`."""
+    image: str | None = None
+    """Pull from here instead of upstream's registry: repository and tag."""
+    replicas: Annotated[int, Field(ge=1, le=10)] = 2
+    """One leads, all serve Envoy; two at least in production."""
+    cpu: Cpu = "250m"
+    """CPU request of each replica."""
+    memory: Memory = "256Mi"
+    """Memory request and limit of each replica."""
+    crds: Literal["minimal", "none"] = "minimal"
+    """The three CRDs Contour cannot start without, or none where upstream's are installed."""
+    disable_permit_insecure: bool = False
+    """contour.yaml's `disablePermitInsecure`."""
+    accesslog_format: Literal["envoy", "json"] = "envoy"
+    """Format of Envoy's access log."""
+    timeouts: Timeouts = Timeouts()
+    cluster: ClusterDefaults = ClusterDefaults()
+    listener: Listener = Listener()
+    network: NetworkParameters = NetworkParameters()

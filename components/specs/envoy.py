@@ -1,0 +1,38 @@
+"""The Envoy fleet: how large, how strong, on which ports."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .. import versions
+from .base import Cpu, Duration, Memory, Port, Spec
+
+
+class EnvoySpec(Spec):
+    """Envoy's Deployment and its autoscaler."""
+
+    version: Literal["1.38.3", "1.38.9"] = versions.ENVOY
+    """Envoy's release; must be the one `contour.version` was released with."""
+    image: str | None = None
+    """Pull from here instead of upstream's registry: repository and tag."""
+    min_replicas: Annotated[int, Field(ge=1, le=400)] = 2
+    """The smallest fleet; two at least in production."""
+    max_replicas: Annotated[int, Field(ge=1, le=400)] = 10
+    """The largest fleet. Route53 holds 400 addresses under one name."""
+    target_cpu_utilization: Annotated[int, Field(ge=10, le=90)] = 60
+    """Percent of `cpu` the autoscaler aims at, in the envoy container alone."""
+    cpu: Cpu = "1"
+    """CPU request and limit of each Envoy: whole cores unless `concurrency` is given."""
+    memory: Memory = "1Gi"
+    """Memory request and limit of each Envoy."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Worker threads (Envoy does not read the container's CPU limit); derived from `cpu`."""
+    http_port: Port = 8080
+    """The port clients dial for plaintext gRPC: they reach the pod itself."""
+    https_port: Port = 8443
+    """The port clients dial for gRPC over TLS."""
+    max_deadline: Duration = timedelta(seconds=60)
+    """The longest finite deadline any service may have, those of other stacks included."""
+    max_connections: Annotated[int, Field(ge=100)] = 50_000
+    """Client connections each Envoy takes before it refuses more."""

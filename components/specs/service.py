@@ -1,0 +1,46 @@
+"""One gRPC service behind Envoy."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import DnsName, Duration, Label, Port, Spec
+
+Limit = Annotated[int, Field(ge=1)]
+
+
+class CircuitBreakers(Spec):
+    """What one Envoy allows towards this service; beyond it calls fail with UNAVAILABLE."""
+
+    max_connections: Limit | None = None
+    """Connections (Envoy: 1,024)."""
+    max_pending_requests: Limit | None = None
+    """Calls waiting for a connection (Envoy: 1,024)."""
+    max_requests: Limit | None = None
+    """Calls in flight (Envoy: 1,024)."""
+    max_retries: Limit | None = None
+    """Retries in flight (Envoy: 3)."""
+
+
+class ServiceSpec(Spec):
+    """The bundle of one service: headless Service, Ingress, CNAME."""
+
+    host: DnsName | None = None
+    """The name clients dial; `<service>.<zone>` unless given."""
+    namespace: Label = "default"
+    """Where the service's pods run."""
+    create_namespace: bool = False
+    """Make the namespace too; at most one service may."""
+    port: Port = 50051
+    """The port the service's pods listen on (h2c)."""
+    selector: dict[str, str] | None = None
+    """Labels of the service's pods; `app.kubernetes.io/name: <service>` unless given."""
+    streaming: bool = False
+    """Has calls without an end: the route then never times out."""
+    deadline: Duration | Literal["infinity"] | None = None
+    """Envoy ends a call after this long: 15s unless given, `infinity` when streaming."""
+    tls_secret: str | None = None
+    """A Secret of type kubernetes.io/tls in `namespace`: the host is then served on the TLS port
+    only. Whoever owns the service makes it."""
+    circuit_breakers: CircuitBreakers = CircuitBreakers()
+    """Limits per Envoy; a service with many calls in flight needs more than the defaults."""

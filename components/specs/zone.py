@@ -1,0 +1,20 @@
+"""The hosted zone that holds every name."""
+
+from datetime import timedelta
+
+from .base import DnsName, Duration, Spec
+
+
+class ZoneSpec(Spec):
+    """A Route53 zone, private unless said otherwise, new or existing."""
+
+    name: DnsName
+    """The zone's domain; every service's host lies directly in it or below."""
+    zone_id: str | None = None
+    """Use this existing zone; its SOA, and so its negative caching, stays as it is."""
+    public: bool = False
+    """Publish the names to the internet. The addresses stay private: clients need a route."""
+    acknowledge_public_addresses: bool = False
+    """Required with `public`: anyone may then read the private addresses of Envoy's pods."""
+    record_ttl: Duration = timedelta(seconds=30)
+    """TTL of Envoy's A records and of the services' CNAMEs. Every drain waits it out."""

@@ -1,0 +1,121 @@
+"""Every time that follows from another, in one place.
+
+Contour's and Envoy's own defaults are wrong for Envoy pods that clients dial directly: Envoy would
+exit while DNS still lists it. The numbers below make every party agree; nothing else computes one.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+EXTERNAL_DNS_REACTION = timedelta(seconds=5)
+"""external-dns with endpoint events: its --min-event-sync-interval."""
+
+ROUTE53_PROPAGATION = timedelta(seconds=60)
+"""https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/route-53-concepts.html ("generally
+within 60 seconds")."""
+
+CLIENT_RE_RESOLVE_FLOOR = timedelta(seconds=30)
+"""gRPC clients look a name up at most this often: MinResolutionInterval in grpc-go,
+grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in Java."""
+
+DRAIN_POLL = timedelta(seconds=5)
+"""How often `contour envoy shutdown` counts the connections still open (--check-interval)."""
+
+MARGIN = timedelta(seconds=30)
+"""Room for clocks and process exits in the termination grace period."""
+
+POD_READY = timedelta(seconds=30)
+"""A new Envoy pod on a node with room: image pull, bootstrap, first xDS configuration."""
+
+MAX_TERMINATION_GRACE_PERIOD = timedelta(seconds=900)
+"""A managed node group's update evicts for 15 minutes, then fails or forces:
+https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html"""
+
+LONG_TERMINATION_GRACE_PERIOD = timedelta(seconds=600)
+"""Above this a rollout of the fleet is slow enough to warn about."""
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration as Contour writes it: `5m`, `15s`, `1h30m`, `250ms`.
+
+    Raises ValueError for anything else, a bare number included.
+    """
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration such as 15s, 5m, 1h30m or 250ms")
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", text)
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration so that `parse_duration`, Contour and Envoy's Go tools read it back."""
+    milliseconds = round(duration.total_seconds() * 1000)
+    hours, rest = divmod(milliseconds, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    seconds, rest = divmod(rest, 1000)
+    parts = [(hours, "h"), (minutes, "m"), (seconds, "s"), (rest, "ms")]
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def whole_seconds(duration: timedelta) -> int:
+    """Seconds, rounded up: what Kubernetes and Route53 take."""
+    return math.ceil(duration.total_seconds())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """The four times an operator chooses, and all that follow from them.
+
+    `record_ttl` is the TTL of Envoy's A records, `max_deadline` the longest finite route timeout of
+    any service behind this fleet.
+    """
+
+    record_ttl: timedelta = timedelta(seconds=30)
+    max_connection_duration: timedelta = timedelta(minutes=5)
+    connection_shutdown_grace_period: timedelta = timedelta(seconds=15)
+    max_deadline: timedelta = timedelta(seconds=60)
+
+    @property
+    def dns_convergence(self) -> timedelta:
+        """From a change of Envoy's endpoints until no client looks up the old addresses."""
+        return (
+            EXTERNAL_DNS_REACTION + ROUTE53_PROPAGATION + self.record_ttl + CLIENT_RE_RESOLVE_FLOOR
+        )
+
+    @property
+    def drain_delay(self) -> timedelta:
+        """How long a terminating Envoy serves on undisturbed: until nobody is sent to it."""
+        return self.dns_convergence
+
+    @property
+    def termination_grace_period(self) -> timedelta:
+        """Envoy pod's terminationGracePeriodSeconds: the drain delay, then the longest-lived
+        connection with its grace and its last call, then the poll that notices."""
+        return (
+            self.drain_delay
+            + self.max_connection_duration
+            + self.connection_shutdown_grace_period
+            + self.max_deadline
+            + DRAIN_POLL
+            + MARGIN
+        )
+
+    @property
+    def rebalance_time(self) -> timedelta:
+        """From the decision to add an Envoy until it carries its share of the connections."""
+        return (
+            POD_READY
+            + EXTERNAL_DNS_REACTION
+            + ROUTE53_PROPAGATION
+            + self.record_ttl
+            + self.reconnect_interval
+        )
+
+    @property
+    def reconnect_interval(self) -> timedelta:
+        """How long a client's connection lives at the most: what a client should expect."""
+        return self.max_connection_duration + self.connection_shutdown_grace_period

@@ -1,0 +1,30 @@
+"""What runs together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
+
+from typing import Final
+
+KUBERNETES: Final = "1.35"
+"""EKS ends standard support of 1.34 on 2026-12-02."""
+
+SUPPORTED_KUBERNETES = ("1.32", "1.33", "1.34", "1.35")
+"""Contour 1.33's own table covers 1.32 to 1.34; 1.35 is covered by the local cluster's tests."""
+
+CONTOUR: Final = "1.33.8"
+ENVOY: Final = "1.38.9"
+EXTERNAL_DNS: Final = "0.21.0"
+"""0.22 changes the default annotation prefix and requires --policy."""
+
+ENVOY_OF_CONTOUR = {CONTOUR: ENVOY, "1.33.6": "1.38.3"}
+"""The Envoy each Contour was released with (`image:` lines of its examples/contour manifests)."""
+
+
+def contour_image(version: str) -> str:
+    """Upstream's Contour image; it also holds `contour certgen` and Envoy's shutdown manager."""
+    return f"ghcr.io/projectcontour/contour:v{version}"
+
+
+def envoy_image(version: str) -> str:
+    """Upstream's Envoy image, without a shell."""
+    return f"docker.io/envoyproxy/envoy:distroless-v{version}"
+
+
+EXTERNAL_DNS_IMAGE = f"registry.k8s.io/external-dns/external-dns:v{EXTERNAL_DNS}"

@@ -1,0 +1,14 @@
+"""What every test of a component shares: a recorder that stands where the engine would."""
+
+from collections.abc import Callable
+
+import pytest
+
+from grpc_platform.graph import Graph
+from grpc_platform.preview.record import record
+
+
+@pytest.fixture
+def recorded() -> Callable[[Callable[[], object]], Graph]:
+    """Run a program on the recording monitor and return its graph, after everything settled."""
+    return record
