@@ -1,0 +1,6 @@
+"""The node agent: runs the pods of one node as plain processes in namespaces of their own.
+
+It registers the Node, binds pending pods to it (there is no scheduler), runs them, reports their
+status and serves metrics.k8s.io. `python -m grpc_platform.local.agent --help` lists its flags,
+`--unsupported` what it does not honour.
+"""
