@@ -12,7 +12,9 @@ from pathlib import Path
 from grpc_platform.local.agent import kernel, node, sandbox
 from grpc_platform.local.agent.api import Api, Json
 from grpc_platform.local.agent.events import Recorder
+from grpc_platform.local.agent.metrics import Meter
 from grpc_platform.local.agent.pod import Node, Pod
+from grpc_platform.local.agent.server import Server
 from grpc_platform.local.agent.store import Store
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,15 @@ class Agent:
         self._node = shared
         self.pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def containers(self) -> dict[tuple[str, str], int]:
+        """The process of each running container, for the meter."""
+        found: dict[tuple[str, str], int] = {}
+        for uid, pod in self.pods.items():
+            for name, state in pod.states.items():
+                if state.pid:
+                    found[uid, name] = state.pid
+        return found
 
     async def follow_pods(self) -> None:
         async for kind, item in self._node.api.follow("/api/v1/pods"):
@@ -97,7 +108,8 @@ async def run(options: Options) -> None:
     api = Api(options.kubeconfig)
     server = urllib.parse.urlsplit(api.server)
     address = bridge_address(options.bridge)
-    port = int(options.metrics_address.rpartition(":")[2])
+    host, _, number = options.metrics_address.rpartition(":")
+    port = int(number)
     (options.state / "pods").mkdir(parents=True, exist_ok=True)
     store, recorder = Store(api), Recorder(api, options.node)
     shared = Node(
@@ -116,6 +128,8 @@ async def run(options: Options) -> None:
         memory=node.memory_bytes(),
     )
     agent = Agent(shared)
+    meter = Meter(agent.containers)
+    served = Server(agent.pods, meter, options.node, node.labels(options.node))
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(recorder.run())
@@ -125,6 +139,9 @@ async def run(options: Options) -> None:
             await node.register(api, options.node, address, port)
             group.create_task(node.heartbeat(api, options.node))
             group.create_task(agent.follow_pods())
+            group.create_task(meter.run())
+            group.create_task(served.run(host, port, options.serving_cert, options.serving_key))
+            group.create_task(node.register_metrics(api, host, port))
             log.info("node %s at %s takes pods", options.node, address)
     finally:
         await sandbox.kill_all()

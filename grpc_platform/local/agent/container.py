@@ -27,6 +27,7 @@ _LOOK_AGAIN = 1.0  # between looks for a missing part, ConfigMap or Secret
 class Ended:
     """How a run of a container ended; times in seconds since the epoch."""
 
+    run: int
     code: int
     reason: str
     message: str
@@ -160,7 +161,9 @@ class Container:
             self.process = await sandbox.start(self._plan)
         except sandbox.SandboxError as error:
             self.owner.event("Failed", f"{self.name}: {error}")
-            self._set_ended(Ended(128, "StartError", str(error), before, time.time()))
+            self._set_ended(
+                Ended(self.state.restarts, 128, "StartError", str(error), before, time.time())
+            )
             return
         state = self.state
         state.phase, state.started_at, state.ended = "running", time.time(), None
@@ -265,6 +268,7 @@ class Container:
         code = self.process.exited.result()
         self._set_ended(
             Ended(
+                self.state.restarts,
                 code,
                 "Completed" if code == 0 else "Error",
                 self._termination_message(code),

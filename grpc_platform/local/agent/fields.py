@@ -195,7 +195,7 @@ def _entry(path: str) -> str:
     """The table's entry that speaks for a path, or the path where none does."""
     above = path
     while above and above not in TABLE:
-        above = above.rpartition(".")[0]
+        above = above[:-2] if above.endswith("[]") else above.rpartition(".")[0]
     return above or path
 
 
@@ -204,8 +204,6 @@ def _leaves(value: Any, path: str = "", name: str = "") -> Iterator[tuple[str, s
     if isinstance(value, dict):
         for key, below in cast(Json, value).items():
             yield from _leaves(below, f"{path}.{key}" if path else key, name)
-        if not value:
-            yield path, name, True  # such as `emptyDir: {}`
     elif isinstance(value, list):
         for below in cast(list[Any], value):
             own = str(cast(Json, below).get("name", "")) if isinstance(below, dict) else ""

@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import httpx
@@ -76,12 +77,58 @@ async def register(api: Api, name: str, address: str, port: int) -> None:
             for kind, value, reason in _CONDITIONS
         ],
     }
+    path = f"/api/v1/nodes/{name}"
+    await _insist(lambda: api.apply(path, node), "the node")
+    patch = {"status": status}
+    await _insist(lambda: api.call("PATCH", f"{path}/status", patch, STRATEGIC), "the node")
+
+
+async def register_metrics(api: Api, address: str, port: int) -> None:
+    """Have the aggregation layer ask the agent for metrics.k8s.io."""
+    name = {"name": "metrics-server", "namespace": "kube-system"}
+    service: Json = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": name,
+        "spec": {"clusterIP": "None", "ports": [{"name": "https", "port": 443}]},
+    }
+    endpoints: Json = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**name, "labels": {"kubernetes.io/service-name": "metrics-server"}},
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}],
+    }
+    registration: Json = {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io"},
+        "spec": {
+            "group": "metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": name,
+        },
+    }
+    space = "namespaces/kube-system"
+    for path, body in (
+        (f"/api/v1/{space}/services/metrics-server", service),
+        (f"/apis/discovery.k8s.io/v1/{space}/endpointslices/metrics-server", endpoints),
+        ("/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io", registration),
+    ):
+        await _insist(lambda path=path, body=body: api.apply(path, body), "metrics.k8s.io")
+
+
+async def _insist(step: Callable[[], Awaitable[object]], what: str) -> None:
+    """Try until the API server, which may just be starting, takes it."""
     while True:
         try:
-            await api.apply(f"/api/v1/nodes/{name}", node)
-            await api.call("PATCH", f"/api/v1/nodes/{name}/status", {"status": status}, STRATEGIC)
+            await step()
         except (ApiError, httpx.HTTPError) as error:
-            log.warning("the node is not registered yet: %r", error)
+            log.info("%s is not registered yet: %r", what, error)
             await asyncio.sleep(0.5)
         else:
             return

@@ -17,9 +17,9 @@ ALWAYS_READ_ONLY = ("configMap", "secret", "downwardAPI", "projected")
 
 # What container runtimes leave a container (containerd's and Docker's default).
 _DEFAULT_CAPABILITIES = (
-    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP "
-    "NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE"
-).split()
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID",
+    "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+)  # fmt: skip
 # An image's USER is not known here; this one stands for it where root is forbidden.
 _NOBODY_IN_PARTICULAR = 65532
 

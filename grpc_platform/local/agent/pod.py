@@ -241,9 +241,13 @@ class Pod:
                     container.get("securityContext", {}).get("readOnlyRootFilesystem")
                 ),
             },
-            "log": str(directory / f"{run}.log"),
+            "log": str(self.log_file(container["name"], run)),
             "command": command,
         }
+
+    def log_file(self, container: str, run: int) -> Path:
+        """Where a run of a container writes its output."""
+        return self._directory / container / f"{run}.log"
 
     def _container(self, spec: Json, restarts: str) -> Container:
         return Container(self, spec, restarts, self._directory / spec["name"])

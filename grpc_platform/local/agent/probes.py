@@ -91,8 +91,9 @@ async def _grpc(spec: Json, address: str) -> None:
     if len(name) > 127:
         raise ProbeFailed("the service's name is longer than 127 bytes")
     target = f"{address}:{spec['port']}"
-    async with grpc.aio.insecure_channel(target) as channel:
-        check: Any = channel.unary_unary("/grpc.health.v1.Health/Check")
+    untyped: Any = grpc.aio.insecure_channel(target)
+    async with untyped as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
         try:
             answer: bytes = await check(request)
         except grpc.aio.AioRpcError as error:

@@ -131,20 +131,19 @@ def _phase(pod: Json, progress: Progress) -> str:
 
 
 def _container(pod: Json, spec: Json, state: State, initialized: bool) -> Json:
-    name = spec["name"]
-    identity = f"process://{pod['metadata']['uid']}/{name}/{state.restarts}"
+    identity = f"process://{pod['metadata']['uid']}/{spec['name']}"
     result: Json = {
-        "name": name,
+        "name": spec["name"],
         "image": spec["image"],
         "imageID": spec["image"],
-        "ready": state.ready or (state.ended is not None and _is_done_init(pod, spec, state)),
+        "ready": state.ready or _is_done_init(pod, spec, state),
         "started": state.started,
         "restartCount": state.restarts,
         "state": _state(state, identity, initialized),
         "lastState": {},
     }
     if state.phase != "waiting":
-        result["containerID"] = identity
+        result["containerID"] = f"{identity}/{state.restarts}"
     if state.previous is not None:
         result["lastState"] = {"terminated": _terminated(state.previous, identity)}
     return result
@@ -173,7 +172,7 @@ def _terminated(ended: Ended, identity: str) -> Json:
         "reason": ended.reason,
         "startedAt": timestamp(ended.started),
         "finishedAt": timestamp(ended.finished),
-        "containerID": identity,
+        "containerID": f"{identity}/{ended.run}",
     }
     if ended.message:
         result["message"] = ended.message
