@@ -90,6 +90,10 @@ class Builder:
         except CancelledError:
             raise LocalError(f"the build of {name} was stopped") from None
 
+    def done(self, name: str) -> bool:
+        """Whether `result` would answer at once."""
+        return self._futures[name].done()
+
     def progress(self) -> list[Progress]:
         """Where each part stands, in the order of building."""
         return [self._progress[part.name] for part in parts.GO_PARTS]
