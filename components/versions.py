@@ -28,3 +28,22 @@ def envoy_image(version: str) -> str:
 
 
 EXTERNAL_DNS_IMAGE = f"registry.k8s.io/external-dns/external-dns:v{EXTERNAL_DNS}"
+
+VPC_CNI: Final = "v1.22.4-eksbuild.3"
+POD_IDENTITY_AGENT: Final = "v1.3.10-eksbuild.3"
+METRICS_SERVER: Final = "v0.8.1-eksbuild.11"
+"""These three serve every minor above; the next two go with one each. List the newer builds with
+`aws eks describe-addon-versions --addon-name <name> --kubernetes-version <minor>`."""
+
+KUBE_PROXY = {
+    "1.32": "v1.32.13-eksbuild.16",
+    "1.33": "v1.33.10-eksbuild.13",
+    "1.34": "v1.34.6-eksbuild.13",
+    "1.35": "v1.35.3-eksbuild.13",
+}
+COREDNS = {
+    "1.32": "v1.11.4-eksbuild.40",
+    "1.33": "v1.12.4-eksbuild.18",
+    "1.34": "v1.13.2-eksbuild.11",
+    "1.35": "v1.14.3-eksbuild.3",
+}

@@ -1,5 +1,9 @@
 """Who may call: pods of a cluster of this stack, a security group, or an address block."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from .base import Cidr, Label, Spec
 
 
@@ -8,12 +12,14 @@ class CallerSpec(Spec):
     `security_group_id`."""
 
     cluster: Label | None = None
-    """A cluster of this stack; the serving one itself for callers beside the services."""
+    """A cluster of this stack; the serving one itself for callers beside the services. Another
+    one's pods are told by its security group and by the addresses of the private subnets."""
     namespaces: tuple[Label, ...] = ()
     """Only these namespaces, where `cluster` is the serving one; all when empty."""
-    security_group_id: str | None = None
-    """A security group the callers' network interfaces carry."""
+    security_group_id: Annotated[str, Field(pattern=r"^sg-[a-z0-9-]+$")] | None = None
+    """A security group the callers' network interfaces carry, in this VPC or one peered with it."""
     cidr: Cidr | None = None
     """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
-    vpc_id: str | None = None
-    """The callers' VPC, if it is another: the private zone is then answered there too."""
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")] | None = None
+    """The callers' VPC, if it is another of this account and region: the private zone is then
+    answered there too. Leave it out where an existing zone is answered there already."""

@@ -1,25 +1,36 @@
 """An EKS cluster with its nodes and who may enter, or an existing cluster."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from .. import versions
+from ..quantities import instance_type
 from .base import Cidr, Label, LogRetentionDays, Spec
 
 
 class Taint(Spec):
     """A Kubernetes taint."""
 
-    key: str
-    value: str = ""
+    key: Annotated[str, Field(min_length=1, max_length=63)]
+    value: Annotated[str, Field(max_length=63)] = ""
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
+
+
+def _alike(names: tuple[str, ...]) -> tuple[str, ...]:
+    types = [instance_type(name) for name in names]
+    if len({(each.architecture, each.cores) for each in types}) > 1:
+        raise ValueError("instance types of one group must share architecture and number of cores")
+    return names
 
 
 class NodeGroupSpec(Spec):
     """A managed node group of a fixed size."""
 
-    instance_types: Annotated[tuple[str, ...], Field(min_length=1)] = ("m7g.large",)
+    instance_types: Annotated[
+        tuple[str, ...], Field(min_length=1, max_length=20), AfterValidator(_alike)
+    ] = ("m7g.large",)
     """All of one architecture and size. Graviton (`m7g`) and x86 (`m7i`) both work."""
     size: Annotated[int, Field(ge=1, le=450)] = 2
     """How many nodes; spread over the zones."""
@@ -37,10 +48,27 @@ class NodeGroupSpec(Spec):
     """Let EKS replace nodes whose health checks fail."""
 
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE = re.compile(r"([!-.0-~]{1,510}/)*[\w+=,.@-]{1,64}", re.ASCII)
+
+
+def _role(name: str) -> str:
+    if name.startswith("arn:") or not _ROLE.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not the name of an IAM role, such as deployer or teams/payments; "
+            "partition and account are looked up"
+        )
+    return name
+
+
+RoleName = Annotated[str, AfterValidator(_role)]
+"""An IAM role's name after its path, without the ARN's leading parts."""
+
+
 class TeamSpec(Spec):
     """A role that may work in some namespaces."""
 
-    role: str
+    role: RoleName
     """IAM role by name (with its path, if it has one)."""
     namespaces: Annotated[tuple[Label, ...], Field(min_length=1)]
     """Where the role may act."""
@@ -51,12 +79,19 @@ class TeamSpec(Spec):
 class AccessSpec(Spec):
     """Who may use the Kubernetes API; roles are of this account, by name."""
 
-    deployer_role: str
+    deployer_role: RoleName
     """The role that runs `pulumi up`; every Kubernetes resource waits for its access."""
-    admin_roles: tuple[str, ...] = ()
+    admin_roles: tuple[RoleName, ...] = ()
     """Further roles with full access."""
     teams: dict[Label, TeamSpec] = {}
     """Roles with access to some namespaces only."""
+
+    @model_validator(mode="after")
+    def _each_role_once(self) -> "AccessSpec":
+        roles = [self.deployer_role, *self.admin_roles, *(t.role for t in self.teams.values())]
+        if twice := sorted({role for role in roles if roles.count(role) > 1}):
+            raise ValueError(f"role {twice[0]} is listed twice; EKS takes one entry for a role")
+        return self
 
 
 class ExistingClusterSpec(Spec):

@@ -1,6 +1,9 @@
 """The hosted zone that holds every name."""
 
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field
 
 from .base import DnsName, Duration, Spec
 
@@ -10,8 +13,9 @@ class ZoneSpec(Spec):
 
     name: DnsName
     """The zone's domain; every service's host lies directly in it or below."""
-    zone_id: str | None = None
-    """Use this existing zone; its SOA, and so its negative caching, stays as it is."""
+    zone_id: Annotated[str, Field(pattern=r"^Z[A-Z0-9]+$")] | None = None
+    """Use this existing zone; its SOA, and so its negative caching, stays as it is. A new zone is
+    deleted with every record in it, whoever made them."""
     public: bool = False
     """Publish the names to the internet. The addresses stay private: clients need a route."""
     acknowledge_public_addresses: bool = False

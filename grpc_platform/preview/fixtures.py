@@ -87,12 +87,19 @@ def _role(name: str, inputs: Inputs) -> dict[str, Any]:
     return {"id": role, "name": role, "arn": _arn("iam", f"role/{role}")}
 
 
+def _log_group(name: str, inputs: Inputs) -> dict[str, Any]:
+    group = inputs.get("name") or name
+    return {"id": group, "name": group, "arn": _arn("logs", f"log-group:{group}")}
+
+
 def _record(name: str, inputs: Inputs) -> dict[str, Any]:
     return {"fqdn": inputs.get("name") or name}
 
 
 _COMPUTED: dict[str, Callable[[str, Inputs], dict[str, Any]]] = {
+    "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:ec2/vpc:Vpc": _vpc,
+    "aws:ec2/eip:Eip": lambda name, _: {"allocationId": f"eipalloc-{name}"},
     "aws:ec2/launchTemplate:LaunchTemplate": lambda name, _: {
         "id": f"lt-{name}",
         "latestVersion": 1,
@@ -128,6 +135,11 @@ _LOOK_UPS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "id": REGION,
         "description": "preview",
         "endpoint": f"ec2.{REGION}.amazonaws.com",
+    },
+    "aws:ec2/getSubnet:getSubnet": lambda arguments: {
+        "id": arguments.get("id") or "subnet-existing",
+        "cidrBlock": "10.0.0.0/19",
+        "vpcId": arguments.get("vpcId") or "vpc-existing",
     },
     "aws:ec2/getVpc:getVpc": lambda arguments: {
         "id": arguments.get("id") or "vpc-existing",

@@ -15,20 +15,17 @@ from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
-from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
-from grpc_platform.graph import SECRET, STACK_TYPE, Graph, Resource, in_dependency_order
+from grpc_platform.graph import STACK_TYPE, Graph, Resource, in_dependency_order
 from grpc_platform.preview import fixtures
-
-# How the SDK marks a secret on the wire (pulumi.runtime.rpc keeps both names private).
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+from grpc_platform.preview.stack_file import ENCRYPTED
+from grpc_platform.preview.wire import Plain, plain
 
 
 class ProgramError(Exception):
@@ -46,17 +43,24 @@ def record(
     stack: str = "test",
     config: Mapping[str, str] | None = None,
     secret_keys: tuple[str, ...] = (),
+    stacks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Graph:
     """Run `program` as stack `stack` of `project` and return the graph of what it registered.
 
     `config` maps full keys (`aws:region`) to strings, as the engine passes them. `secret_keys` are
-    those encrypted in the stack file: their values stay unknown secrets.
-    Raises ProgramError for duplicate URNs, resources outside every component, unknown values that
-    reach an input, and look-ups without a fixture; and whatever the program itself raises.
+    with anything encrypted in the stack file: such a value reads ENCRYPTED, where `config` says so
+    or else in place of the whole key. `stacks` are the exports
+    of the stacks a StackReference names.
+    Raises ProgramError for duplicate URNs, resources outside every component, values that reach an
+    input or output unknown or encrypted and not marked secret, look-ups without a fixture, and
+    errors the program logged; and whatever the program itself raises.
     """
-    monitor = _Monitor(project, stack)
+    monitor = _Monitor(project, stack, stacks or {})
     engine = _Engine()
-    values = dict(config or {}) | dict.fromkeys(secret_keys, UNKNOWN)
+    values = dict(config or {})
+    for key in secret_keys:
+        if ENCRYPTED not in values.get(key, ""):
+            values[key] = ENCRYPTED
 
     def run() -> None:
         configure(
@@ -81,31 +85,35 @@ def record(
     # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
     with ThreadPoolExecutor(max_workers=1) as pool:
         pool.submit(contextvars.Context().run, run).result()
-    problems = monitor.problems()
+    problems = sorted(engine.errors) + monitor.problems()
     if problems:
         raise ProgramError(problems)
-    return Graph(in_dependency_order(monitor.recorded()), tuple(engine.warnings))
+    # Threads decide the order of registrations and messages; what is kept has an order of its own.
+    return Graph(in_dependency_order(monitor.recorded()), tuple(sorted(set(engine.warnings))))
 
 
 class _Engine:
-    """Keeps the warnings a program logs."""
+    """Keeps what a program warns of, and its errors: for one of those an engine fails an update."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.errors: list[str] = []
 
     def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
-        if request.severity >= engine_pb2.WARNING:
+        if request.severity == engine_pb2.WARNING:
             self.warnings.append(request.message)
+        elif request.severity == engine_pb2.ERROR:
+            self.errors.append(request.message)
         return empty_pb2.Empty()
 
 
 class _Monitor(MockMonitor):
     """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
 
-    def __init__(self, project: str, stack: str) -> None:
-        self._project, self._stack = project, stack
+    def __init__(self, project: str, stack: str, stacks: Mapping[str, Mapping[str, Any]]) -> None:
+        self._project, self._stack, self._stacks = project, stack, stacks
         self._recorded: list[Resource] = []
-        self._outputs: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {}
+        self._outputs: dict[str, Plain] = {}
         self._problems: list[str] = []
         self._lock = Lock()  # the SDK calls from a pool of threads
 
@@ -119,27 +127,23 @@ class _Monitor(MockMonitor):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
-        inputs, secret_paths, unknown = _plain(request.object, "inputs")
+        inputs = plain(request.object, "inputs")
         resource = Resource(
             urn=urn,
             type=request.type,
             name=request.name,
             parent=request.parent or None,
             provider=request.provider.rpartition("::")[0] or None,
-            inputs=inputs,
+            inputs=inputs.values,
             depends_on=tuple(sorted(request.dependencies)),
-            secret_paths=tuple(secret_paths),
+            secret_paths=inputs.secret,
             aliases=self._alias_urns(request),
             options=_options(request),
         )
-        identifier, computed = fixtures.computed(request.type, request.name, inputs)
+        identifier, computed = fixtures.computed(request.type, request.name, inputs.values)
         with self._lock:
             self._recorded.append(resource)
-            self._problems += [
-                f"{urn}: {path} is not known without an engine; "
-                "add the output it comes from to grpc_platform/preview/fixtures.py"
-                for path in unknown
-            ]
+            self._problems += _unsound(urn, inputs)
         state = struct_pb2.Struct()
         if request.custom:
             state.CopyFrom(request.object)
@@ -151,16 +155,16 @@ class _Monitor(MockMonitor):
     def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
-        outputs, secret_paths, unknown = _plain(request.outputs, "outputs")
+        outputs = plain(request.outputs, "outputs")
         with self._lock:
-            self._outputs[request.urn] = (outputs, tuple(secret_paths))
-            self._problems += [f"{request.urn}: {path} is not resolved" for path in unknown]
+            self._outputs[request.urn] = outputs
+            self._problems += _unsound(request.urn, outputs)
         return empty_pb2.Empty()
 
     def Invoke(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        arguments, _, _ = _plain(request.args, "args")
+        arguments = plain(request.args, "args").values
         try:
             answer = fixtures.looked_up(request.tok, arguments)
         except LookupError as error:
@@ -175,10 +179,21 @@ class _Monitor(MockMonitor):
     def ReadResource(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
-        arguments, _, _ = _plain(request.properties, "properties")
-        _, computed = fixtures.computed(request.type, request.name, arguments)
+        arguments = plain(request.properties, "properties").values
+        if request.type == "pulumi:pulumi:StackReference":
+            if request.id not in self._stacks:
+                with self._lock:
+                    self._problems.append(f"stack {request.id}: no exports given to read back")
+            exports = dict(self._stacks.get(request.id, {}))
+            known: dict[str, Any] = {
+                "name": request.id,
+                "outputs": exports,
+                "secretOutputNames": [],
+            }
+        else:
+            _, known = fixtures.computed(request.type, request.name, arguments)
         state = struct_pb2.Struct()
-        state.update(computed)
+        state.update(known)
         urn = self.make_urn(request.parent, request.type, request.name)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
 
@@ -186,9 +201,11 @@ class _Monitor(MockMonitor):
         """Everything registered, with the outputs its component registered later."""
         merged: list[Resource] = []
         for resource in self._recorded:
-            outputs, secrets = self._outputs.get(resource.urn, ({}, ()))
-            paths = (*resource.secret_paths, *secrets)
-            merged.append(replace(resource, outputs=outputs, secret_paths=paths))
+            outputs = self._outputs.get(resource.urn)
+            if outputs:
+                paths = (*resource.secret_paths, *outputs.secret)
+                resource = replace(resource, outputs=outputs.values, secret_paths=paths)
+            merged.append(resource)
         return merged
 
     def problems(self) -> list[str]:
@@ -204,6 +221,7 @@ class _Monitor(MockMonitor):
         return sorted(set(self._problems)) + duplicates + unparented
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
+        """What the resource was called before, by its own aliases and by its parents'."""
         aliases: Any = getattr(request, "aliases")  # noqa: B009 (the stubs leave its element type out)
         urns: list[str] = []
         for alias in aliases:
@@ -213,7 +231,19 @@ class _Monitor(MockMonitor):
             qualified = urn.split("::", 2)[2]
             stack, project = spec.stack or self._stack, spec.project or self._project
             urns.append(alias.urn or f"urn:pulumi:{stack}::{project}::{qualified}")
-        return tuple(urns)
+        # As the engine: inheritedChildAlias in
+        # https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
+        here = self.make_urn(request.parent, request.type, request.name)
+        parent_name = request.parent.rpartition("::")[2]
+        with self._lock:
+            parents = next((r.aliases for r in self._recorded if r.urn == request.parent), ())
+        for parent in parents:
+            for urn in (here, *urns[: len(aliases)]):
+                type_, name = urn.split("::")[2].rpartition("$")[2], urn.rpartition("::")[2]
+                if name.startswith(parent_name):
+                    name = parent.rpartition("::")[2] + name.removeprefix(parent_name)
+                urns.append(self.make_urn(parent, type_, name))
+        return tuple(dict.fromkeys(urns))
 
 
 def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
@@ -230,26 +260,14 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value}
 
 
-def _plain(struct: struct_pb2.Struct, root: str) -> tuple[dict[str, Any], list[str], list[str]]:
-    """A request's values as plain JSON, with the paths of its secrets and of its unknowns."""
-    secrets: list[str] = []
-    unknown: list[str] = []
-
-    def walk(value: Any, path: str) -> Any:
-        if isinstance(value, dict):
-            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-            if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
-                secrets.append(path)
-                return SECRET
-            return {key: walk(item, f"{path}.{key}") for key, item in items.items()}
-        if isinstance(value, list):
-            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-            return [walk(item, f"{path}[{index}]") for index, item in enumerate(elements)]
-        if isinstance(value, float) and value.is_integer():
-            return int(value)  # protobuf has but one kind of number
-        if isinstance(value, str) and UNKNOWN in value:
-            unknown.append(path)
-        return value
-
-    plain = walk(json_format.MessageToDict(struct), root)
-    return plain, secrets, unknown
+def _unsound(urn: str, values: Plain) -> list[str]:
+    unknown = [
+        f"{urn}: {path} is not known without an engine; "
+        "add the output it comes from to grpc_platform/preview/fixtures.py"
+        for path in values.unknown
+    ]
+    return unknown + [
+        f"{urn}: {path} has an encrypted config value that is not marked secret and would be "
+        "stored and printed in clear; read it with require_secret or get_secret"
+        for path in values.bared
+    ]

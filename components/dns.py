@@ -1,0 +1,145 @@
+"""The hosted zone of all names, and the records this program writes itself."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pulumi
+import pulumi_aws as aws
+
+from .specs import ZoneSpec
+from .timing import whole_seconds
+
+NEGATIVE_CACHING = timedelta(seconds=30)
+"""How long a resolver may remember that a name does not exist; Route53's own SOA says 15 minutes.
+As long as gRPC clients wait between look-ups, so it delays nobody further."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneArgs:
+    """Which zone, and the VPCs whose resolvers answer it while it is private."""
+
+    spec: ZoneSpec
+    vpc_id: pulumi.Input[str] | None = None
+    """The VPC of the clusters. Required by a new private zone; for an existing one give it only if
+    the zone is not answered there yet, because Route53 refuses to associate a VPC twice."""
+    caller_vpc_ids: Collection[str] = ()
+    """Further VPCs, those of callers; one given twice counts once. A public zone needs neither."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Zone(pulumi.ComponentResource):
+    """A hosted zone, private unless `spec.public`, with negative answers cached for 30 s; or the
+    existing zone `spec.zone_id`, of which nothing is changed but the VPCs that are named.
+
+    A new zone is deleted together with every record in it. external-dns only ever upserts, so the
+    last addresses of each cluster's Envoys are still there when a stack is destroyed, and Route53
+    refuses to delete a zone that is not empty. Records of other stacks go too: a zone with a life
+    of its own is made elsewhere and given by id. There, and when one cluster leaves a stack that
+    stays, whoever tears it down deletes that cluster's A record `<cluster>.<zone>` and the TXT
+    record beside it (`external_dns.ownership_record`).
+
+    Raises ValueError for a new private zone without a VPC: Route53 would make it public.
+    """
+
+    zone_id: pulumi.Output[str]
+    """The zone's id. Of a new zone, known only once its negative caching is set: a name asked for
+    before it exists would otherwise be missing for 15 minutes."""
+    name: pulumi.Output[str]
+    """The zone's domain, without a trailing dot."""
+    arn: pulumi.Output[str]
+    """The zone's ARN, for policies."""
+
+    def __init__(
+        self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("grpc-platform:index:Zone", name, {}, opts)
+        spec = args.spec
+        own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
+        caller_vpcs = {vpc_id: vpc_id for vpc_id in sorted(set(args.caller_vpc_ids))}
+        if spec.zone_id is not None:
+            zone_id = pulumi.Output.from_input(spec.zone_id)
+            self.zone_id = zone_id
+            self.arn = aws.route53.get_zone_output(
+                zone_id=spec.zone_id, opts=pulumi.InvokeOutputOptions(parent=self)
+            ).arn
+            associated = own_vpc | caller_vpcs
+        else:
+            zone = self._create(name, args)
+            zone_id = zone.zone_id
+            soa = self._negative_caching(name, zone, spec.name)
+            self.zone_id = pulumi.Output.all(zone_id, soa.urn).apply(lambda known: str(known[0]))
+            self.arn = zone.arn
+            associated = caller_vpcs
+        self.name = pulumi.Output.from_input(spec.name)
+        if not spec.public:
+            for key, vpc_id in associated.items():
+                aws.route53.ZoneAssociation(
+                    f"{name}-{key}",
+                    zone_id=zone_id,
+                    vpc_id=vpc_id,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+        self.register_outputs({"zone_id": self.zone_id, "name": self.name, "arn": self.arn})
+
+    def _create(self, name: str, args: ZoneArgs) -> aws.route53.Zone:
+        if args.spec.public:
+            vpcs = None
+        elif args.vpc_id is None:
+            raise ValueError(f"{args.spec.name}: a new private zone needs a VPC to be answered in")
+        else:
+            vpcs = [aws.route53.ZoneVpcArgs(vpc_id=args.vpc_id)]
+        return aws.route53.Zone(
+            name,
+            name=args.spec.name,
+            vpcs=vpcs,
+            force_destroy=True,
+            tags=args.tags,
+            # Every ZoneAssociation shows up in this list, and the next update would remove it.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["vpcs"]),
+        )
+
+    def _negative_caching(
+        self, name: str, zone: aws.route53.Zone, domain: str
+    ) -> aws.route53.Record:
+        """Rewrite the SOA that Route53 makes: resolvers obey the smaller of its TTL and its last
+        field (RFC 2308), so both say the same."""
+        seconds = whole_seconds(NEGATIVE_CACHING)
+        server = zone.primary_name_server.apply(lambda host: host.rstrip("."))
+        return aws.route53.Record(
+            f"{name}-soa",
+            zone_id=zone.zone_id,
+            name=domain,
+            type="SOA",
+            ttl=seconds,
+            records=[
+                pulumi.Output.concat(
+                    server, f". awsdns-hostmaster.amazon.com. 1 7200 900 1209600 {seconds}"
+                )
+            ],
+            allow_overwrite=True,
+            # A zone without SOA cannot be: Route53 refuses the deletion
+            # (https://github.com/hashicorp/terraform-provider-aws/issues/37863).
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+        )
+
+
+def cname(
+    name: str,
+    *,
+    zone_id: pulumi.Input[str],
+    host: pulumi.Input[str],
+    target: pulumi.Input[str],
+    ttl: timedelta,
+    opts: pulumi.ResourceOptions,
+) -> aws.route53.Record:
+    """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys."""
+    return aws.route53.Record(
+        name,
+        zone_id=zone_id,
+        name=host,
+        type="CNAME",
+        ttl=whole_seconds(ttl),
+        records=[target],
+        opts=opts,
+    )

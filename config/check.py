@@ -1,0 +1,121 @@
+"""From the raw values of a stack file to `Settings`, or to every mistake in it at once."""
+
+import copy
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from grpc_platform.components.timing import (
+    LONG_TERMINATION_GRACE_PERIOD,
+    format_duration,
+)
+
+from .infrastructure_rules import INFRASTRUCTURE_RULES
+from .mistakes import ConfigError, Mistake, Path, from_pydantic
+from .serving_rules import SERVING_RULES
+from .settings import Settings
+
+
+def check(
+    raw: Mapping[str, Any],
+    *,
+    region: str | None = None,
+    kubeconfigs: Collection[str] = (),
+    found: Sequence[Mistake] = (),
+) -> Settings:
+    """The settings that `raw` (section -> value) describes.
+
+    `region` is AWS's where it is known, `kubeconfigs` the clusters whose kubeconfig is kept
+    encrypted, and `found` what the caller knows to be wrong already.
+
+    Raises ConfigError with every mistake: those `found`, those of single values, and those between
+    values as far as the values they concern are right themselves.
+    """
+    mistakes = list(found)
+    settings = None
+    values = copy.deepcopy(dict(raw))
+    while settings is None:
+        try:
+            settings = Settings.model_validate(values)
+        except ValidationError as error:
+            wrong = from_pydantic(error.errors(), Settings, values)
+            new = [m for m in wrong if m.path not in {known.path for known in mistakes}]
+            mistakes += new
+            # Without its wrong parts a file can still break rules; say so in the same run.
+            if not new or not _without(values, [m.path for m in new if m.value is not None]):
+                break
+    if settings is not None:
+        concerned = [m.path for m in mistakes]
+        broken = [
+            *broken_rules(settings),
+            *_zones_outside(settings, region),
+            *_kubeconfigs(settings, kubeconfigs),
+        ]
+        mistakes += [m for m in broken if not _touches(m.path, concerned)]
+    if mistakes or settings is None:
+        raise ConfigError([str(m) for m in sorted(mistakes, key=lambda m: str(m.path))])
+    return settings
+
+
+def broken_rules(settings: Settings) -> list[Mistake]:
+    """Every rule between values that does not hold."""
+    rules = (*INFRASTRUCTURE_RULES, *SERVING_RULES)
+    return [mistake for rule in rules for mistake in rule(settings)]
+
+
+def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
+    zones = settings.network.zones if settings.network else ()
+    return [
+        Mistake(("network", "zones", index), zone, f"is not in aws:region ({region})")
+        for index, zone in enumerate(zones)
+        if region and not zone.startswith(region)
+    ]
+
+
+def _kubeconfigs(settings: Settings, encrypted: Collection[str]) -> list[Mistake]:
+    wanted = {
+        name
+        for name, cluster in settings.clusters.items()
+        if cluster.existing is not None and cluster.existing.kubeconfig is None
+    }
+    missing = [
+        Mistake(
+            ("clusters", name, "existing", "kubeconfig"),
+            None,
+            f"is required, or pulumi config set --secret kubeconfig-{name} < FILE",
+        )
+        for name in sorted(wanted - set(encrypted))
+    ]
+    unused = [
+        Mistake((f"kubeconfig-{name}",), None, "is not the kubeconfig of an existing cluster here")
+        for name in sorted(set(encrypted) - wanted)
+    ]
+    return missing + unused
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is allowed and will surprise."""
+    grace = settings.timing.termination_grace_period
+    if grace <= LONG_TERMINATION_GRACE_PERIOD:
+        return []
+    return [
+        f"a terminating Envoy may take {format_duration(grace)}: above "
+        f"{format_duration(LONG_TERMINATION_GRACE_PERIOD)} rollouts and node upgrades are slow"
+    ]
+
+
+def _touches(path: Path, others: list[Path]) -> bool:
+    return any(path[: len(o)] == o[: len(path)] for o in others)
+
+
+def _without(values: dict[str, Any], paths: list[Path]) -> bool:
+    """Take the parts at `paths` out of `values`; whether there were any."""
+    for path in sorted(paths, key=len, reverse=True):
+        holder: Any = values
+        for part in path[:-1]:
+            holder = holder[part]
+        del holder[path[-1]]
+    if ("environment",) in paths:
+        values["environment"] = "development"  # required, and the one with fewer rules
+    return bool(paths)

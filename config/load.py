@@ -1,0 +1,67 @@
+"""The only reader of `pulumi.Config`."""
+
+import json
+from typing import Any
+
+import pulumi
+from pulumi.runtime import config as runtime
+
+from .check import check, warnings
+from .mistakes import Mistake, unknown_section
+from .settings import Settings
+
+KUBECONFIG = "kubeconfig-"
+"""Prefix of the encrypted keys with an existing cluster's kubeconfig: `kubeconfig-<cluster>`."""
+
+
+def load_settings() -> Settings:
+    """The stack's settings.
+
+    Raises ConfigError, before anything is registered, with every mistake in the stack file.
+    """
+    config = pulumi.Config()
+    keys = _keys(config.name)
+    found = _encrypted_sections(config.name, keys)
+    raw: dict[str, Any] = {}
+    for key in keys:
+        if key in Settings.model_fields:
+            raw[key] = _value(config.require(key))
+        elif not key.startswith(KUBECONFIG):
+            found.append(unknown_section(key, Settings))
+    settings = check(
+        raw,
+        region=pulumi.Config("aws").get("region"),
+        kubeconfigs=[k.removeprefix(KUBECONFIG) for k in keys if k.startswith(KUBECONFIG)],
+        found=found,
+    )
+    for warning in warnings(settings):
+        pulumi.log.warn(warning)
+    return settings
+
+
+def load_kubeconfig(cluster: str) -> pulumi.Output[str] | None:
+    """The kubeconfig kept encrypted for an existing cluster, or None."""
+    return pulumi.Config().get_secret(f"{KUBECONFIG}{cluster}")
+
+
+def _keys(project: str) -> list[str]:
+    full = {**runtime.get_config_env(), **runtime.CONFIG.get()}
+    return sorted(key.removeprefix(f"{project}:") for key in full if key.startswith(f"{project}:"))
+
+
+def _value(text: str) -> Any:
+    """The engine passes sections as JSON and plain values as they are."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _encrypted_sections(project: str, keys: list[str]) -> list[Mistake]:
+    # Inside a section an encrypted value reaches the program decrypted and unmarked, and would be
+    # printed like any other: https://github.com/pulumi/pulumi/issues/6531
+    return [
+        Mistake((key,), None, f"holds an encrypted value; only {KUBECONFIG}<cluster> may be one")
+        for key in keys
+        if key in Settings.model_fields and runtime.is_config_secret(f"{project}:{key}")
+    ]

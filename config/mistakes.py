@@ -1,0 +1,131 @@
+"""A mistake in a stack file, and how pydantic's findings become one."""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+Path = tuple[str | int, ...]
+
+_VALUE_LENGTH = 60
+
+
+class ConfigError(Exception):
+    """A stack file is wrong; `problems` has one line for each mistake: path, value, remedy."""
+
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Where, what was given, and what would be right."""
+
+    path: Path
+    value: Any
+    remedy: str
+
+    def __str__(self) -> str:
+        value = "" if self.value is None else f" = {_short(self.value)}"
+        return f"{'.'.join(map(str, self.path))}{value}: {self.remedy}"
+
+
+def from_pydantic(
+    errors: Iterable[ErrorDetails], root: type[BaseModel], raw: Mapping[str, Any]
+) -> list[Mistake]:
+    """Mistakes for pydantic's findings on `raw`, one per path."""
+    mistakes: dict[Path, Mistake] = {}
+    for error in errors:
+        path = _path_in(raw, error["loc"], missing=error["type"] == "missing")
+        missing = error["type"] == "missing"
+        mistake = Mistake(path, None if missing else _value_at(raw, path), _remedy(error, root))
+        mistakes.setdefault(path, mistake)
+    return list(mistakes.values())
+
+
+def _remedy(error: ErrorDetails, root: type[BaseModel]) -> str:
+    context: dict[str, Any] = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown_key(str(error["loc"][-1]), _keys_at(root, error["loc"][:-1]))
+        case "missing":
+            return "is required"
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "value_error":
+            return str(context["error"]).removeprefix(f"{error['input']!r} ")
+        case _:
+            return (
+                error["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
+            )
+
+
+def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
+    """A top-level key that is no section."""
+    return Mistake((key,), None, _unknown_key(key, list(root.model_fields)))
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    if nearest:
+        return f"unknown key; did you mean {nearest[0]}?"
+    return f"unknown key; known ones are {', '.join(known)}"
+
+
+def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
+    """The keys of the model found by walking `loc` from `model`."""
+    current: Any = model
+    for part in loc:
+        current = _model_in(current)
+        if current is None:
+            return []
+        if hasattr(current, "model_fields"):
+            current = current.model_fields[str(part)].annotation
+        else:
+            current = typing.get_args(current)[-1 if isinstance(part, str) else 0]
+    return list(getattr(_model_in(current), "model_fields", ()))
+
+
+def _model_in(annotation: Any) -> Any:
+    """A model, or a container of models, under Optional and Annotated."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _model_in(typing.get_args(annotation)[0])
+    if origin in {types.UnionType, typing.Union}:
+        return next((m for a in typing.get_args(annotation) if (m := _model_in(a))), None)
+    if origin in {dict, tuple}:
+        return annotation
+    return annotation if hasattr(annotation, "model_fields") else None
+
+
+def _path_in(raw: Any, loc: Path, *, missing: bool) -> Path:
+    """`loc` without what pydantic adds for the branches of a union or the key of a mapping."""
+    path: list[str | int] = []
+    for part in loc:
+        if isinstance(raw, Mapping) and (part in raw or missing):
+            raw = raw.get(part)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):  # pyright: ignore[reportUnknownArgumentType]
+            raw = raw[part]  # pyright: ignore[reportUnknownVariableType]
+        else:
+            break
+        path.append(part)
+    return tuple(path)
+
+
+def _value_at(raw: Any, path: Path) -> Any:
+    for part in path:
+        raw = raw[part]
+    return raw
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"

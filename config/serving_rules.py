@@ -1,0 +1,170 @@
+"""What must hold between the values that decide how calls are served."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from grpc_platform.components import versions
+from grpc_platform.components.quantities import cpu_cores
+from grpc_platform.components.timing import (
+    CLIENT_RE_RESOLVE_FLOOR,
+    MAX_TERMINATION_GRACE_PERIOD,
+    format_duration,
+)
+
+from .mistakes import Mistake
+from .settings import Settings
+
+ENVOY_OWN_PORTS = {8002: "metrics and readiness", 8090: "the shutdown manager"}
+
+
+def _times_agree(settings: Settings) -> Iterator[Mistake]:
+    timing = settings.timing
+    duration = timing.max_connection_duration
+    given = format_duration(duration)
+    path = ("contour", "timeouts", "max_connection_duration")
+    if timing.termination_grace_period > MAX_TERMINATION_GRACE_PERIOD:
+        yield Mistake(
+            path,
+            given,
+            f"lets Envoy take {format_duration(timing.termination_grace_period)} to terminate; a "
+            f"node drain allows {format_duration(MAX_TERMINATION_GRACE_PERIOD)}; shorten it, "
+            "zone.record_ttl or envoy.max_deadline",
+        )
+    if duration < CLIENT_RE_RESOLVE_FLOOR:
+        yield Mistake(
+            path,
+            given,
+            f"clients look names up every {format_duration(CLIENT_RE_RESOLVE_FLOOR)} at most; "
+            "a shorter duration only redials the same Envoy",
+        )
+    if timing.record_ttl >= duration:
+        yield Mistake(
+            ("zone", "record_ttl"),
+            format_duration(timing.record_ttl),
+            f"must be shorter than contour.timeouts.max_connection_duration ({given}), or clients "
+            "reconnect to addresses they still have",
+        )
+
+
+def _production_has_two_of_all(settings: Settings) -> Iterator[Mistake]:
+    if settings.environment == "production":
+        if settings.envoy.min_replicas < 2:
+            count = settings.envoy.min_replicas
+            yield Mistake(("envoy", "min_replicas"), count, "production needs at least 2")
+        if settings.contour.replicas < 2:
+            count = settings.contour.replicas
+            yield Mistake(("contour", "replicas"), count, "production needs at least 2")
+
+
+def _envoy_is_possible(settings: Settings) -> Iterator[Mistake]:
+    envoy = settings.envoy
+    if envoy.min_replicas > envoy.max_replicas:
+        yield Mistake(
+            ("envoy", "min_replicas"),
+            envoy.min_replicas,
+            f"must not exceed envoy.max_replicas ({envoy.max_replicas})",
+        )
+    if envoy.concurrency is None and not cpu_cores(envoy.cpu).is_integer():
+        yield Mistake(("envoy", "cpu"), envoy.cpu, "must be whole cores, or give envoy.concurrency")
+    for key in ("http_port", "https_port"):
+        port: int = getattr(envoy, key)
+        if port in ENVOY_OWN_PORTS:
+            yield Mistake(("envoy", key), port, f"is taken by {ENVOY_OWN_PORTS[port]}")
+    if envoy.http_port == envoy.https_port:
+        yield Mistake(("envoy", "https_port"), envoy.https_port, "must differ from http_port")
+    released = versions.ENVOY_OF_CONTOUR[settings.contour.version]
+    if envoy.version != released:
+        yield Mistake(
+            ("envoy", "version"),
+            envoy.version,
+            f"Contour {settings.contour.version} was released with Envoy {released}",
+        )
+
+
+def _zone_is_reachable(settings: Settings) -> Iterator[Mistake]:
+    zone = settings.zone
+    if zone.public and not zone.acknowledge_public_addresses:
+        yield Mistake(
+            ("zone", "public"),
+            zone.public,
+            "publishes the private addresses of Envoy's pods to anyone; "
+            "say acknowledge_public_addresses: true, or leave the zone private",
+        )
+    anywhere = all(cluster.existing for cluster in settings.clusters.values())
+    if not zone.public and zone.zone_id is None and settings.network is None and anywhere:
+        yield Mistake(
+            ("zone",), None, "a new private zone is answered in a VPC; give network, or zone_id"
+        )
+
+
+def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
+    zone = settings.zone.name
+    hosts = Counter(settings.host_of(name) for name in settings.services)
+    contour_names = {settings.contour_name(cluster): cluster for cluster in settings.clusters}
+    for name, service in settings.services.items():
+        path = ("services", name)
+        host = settings.host_of(name)
+        if not host.endswith(f".{zone}"):
+            yield Mistake((*path, "host"), host, f"must lie in the zone: <name>.{zone}")
+        if hosts[host] > 1:
+            others = [n for n in settings.services if n != name and settings.host_of(n) == host]
+            yield Mistake((*path, "host"), host, f"is the host of {', '.join(others)} too")
+        if host in contour_names:
+            yield Mistake(
+                (*path, "host"),
+                host,
+                f"holds the Envoy addresses of cluster {contour_names[host]}; choose another host",
+            )
+        if service.cluster is None and len(settings.serving) > 1:
+            yield Mistake(
+                (*path, "cluster"), None, f"is required: one of {', '.join(settings.serving)}"
+            )
+        if service.cluster is not None and service.cluster not in settings.serving:
+            yield Mistake(
+                (*path, "cluster"),
+                service.cluster,
+                f"must be a serving cluster: {', '.join(settings.serving) or 'there is none'}",
+            )
+
+
+def _deadlines_fit(settings: Settings) -> Iterator[Mistake]:
+    longest = settings.envoy.max_deadline
+    for name, service in settings.services.items():
+        if service.deadline is None or service.deadline == "infinity":
+            continue
+        path = ("services", name, "deadline")
+        given = format_duration(service.deadline)
+        if service.streaming:
+            yield Mistake(path, given, "ends every stream; a streaming service takes infinity")
+        elif service.deadline > longest:
+            yield Mistake(
+                path,
+                given,
+                f"exceeds envoy.max_deadline ({format_duration(longest)}), which Envoy's drain "
+                "waits for; raise that",
+            )
+
+
+def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
+    made: dict[tuple[str, str], str] = {}
+    for name, service in settings.services.items():
+        if not service.create_namespace:
+            continue
+        path = ("services", name, "create_namespace")
+        place = (service.cluster or "", service.namespace)
+        if service.namespace == "default":
+            yield Mistake(path, True, "namespace default is there already; name another")
+        elif place in made:
+            yield Mistake(path, True, f"{service.namespace} is already created by {made[place]}")
+        made.setdefault(place, name)
+
+
+SERVING_RULES = (
+    _times_agree,
+    _production_has_two_of_all,
+    _envoy_is_possible,
+    _zone_is_reachable,
+    _services_have_a_place,
+    _deadlines_fit,
+    _namespaces_have_one_maker,
+)

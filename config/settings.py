@@ -1,0 +1,79 @@
+"""What an environment may say: the sections of `Pulumi.<env>.yaml`."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from grpc_platform.components.specs import (
+    CallerSpec,
+    ClusterSpec,
+    ContourSpec,
+    EnvoySpec,
+    ExternalDnsSpec,
+    NetworkSpec,
+    ServiceSpec,
+    ZoneSpec,
+)
+from grpc_platform.components.specs.base import Label, Spec
+from grpc_platform.components.timing import Timing
+
+
+class ServiceSettings(ServiceSpec):
+    """One gRPC service and the cluster whose Envoys serve it."""
+
+    cluster: Label | None = None
+    """The serving cluster; may be left out where there is but one."""
+
+
+class Settings(Spec):
+    """One environment. Every section has the component's own model; see `config.rules` for what
+    must hold between them."""
+
+    environment: Literal["development", "production"]
+    """Production asks for at least two of everything that serves."""
+    network: NetworkSpec | None = None
+    """The VPC of the clusters and of the private zone; not needed where all clusters exist."""
+    zone: ZoneSpec
+    """The hosted zone of all names."""
+    clusters: Annotated[dict[Label, ClusterSpec], Field(min_length=1)]
+    """EKS clusters by name; `<cluster>.<zone>` holds the addresses of a serving one's Envoys."""
+    contour: ContourSpec = ContourSpec()
+    """Contour in every serving cluster."""
+    envoy: EnvoySpec = EnvoySpec()
+    """The Envoy fleet of every serving cluster."""
+    external_dns: ExternalDnsSpec = ExternalDnsSpec()
+    """The publisher of Envoy's addresses in every serving cluster."""
+    services: dict[Label, ServiceSettings] = {}
+    """gRPC services by name."""
+    callers: dict[Label, CallerSpec] = {}
+    """Who may dial Envoy, by name."""
+    tags: dict[str, str] = {}
+    """Tags of every AWS resource, beside those the components set."""
+
+    @property
+    def timing(self) -> Timing:
+        """The times that follow from this environment's values."""
+        timeouts = self.contour.timeouts
+        return Timing(
+            record_ttl=self.zone.record_ttl,
+            max_connection_duration=timeouts.max_connection_duration,
+            connection_shutdown_grace_period=timeouts.connection_shutdown_grace_period,
+            max_deadline=self.envoy.max_deadline,
+        )
+
+    @property
+    def serving(self) -> dict[str, ClusterSpec]:
+        """The clusters that run Contour and Envoy."""
+        return {name: cluster for name, cluster in self.clusters.items() if cluster.serves}
+
+    def cluster_of(self, service: ServiceSettings) -> str:
+        """The name of the cluster that serves a service."""
+        return service.cluster or next(iter(self.serving))
+
+    def host_of(self, name: str) -> str:
+        """The name clients dial for a service."""
+        return self.services[name].host or f"{name}.{self.zone.name}"
+
+    def contour_name(self, cluster: str) -> str:
+        """The name that holds the addresses of a cluster's Envoys."""
+        return f"{cluster}.{self.zone.name}"

@@ -1,0 +1,88 @@
+"""Run a program directory's `__main__.py` for one stack, away from whoever runs the preview."""
+
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pulumi import RunError
+
+from grpc_platform.errors import FailedProgramError, UserError
+from grpc_platform.graph import Graph
+from grpc_platform.preview.record import record
+from grpc_platform.preview.stack_file import ENCRYPTED, StackFile
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+
+
+def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
+    """The graph that the program in `directory` registers for `stack`.
+
+    One program per process: its modules stay imported. Raises UserError for what the program
+    refuses by `pulumi.RunError`, FailedProgramError for any other exception of its own, and whatever
+    carries its own `problems` (grpc_platform.errors) as it is.
+    """
+    main = directory.resolve() / "__main__.py"
+    if not main.is_file():
+        raise UserError(f"no __main__.py in {directory}: not a Python program")
+    try:
+        with _alone_in(main.parent):
+            return record(
+                lambda: runpy.run_path(str(main), run_name="__main__"),
+                project=stack_file.project,
+                stack=stack,
+                config=stack_file.config,
+                secret_keys=stack_file.secret_keys,
+            )
+    except RunError as error:
+        raise UserError(_explained(str(error))) from error
+    except (Exception, SystemExit) as error:
+        if isinstance(getattr(error, "problems", None), list):
+            raise
+        raise FailedProgramError(_where_and_what(error, main.parent)) from error
+
+
+def _explained(message: str) -> str:
+    if ENCRYPTED in message:
+        return f"{message}: a preview decrypts nothing; read encrypted config as text"
+    return message
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Generator[None]:
+    """Run as the engine's host does, in the program's directory and with it first on the path, but
+    with nothing of the caller's environment: no credentials, config or home directory."""
+    environment, cwd, path = dict(os.environ), Path.cwd(), list(sys.path)
+    os.environ.clear()
+    os.environ.update({k: environment[k] for k in _KEPT if k in environment})
+    os.environ["HOME"] = "/nonexistent"
+    os.chdir(directory)
+    sys.path.insert(0, str(directory))
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _where_and_what(error: BaseException, directory: Path) -> list[str]:
+    """The frames that are the program's own, innermost last, and the exception."""
+    tools = Path(__file__).parent
+    lines: list[str] = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if (
+            directory in path.parents
+            and tools not in path.parents
+            and "site-packages" not in path.parts
+        ):
+            lines.append(
+                f"{path.relative_to(directory)}:{frame.lineno} in {frame.name}: {frame.line}"
+            )
+    what = "".join(traceback.format_exception_only(error)).rstrip().splitlines()
+    return [*lines, *what]

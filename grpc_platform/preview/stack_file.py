@@ -1,0 +1,149 @@
+"""Read a stack's config as the engine would pass it to the program."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grpc_platform.errors import UserError
+
+ENCRYPTED = "[encrypted config value]"
+"""What a preview passes in place of a value it cannot decrypt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFile:
+    """What `Pulumi.yaml` and `Pulumi.<stack>.yaml` say.
+
+    `config` maps full keys (`aws:region`) to what the engine passes: text as it is, anything else
+    as JSON, with ENCRYPTED where a value is encrypted. `secret_keys` are the keys with such a value
+    at any depth: the engine too marks only a whole key as secret.
+    """
+
+    project: str
+    config: Mapping[str, str]
+    secret_keys: tuple[str, ...]
+
+
+def read_stack_file(directory: Path, stack: str) -> StackFile:
+    """The config of `stack` of the program in `directory`.
+
+    Raises UserError when there is no such program or stack, and with file and line for YAML that
+    cannot be read.
+    """
+    project_path = directory / "Pulumi.yaml"
+    if not project_path.is_file():
+        raise UserError(f"no Pulumi.yaml in {directory}: not a Pulumi program")
+    stacks = stacks_of(directory)
+    if stack not in stacks:
+        known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"
+        raise UserError(f"no stack {stack!r} in {directory}; {known}")
+    path = directory / f"Pulumi.{stack}.yaml"
+    project = _mapping(project_path, _parse(project_path))
+    name = project.get("name")
+    if not isinstance(name, str):
+        raise UserError(f"{project_path}: name: must be the project's name")
+    values = {
+        _full_key(name, key): _default(value)
+        for key, value in _config(project_path, project).items()
+        if _default(value) is not None
+    }
+    of_stack = _config(path, _mapping(path, _parse(path)))
+    values |= {_full_key(name, key): value for key, value in of_stack.items()}
+    texts = {key: _text(value) for key, value in values.items()}
+    return StackFile(
+        project=name,
+        config=texts,
+        secret_keys=tuple(sorted(key for key, text in texts.items() if ENCRYPTED in text)),
+    )
+
+
+def stacks_of(directory: Path) -> list[str]:
+    """The stacks that have a file in `directory`."""
+    paths = directory.glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in paths)
+
+
+def _full_key(project: str, key: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _default(value: Any) -> Any:
+    """A project's entry is a value, or a declaration with a value or default among its keys."""
+    if isinstance(value, dict):
+        declaration: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return declaration.get("value", declaration.get("default"))
+    return value
+
+
+def _text(value: Any) -> str:
+    plain = _without_ciphertext(value)
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _without_ciphertext(value: Any) -> Any:
+    if isinstance(value, dict):
+        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if list(items) == ["secure"] and isinstance(items["secure"], str):
+            return ENCRYPTED
+        return {key: _without_ciphertext(item) for key, item in items.items()}
+    if isinstance(value, list):
+        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_without_ciphertext(item) for item in elements]
+    return value
+
+
+def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    values = document.get("config")
+    return _mapping(path, values, "config: ")
+
+
+def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: {where}must be a mapping")
+    return document  # pyright: ignore[reportUnknownVariableType]
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_bytes(), _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise UserError(f"{where}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, OSError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as the engine reads it (gopkg.in/yaml.v3), not as PyYAML would: `on`, `no` and `12:30`
+    are text, a date stays text, and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("int", r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0[0-7_]+|0b[01_]+)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )

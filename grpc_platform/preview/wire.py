@@ -1,0 +1,55 @@
+"""What the SDK sends, as plain data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from pulumi.runtime.rpc import UNKNOWN
+
+from grpc_platform.graph import SECRET
+from grpc_platform.preview.stack_file import ENCRYPTED
+
+# How the SDK marks a secret on the wire (pulumi.runtime.rpc keeps both names private).
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A request's values as plain JSON, and the dotted paths of what is not plain about them."""
+
+    values: dict[str, Any]
+    secret: tuple[str, ...]
+    """Secrets; each reads SECRET in `values`."""
+    unknown: tuple[str, ...]
+    """Outputs that nothing resolved."""
+    bared: tuple[str, ...]
+    """Encrypted config that the program read as if it were not."""
+
+
+def plain(struct: struct_pb2.Struct, root: str) -> Plain:
+    """Read a request's values; every path starts with `root`."""
+    secret: list[str] = []
+    unknown: list[str] = []
+    bared: list[str] = []
+
+    def walk(value: Any, path: str) -> Any:
+        if isinstance(value, dict):
+            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
+                secret.append(path)
+                return SECRET
+            return {key: walk(items[key], f"{path}.{key}") for key in sorted(items)}
+        if isinstance(value, list):
+            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return [walk(item, f"{path}[{index}]") for index, item in enumerate(elements)]
+        if isinstance(value, float) and value.is_integer():
+            return int(value)  # protobuf has but one kind of number
+        if isinstance(value, str) and UNKNOWN in value:
+            unknown.append(path)
+        if isinstance(value, str) and ENCRYPTED in value:
+            bared.append(path)
+        return value
+
+    values = walk(json_format.MessageToDict(struct), root)
+    return Plain(values, tuple(secret), tuple(unknown), tuple(bared))

@@ -1,0 +1,183 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+import pytest
+
+from grpc_platform.components.callers import Callers, CallersArgs
+from grpc_platform.components.specs import CallerSpec, EnvoySpec
+from grpc_platform.graph import Graph
+
+RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+
+EVERY_POD = {"namespaceSelector": {}}
+METRICS = {"from": [EVERY_POD], "ports": [{"protocol": "TCP", "port": 8002}]}
+GROUPS = {"serving": "sg-serving", "calling": "sg-calling"}
+PRIVATE = ["10.0.0.0/19", "10.0.32.0/19"]
+
+Recorded = Callable[[Callable[[], object]], Graph]
+
+
+@pytest.fixture
+def callers(recorded: Recorded) -> Callable[..., Graph]:
+    def build(callers: Mapping[str, CallerSpec], **args: Any) -> Graph:
+        def program() -> None:
+            known: dict[str, Any] = {
+                "security_group_ids": GROUPS,
+                "pod_cidrs": pulumi.Output.from_input(PRIVATE),
+                "tags": {"team": "platform"},
+            }
+            known |= args
+            Callers(
+                "callers",
+                CallersArgs(cluster="serving", callers=callers, namespace="contour", **known),
+            )
+
+        return recorded(program)
+
+    return build
+
+
+def rules(graph: Graph) -> dict[str, tuple[str, int, int]]:
+    """Source and ports of each security-group rule."""
+    return {
+        rule.name: (
+            rule.inputs.get("referencedSecurityGroupId") or rule.inputs["cidrIpv4"],
+            rule.inputs["fromPort"],
+            rule.inputs["toPort"],
+        )
+        for rule in graph.of_type(RULE)
+    }
+
+
+def admitted(graph: Graph) -> list[dict[str, Any]]:
+    """Whom the NetworkPolicy lets dial Envoy: its rules less that for metrics."""
+    ingress = graph.only(POLICY).inputs["spec"]["ingress"]
+    assert ingress[-1] == METRICS
+    return ingress[:-1]
+
+
+def peers(graph: Graph) -> list[dict[str, Any]]:
+    (rule,) = admitted(graph)
+    return rule["from"]
+
+
+def test_another_clusters_pods_are_let_in_by_their_security_group(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"batch": CallerSpec(cluster="calling")})
+    assert rules(graph) == {
+        "callers-batch-http": ("sg-calling", 8080, 8080),
+        "callers-batch-https": ("sg-calling", 8443, 8443),
+    }
+    for rule in graph.of_type(RULE):
+        assert rule.inputs["securityGroupId"] == "sg-serving"
+        assert rule.inputs["ipProtocol"] == "tcp"
+        assert rule.inputs["tags"] == {"team": "platform"}
+
+
+def test_another_clusters_pods_are_known_to_the_policy_by_the_private_subnets(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"batch": CallerSpec(cluster="calling")})
+    assert peers(graph) == [{"ipBlock": {"cidr": cidr}} for cidr in PRIVATE]
+
+
+def test_own_cluster_callers_need_the_policy_and_no_security_group_rule(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"neighbours": CallerSpec(cluster="serving")})
+    assert rules(graph) == {}
+    assert peers(graph) == [EVERY_POD]
+
+
+def test_own_cluster_callers_can_be_some_namespaces(callers: Callable[..., Graph]) -> None:
+    graph = callers({"neighbours": CallerSpec(cluster="serving", namespaces=("shop", "web"))})
+    named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["shop", "web"]}
+    assert peers(graph) == [{"namespaceSelector": {"matchExpressions": [named]}}]
+
+
+def test_addresses_are_let_in_by_both(callers: Callable[..., Graph]) -> None:
+    graph = callers({"office": CallerSpec(cidr="10.90.0.0/16")})
+    assert {source for source, _, _ in rules(graph).values()} == {"10.90.0.0/16"}
+    assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}]
+
+
+def test_a_security_group_narrows_what_aws_lets_in_of_a_block(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"gateway": CallerSpec(security_group_id="sg-1", cidr="10.30.0.0/16")})
+    assert {source for source, _, _ in rules(graph).values()} == {"sg-1"}
+    assert all("cidrIpv4" not in rule.inputs for rule in graph.of_type(RULE))
+    assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
+
+
+def test_rules_open_the_ports_that_envoy_listens_on(callers: Callable[..., Graph]) -> None:
+    envoy = EnvoySpec(http_port=50051, https_port=50052)
+    graph = callers({"office": CallerSpec(cidr="10.90.0.0/16")}, envoy=envoy)
+    assert {(first, last) for _, first, last in rules(graph).values()} == {
+        (50051, 50051),
+        (50052, 50052),
+    }
+    (rule,) = admitted(graph)
+    assert rule["ports"] == [
+        {"protocol": "TCP", "port": 50051},
+        {"protocol": "TCP", "port": 50052},
+    ]
+
+
+def test_without_callers_nobody_may_dial_envoy(callers: Callable[..., Graph]) -> None:
+    graph = callers({})
+    assert rules(graph) == {}
+    assert admitted(graph) == []
+
+
+def test_the_policy_guards_envoys_pods_whoever_the_callers_are(
+    callers: Callable[..., Graph],
+) -> None:
+    policy = callers({}).only(POLICY).inputs
+    assert (policy["metadata"]["namespace"], policy["metadata"]["name"]) == (
+        "contour",
+        "envoy-callers",
+    )
+    assert policy["spec"]["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "envoy"}}
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+
+
+def test_outside_eks_there_is_the_policy_alone(callers: Callable[..., Graph]) -> None:
+    specs = {"office": CallerSpec(cidr="10.90.0.0/16"), "own": CallerSpec(cluster="serving")}
+    graph = callers(specs, security_group_ids={"serving": None}, pod_cidrs=None)
+    assert rules(graph) == {}
+    assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}, EVERY_POD]
+
+
+@pytest.mark.parametrize(
+    ("caller", "args", "message"),
+    [
+        (
+            CallerSpec(cluster="calling"),
+            {"security_group_ids": {"serving": "sg-serving", "calling": None}},
+            "caller batch: the security group of cluster calling is not known; "
+            "give security_group_id and cidr instead of cluster",
+        ),
+        (
+            CallerSpec(cluster="calling"),
+            {"pod_cidrs": None},
+            "caller batch: the addresses of cluster calling's pods are not known; "
+            "give cidr instead of cluster",
+        ),
+        (
+            CallerSpec(cluster="elsewhere"),
+            {"security_group_ids": {"serving": None}},
+            "caller batch: the security group of cluster elsewhere is not known",
+        ),
+        (CallerSpec(), {}, "caller batch: give its cluster or its cidr"),
+        (CallerSpec(security_group_id="sg-1"), {}, "caller batch: give its cluster or its cidr"),
+    ],
+)
+def test_a_caller_that_cannot_be_told_apart_is_refused(
+    callers: Callable[..., Graph], caller: CallerSpec, args: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        callers({"batch": caller}, **args)

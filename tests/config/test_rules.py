@@ -1,0 +1,311 @@
+"""Every refusal by its exact line, and the committed stack files by the same check."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from config.check import check, warnings
+from config.mistakes import ConfigError
+
+NEW_CLUSTER = {
+    "access": {"deployer_role": "deployer"},
+    "public_access_cidrs": ["203.0.113.0/24"],
+    "node_groups": {"default": {"instance_types": ["m7g.4xlarge"], "size": 6}},
+}
+EXISTING = {"existing": {"context": "there", "kubeconfig": "file", "eks_cluster_name": "there"}}
+GOOD: dict[str, Any] = {
+    "environment": "production",
+    "network": {"zones": ["eu-west-1a", "eu-west-1b"]},
+    "zone": {"name": "grpc.example.com"},
+    "clusters": {"serving": NEW_CLUSTER},
+    "services": {"greeter": {}},
+}
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    """GOOD with dotted paths set, or removed where the value is None."""
+    raw = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        holder = raw
+        for part in parents:
+            holder = holder.setdefault(part, {})
+        if value is None:
+            holder.pop(last)
+        else:
+            holder[last] = value
+    return raw
+
+
+def refusals(changes: dict[str, Any], **surroundings: Any) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        check(changed(changes), **surroundings)
+    return refused.value.problems
+
+
+def test_the_file_every_case_here_changes_is_right() -> None:
+    assert check(GOOD).host_of("greeter") == "greeter.grpc.example.com"
+
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    # Values that must agree.
+    (
+        {"contour.timeouts.max_connection_duration": "13m"},
+        "contour.timeouts.max_connection_duration = 13m: lets Envoy take 16m55s to terminate; a "
+        "node drain allows 15m; shorten it, zone.record_ttl or envoy.max_deadline",
+    ),
+    (
+        {"contour.timeouts.max_connection_duration": "20s", "zone.record_ttl": "10s"},
+        "contour.timeouts.max_connection_duration = 20s: clients look names up every 30s at most; "
+        "a shorter duration only redials the same Envoy",
+    ),
+    (
+        {"zone.record_ttl": "5m"},
+        "zone.record_ttl = 5m: must be shorter than contour.timeouts.max_connection_duration (5m), "
+        "or clients reconnect to addresses they still have",
+    ),
+    ({"envoy.min_replicas": 1}, "envoy.min_replicas = 1: production needs at least 2"),
+    ({"contour.replicas": 1}, "contour.replicas = 1: production needs at least 2"),
+    (
+        {"envoy.max_replicas": 3, "envoy.min_replicas": 4},
+        "envoy.min_replicas = 4: must not exceed envoy.max_replicas (3)",
+    ),
+    (
+        {"envoy.cpu": "1500m"},
+        "envoy.cpu = 1500m: must be whole cores, or give envoy.concurrency",
+    ),
+    ({"envoy.http_port": 8002}, "envoy.http_port = 8002: is taken by metrics and readiness"),
+    ({"envoy.https_port": 8090}, "envoy.https_port = 8090: is taken by the shutdown manager"),
+    ({"envoy.https_port": 8080}, "envoy.https_port = 8080: must differ from http_port"),
+    (
+        {"envoy.version": "1.38.3"},
+        "envoy.version = 1.38.3: Contour 1.33.8 was released with Envoy 1.38.9",
+    ),
+    (
+        {"clusters.serving.kubernetes_version": "1.36"},
+        "clusters.serving.kubernetes_version = 1.36: must be '1.32', '1.33', '1.34' or '1.35'",
+    ),
+    (
+        {"zone.public": True},
+        "zone.public = True: publishes the private addresses of Envoy's pods to anyone; say "
+        "acknowledge_public_addresses: true, or leave the zone private",
+    ),
+    (
+        {"services.events": {"streaming": True, "deadline": "15s"}},
+        "services.events.deadline = 15s: ends every stream; a streaming service takes infinity",
+    ),
+    (
+        {"services.reports": {"deadline": "2m"}},
+        "services.reports.deadline = 2m: exceeds envoy.max_deadline (1m), which Envoy's drain "
+        "waits for; raise that",
+    ),
+    # Names.
+    (
+        {"services.greeter.host": "greeter.example.org"},
+        "services.greeter.host = greeter.example.org: must lie in the zone: "
+        "<name>.grpc.example.com",
+    ),
+    (
+        {"services.greeter.host": "serving.grpc.example.com"},
+        "services.greeter.host = serving.grpc.example.com: holds the Envoy addresses of cluster "
+        "serving; choose another host",
+    ),
+    (
+        {"services.greeter.cluster": "elsewhere"},
+        "services.greeter.cluster = elsewhere: must be a serving cluster: serving",
+    ),
+    (
+        {"clusters.second": NEW_CLUSTER},
+        "services.greeter.cluster: is required: one of serving, second",
+    ),
+    (
+        {"services.greeter.create_namespace": True},
+        "services.greeter.create_namespace = True: namespace default is there already; "
+        "name another",
+    ),
+    # Network, clusters, callers.
+    ({"network": None}, "network: is required by the new cluster serving"),
+    (
+        {"network.zones": ["eu-west-1a"]},
+        "network.zones = ['eu-west-1a']: EKS needs at least 2 availability zones",
+    ),
+    (
+        {"network.zones": ["eu-west-1a", "eu-west-1a"]},
+        "network.zones = ['eu-west-1a', 'eu-west-1a']: names a zone twice",
+    ),
+    (
+        {
+            "network": {
+                "nat": "none",
+                "existing": {"vpc_id": "vpc-1", "private_subnet_ids": ["a", "b"]},
+            }
+        },
+        "network.nat = none: does not apply to an existing VPC; remove it",
+    ),
+    (
+        {"clusters.serving.serves": False, "services": {}},
+        "clusters: none serves; leave serves: true on one",
+    ),
+    (
+        {"clusters.serving.access": None},
+        "clusters.serving.access: is required: deployer_role names the role that runs pulumi up",
+    ),
+    (
+        {"clusters.serving.node_groups": None},
+        "clusters.serving.node_groups: is required, or auto_mode: true",
+    ),
+    (
+        {"clusters.serving.auto_mode": True},
+        "clusters.serving.node_groups = ['default']: does not go with auto_mode, which runs the "
+        "nodes; remove one",
+    ),
+    (
+        {"clusters.serving.public_access_cidrs": []},
+        "clusters.serving.public_access_cidrs = []: leaves a private endpoint in a VPC that does "
+        "not exist yet: nobody could apply the Kubernetes half; list CIDRs, or say in "
+        "private_endpoint_path how it is reached",
+    ),
+    (
+        {"clusters.there": {**EXISTING, "serves": False, "zonal_shift": True}},
+        "clusters.there.zonal_shift: does not apply to an existing cluster; remove it",
+    ),
+    (
+        {"clusters.there": {"existing": {"context": "c", "kubeconfig": "f"}, "serves": False}}
+        | {"clusters.twin": {"existing": {"context": "c", "kubeconfig": "f"}, "serves": False}},
+        "clusters.twin.existing.context = c: is cluster there already; one name cannot be fed "
+        "twice",
+    ),
+    (
+        {"clusters": {"there": {"existing": {"context": "c", "kubeconfig": "f"}}}},
+        "clusters.there.existing.eks_cluster_name: is required, or external_dns.credentials_secret "
+        "outside EKS: external-dns needs credentials for Route53",
+    ),
+    (
+        {"callers.batch": {"cluster": "elsewhere"}},
+        "callers.batch.cluster = elsewhere: is not a cluster of this stack: serving",
+    ),
+    (
+        {"callers.batch": {"security_group_id": "sg-1"}},
+        "callers.batch.cidr: is required, or cluster: NetworkPolicy knows callers outside by "
+        "address only",
+    ),
+    (
+        {"callers.batch": {"cluster": "serving", "cidr": "10.0.0.0/8"}},
+        "callers.batch.cidr = 10.0.0.0/8: does not go with cluster; make it another caller",
+    ),
+    (
+        {"callers.batch": {"cidr": "10.0.0.0/8", "namespaces": ["a"]}},
+        "callers.batch.namespaces = ['a']: goes with cluster only; remove it",
+    ),
+    # Single values.
+    ({"environment": "staging"}, "environment = staging: must be 'development' or 'production'"),
+    ({"zone": {}}, "zone.name: is required"),
+    ({"zone.nmae": "x"}, "zone.nmae = x: unknown key; did you mean name?"),
+    (
+        {"clusters.serving.node_groups.default.sise": 3},
+        "clusters.serving.node_groups.default.sise = 3: unknown key; did you mean size?",
+    ),
+    ({"envoys": {}}, "envoys = {}: unknown key; did you mean envoy?"),
+    (
+        {"zone.record_ttl": 30},
+        "zone.record_ttl = 30: is not a duration such as 15s, 5m, 1h30m or 250ms",
+    ),
+    (
+        {"network.cidr": "10.0.0.1/16"},
+        "network.cidr = 10.0.0.1/16: has host bits set; the block is 10.0.0.0/16",
+    ),
+    (
+        {"envoy.memory": "1GB"},
+        "envoy.memory = 1GB: is not a memory quantity such as 512Mi or 2Gi",
+    ),
+    (
+        {"services.greeter.port": 70000},
+        "services.greeter.port = 70000: must be less than or equal to 65535",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "line"), CASES, ids=[line.split(":")[0] for _, line in CASES])
+def test_a_mistake_is_refused_by_one_line(changes: dict[str, Any], line: str) -> None:
+    assert refusals(changes) == [line]
+
+
+def test_two_services_of_one_host_are_both_named() -> None:
+    host = "one.grpc.example.com"
+    assert refusals({"services": {"a": {"host": host}, "b": {"host": host}}}) == [
+        f"services.a.host = {host}: is the host of b too",
+        f"services.b.host = {host}: is the host of a too",
+    ]
+
+
+def test_a_namespace_is_made_once() -> None:
+    service = {"namespace": "shop", "create_namespace": True}
+    assert refusals({"services": {"a": service, "b": service}}) == [
+        "services.b.create_namespace = True: shop is already created by a"
+    ]
+
+
+def test_a_private_zone_needs_a_vpc() -> None:
+    lines = refusals({"network": None, "clusters": {"there": EXISTING}})
+    assert lines == ["zone: a new private zone is answered in a VPC; give network, or zone_id"]
+
+
+def test_a_zone_of_another_region_is_refused() -> None:
+    assert refusals({}, region="eu-central-1") == [
+        "network.zones.0 = eu-west-1a: is not in aws:region (eu-central-1)",
+        "network.zones.1 = eu-west-1b: is not in aws:region (eu-central-1)",
+    ]
+
+
+def test_an_existing_cluster_needs_a_kubeconfig_and_an_encrypted_one_needs_a_cluster() -> None:
+    existing = {"existing": {"context": "c", "eks_cluster_name": "c"}, "serves": False}
+    assert refusals({"clusters.there": existing}, kubeconfigs=["their"]) == [
+        "clusters.there.existing.kubeconfig: is required, or pulumi config set --secret "
+        "kubeconfig-there < FILE",
+        "kubeconfig-their: is not the kubeconfig of an existing cluster here",
+    ]
+    check(changed({"clusters.there": existing}), kubeconfigs=["there"])
+
+
+def test_ten_mistakes_of_every_kind_are_reported_together() -> None:
+    lines = refusals(
+        {
+            "environment": "prod",
+            "network.natt": "none",
+            "network.cidr": "10.0.0.0/33",
+            "clusters.serving.node_groups.default.size": 0,
+            "envoy.cpu": "half",
+            "envoy.version": "1.38.3",
+            "envoy.http_port": 8002,
+            "services.greeter.host": "elsewhere.org",
+            "services.events": {"streaming": True, "deadline": "1s"},
+            "callers.batch": {"cluster": "elsewhere"},
+        }
+    )
+    assert len(lines) == 10
+    assert [line.split(" ")[0].rstrip(":") for line in lines] == [
+        "callers.batch.cluster",
+        "clusters.serving.node_groups.default.size",
+        "environment",
+        "envoy.cpu",
+        "envoy.http_port",
+        "envoy.version",
+        "network.cidr",
+        "network.natt",
+        "services.events.deadline",
+        "services.greeter.host",
+    ]
+
+
+def test_a_rule_says_nothing_about_values_that_are_wrong_already() -> None:
+    lines = refusals({"contour.timeouts.max_connection_duration": "ever", "zone.record_ttl": "1m"})
+    assert [line.split(" ")[0] for line in lines] == ["contour.timeouts.max_connection_duration"]
+
+
+def test_a_long_termination_is_allowed_and_warned_of() -> None:
+    settings = check(changed({"contour.timeouts.max_connection_duration": "10m"}))
+    assert warnings(settings) == [
+        "a terminating Envoy may take 13m55s: above 10m rollouts and node upgrades are slow"
+    ]
+    assert warnings(check(GOOD)) == []
