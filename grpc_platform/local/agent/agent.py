@@ -9,8 +9,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-from grpc_platform.local.agent import kernel, node, sandbox
-from grpc_platform.local.agent.api import Api, Json
+from grpc_platform.local.agent import Json, kernel, node, sandbox
+from grpc_platform.local.agent.api import Api
 from grpc_platform.local.agent.events import Recorder
 from grpc_platform.local.agent.metrics import Meter
 from grpc_platform.local.agent.pod import Node, Pod

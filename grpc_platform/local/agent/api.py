@@ -7,14 +7,13 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import yaml
 
-log = logging.getLogger(__name__)
+from grpc_platform.local.agent import Json
 
-Json = dict[str, Any]
+log = logging.getLogger(__name__)
 
 STRATEGIC = "application/strategic-merge-patch+json"
 APPLY = "application/apply-patch+yaml"

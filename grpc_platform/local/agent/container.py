@@ -8,12 +8,12 @@ import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
-from grpc_platform.local.agent import plan, probes, sandbox
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json, plan, probes, sandbox
 from grpc_platform.local.agent.env import ConfigError
 from grpc_platform.local.agent.launch import Command, Start
+from grpc_platform.local.agent.status import Ended, State
 
 log = logging.getLogger(__name__)
 
@@ -21,34 +21,6 @@ FIRST_BACK_OFF, LONGEST_BACK_OFF = 10.0, 300.0  # seconds; the kubelet's
 STEADY_AFTER = 600.0  # a container that ran this long starts again with no back-off
 LEAST_STOP = 2.0  # what SIGTERM gets when a preStop hook has used up the grace period
 _LOOK_AGAIN = 1.0  # between looks for a missing part, ConfigMap or Secret
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a run of a container ended; times in seconds since the epoch."""
-
-    run: int
-    code: int
-    reason: str
-    message: str
-    started: float
-    finished: float
-
-
-@dataclass
-class State:
-    """What a container's status is made of."""
-
-    phase: Literal["waiting", "running", "terminated"] = "waiting"
-    reason: str = "ContainerCreating"
-    message: str = ""
-    started_at: float = 0.0
-    ended: Ended | None = None  # the present end, when terminated
-    previous: Ended | None = None
-    restarts: int = 0
-    ready: bool = False
-    started: bool = False
-    pid: int = 0
 
 
 class Owner(Protocol):

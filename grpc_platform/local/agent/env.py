@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json
 
 _REFERENCE = re.compile(r"\$(\$|\(([^)]+)\))")
 _KEYED = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")

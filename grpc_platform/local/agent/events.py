@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from grpc_platform.local.agent.api import Api, ApiError, Json
+from grpc_platform.local.agent import Json
+from grpc_platform.local.agent.api import Api, ApiError
 from grpc_platform.local.agent.status import timestamp
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ one that Kubernetes added later: it counts as not honoured.
 from collections.abc import Iterator
 from typing import Any, cast
 
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json
 
 YES = ""
 """Honoured, or of no effect on what the pod does."""
@@ -120,7 +120,7 @@ _POD = {
     "terminationGracePeriodSeconds": YES,
     "tolerations": YES,
     "topologySpreadConstraints": YES,  # one node is one domain: never skewed
-    "volumes": _VOLUME,
+    "volumes[]": _VOLUME,
     "volumes[].name": YES,
     "volumes[].configMap": YES,
     "volumes[].secret": YES,

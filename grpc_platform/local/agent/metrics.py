@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json
 from grpc_platform.local.agent.status import timestamp
 
 GROUP = "/apis/metrics.k8s.io/v1beta1"

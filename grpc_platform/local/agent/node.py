@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import httpx
 
-from grpc_platform.local.agent.api import STRATEGIC, Api, ApiError, Json
+from grpc_platform.local.agent import Json
+from grpc_platform.local.agent.api import STRATEGIC, Api, ApiError
 from grpc_platform.local.agent.status import timestamp
 
 log = logging.getLogger(__name__)

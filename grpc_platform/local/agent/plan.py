@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import grpc_platform
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json
 from grpc_platform.local.agent.env import ConfigError, expand
 from grpc_platform.local.agent.kernel import CAPABILITIES
 from grpc_platform.local.agent.launch import Command, Credentials

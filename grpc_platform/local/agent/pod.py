@@ -10,12 +10,13 @@ from typing import Any
 
 import httpx
 
-from grpc_platform.local.agent import fields, plan, sandbox, status
-from grpc_platform.local.agent.api import STRATEGIC, Api, ApiError, Json
-from grpc_platform.local.agent.container import Container, Deadline, State
+from grpc_platform.local.agent import Json, fields, plan, sandbox, status
+from grpc_platform.local.agent.api import STRATEGIC, Api, ApiError
+from grpc_platform.local.agent.container import Container, Deadline
 from grpc_platform.local.agent.env import ConfigError, Surroundings, environment
 from grpc_platform.local.agent.events import Recorder
 from grpc_platform.local.agent.launch import Start
+from grpc_platform.local.agent.status import State
 from grpc_platform.local.agent.store import Store
 from grpc_platform.local.agent.volumes import Volumes
 
@@ -66,7 +67,7 @@ class Pod:
         ]
         self._mains = [self._container(one, restarts) for one in spec["containers"]]
         self.states: dict[str, State] = {one.name: one.state for one in self._inits + self._mains}
-        self._volumes = Volumes(node.api, self._lookup, self._directory / "volumes")
+        self._volumes = Volumes(self._request_token, self._lookup, self._directory / "volumes")
         self._sandbox: sandbox.PodSandbox | None = None
         self._initialized = not self._inits
         self._failed: tuple[str, str] | None = None
@@ -254,6 +255,14 @@ class Pod:
 
     def _lookup(self, collection: str, name: str) -> Json | None:
         return self.node.store.get(collection, self.pod["metadata"]["namespace"], name)
+
+    async def _request_token(self, spec: Json) -> Json:
+        meta = self.pod["metadata"]
+        account = self.pod["spec"].get("serviceAccountName", "default")
+        path = f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        answer = await self.node.api.call("POST", path, body)
+        return answer["status"]
 
     def _around(self) -> Surroundings:
         node = self.node

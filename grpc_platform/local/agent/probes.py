@@ -10,7 +10,7 @@ import grpc
 import grpc.aio
 import httpx
 
-from grpc_platform.local.agent.api import Json
+from grpc_platform.local.agent import Json
 
 RunInside = Callable[[list[str]], Awaitable[tuple[int, str]]]
 """Runs a command in the container: exit status and output."""

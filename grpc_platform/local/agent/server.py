@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from grpc_platform.local.agent import metrics
-from grpc_platform.local.agent.api import Json
-from grpc_platform.local.agent.container import State
+from grpc_platform.local.agent import Json, metrics
+from grpc_platform.local.agent.status import State
 
 log = logging.getLogger(__name__)
 

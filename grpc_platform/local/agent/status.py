@@ -3,9 +3,37 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
-from grpc_platform.local.agent.api import Json
-from grpc_platform.local.agent.container import Ended, State
+from grpc_platform.local.agent import Json
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of a container ended; times in seconds since the epoch."""
+
+    run: int
+    code: int
+    reason: str
+    message: str
+    started: float
+    finished: float
+
+
+@dataclass
+class State:
+    """What a container's status is made of."""
+
+    phase: Literal["waiting", "running", "terminated"] = "waiting"
+    reason: str = "ContainerCreating"
+    message: str = ""
+    started_at: float = 0.0
+    ended: Ended | None = None  # the present end, when terminated
+    previous: Ended | None = None
+    restarts: int = 0
+    ready: bool = False
+    started: bool = False
+    pid: int = 0
 
 
 @dataclass(frozen=True)

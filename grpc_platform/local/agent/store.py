@@ -2,7 +2,8 @@
 
 import asyncio
 
-from grpc_platform.local.agent.api import Api, Json
+from grpc_platform.local.agent import Json
+from grpc_platform.local.agent.api import Api
 
 
 class Store:

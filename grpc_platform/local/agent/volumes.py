@@ -8,12 +8,12 @@ reader never sees half of a new certificate.
 import os
 import shutil
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from grpc_platform.local.agent import kernel
-from grpc_platform.local.agent.api import Api, Json
+from grpc_platform.local.agent import Json, kernel
 from grpc_platform.local.agent.env import (
     ConfigError,
     Lookup,
@@ -38,9 +38,12 @@ class _Token:
 
 @dataclass
 class Volumes:
-    """The volumes of one pod under ``directory``, one directory each."""
+    """The volumes of one pod under ``directory``, one directory each.
 
-    api: Api
+    ``request_token`` turns the spec of a TokenRequest for the pod's account into its status.
+    """
+
+    request_token: Callable[[Json], Awaitable[Json]]
     lookup: Lookup
     directory: Path
     _tokens: dict[tuple[str, str], _Token] = field(default_factory=dict[tuple[str, str], _Token])
@@ -124,7 +127,6 @@ class Volumes:
         held = self._tokens.get(key)
         if held is not None and held.renew_at > time.time():
             return held.text
-        account = pod["spec"].get("serviceAccountName", "default")
         spec: Json = {
             "audiences": [source["audience"]] if source.get("audience") else [],
             "expirationSeconds": source.get("expirationSeconds", 3600),
@@ -135,15 +137,11 @@ class Volumes:
                 "uid": meta["uid"],
             },
         }
-        answer = await self.api.call(
-            "POST",
-            f"/api/v1/namespaces/{meta['namespace']}/serviceaccounts/{account}/token",
-            {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec},
-        )
-        ends = datetime.fromisoformat(answer["status"]["expirationTimestamp"]).timestamp()
+        answer = await self.request_token(spec)
+        ends = datetime.fromisoformat(answer["expirationTimestamp"]).timestamp()
         # The kubelet renews after 80 % of a token's life, or a day.
         renew = time.time() + min((ends - time.time()) * 0.8, 86400)
-        self._tokens[key] = _Token(answer["status"]["token"], renew)
+        self._tokens[key] = _Token(answer["token"], renew)
         return self._tokens[key].text
 
 
