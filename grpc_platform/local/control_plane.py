@@ -25,6 +25,7 @@ AWS_ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",  # what botocore reads
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
