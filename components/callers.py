@@ -27,10 +27,10 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from . import pods
+from .contour import ENVOY
+from .envoy_pod import METRICS_PORT
 from .specs import CallerSpec, EnvoySpec
-
-_ENVOY = "envoy"
-_STATS_PORT = 8002
 
 _Peers = list[k8s.networking.v1.NetworkPolicyPeerArgs]
 
@@ -59,8 +59,8 @@ class CallersArgs:
 
 class Callers(pulumi.ComponentResource):
     """One ingress rule on the serving cluster's security group for each caller from outside it and
-    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those ports,
-    every pod of the cluster to the metrics port, and nobody to anything else.
+    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those
+    ports, every pod of the cluster to the metrics port, and nobody to anything else.
 
     Callers of the same cluster need no security-group rule; other clusters' pods come by their
     cluster's security group, others by `security_group_id` or else `cidr`.
@@ -122,22 +122,13 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
         )
     ]
     scraped = k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-        from_=[_pods_of(())], ports=[_tcp(_STATS_PORT)]
+        from_=[_pods_of(())], ports=[_tcp(METRICS_PORT)]
     )
     k8s.networking.v1.NetworkPolicy(
         name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            name="envoy-callers",
-            namespace=args.namespace,
-            labels={
-                "app.kubernetes.io/name": _ENVOY,
-                "app.kubernetes.io/managed-by": "grpc-platform",
-            },
-        ),
+        metadata=pods.metadata("envoy-callers", args.namespace, ENVOY),
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
-            pod_selector=k8s.meta.v1.LabelSelectorArgs(
-                match_labels={"app.kubernetes.io/name": _ENVOY}
-            ),
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY)),
             policy_types=["Ingress"],
             ingress=[*(dialled if peers else []), scraped],
         ),

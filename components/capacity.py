@@ -17,7 +17,8 @@ OFF_SPOT_TERMS: tuple[dict[str, str | tuple[str, ...]], ...] = (
 
 Karpenter and EKS Auto Mode set this label, and our spot node groups carry it too, because EKS's own
 `eks.amazonaws.com/capacityType` must not be named: Auto Mode refuses to make nodes for a pod that
-does (https://github.com/komodorio/helm-charts/pull/640).
+does (https://github.com/komodorio/helm-charts/pull/640). Spot node groups of an existing cluster
+need the label as well.
 """
 
 _MIB: Final = 2**20
@@ -26,7 +27,7 @@ _MIB: Final = 2**20
 # https://karpenter.sh/docs/reference/settings/ (VM_MEMORY_OVERHEAD_PERCENT).
 _MEMORY_OVERHEAD: Final = 0.075
 
-# Addresses for pods by instance size, of the generation with the fewest:
+# Addresses for pods by instance size, of the current generation with the fewest:
 # https://github.com/aws/amazon-vpc-cni-k8s/blob/master/misc/eni-max-pods.txt
 _POD_ADDRESSES = {"medium": 8, "large": 29, "xlarge": 58, "2xlarge": 58}
 _BURSTABLE_POD_ADDRESSES = {"medium": 17, "large": 35, "xlarge": 58, "2xlarge": 58}

@@ -130,7 +130,7 @@ def cname(
     zone_id: pulumi.Input[str],
     host: pulumi.Input[str],
     target: pulumi.Input[str],
-    ttl: timedelta,
+    ttl: pulumi.Input[timedelta],
     opts: pulumi.ResourceOptions,
 ) -> aws.route53.Record:
     """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys."""
@@ -139,7 +139,7 @@ def cname(
         zone_id=zone_id,
         name=host,
         type="CNAME",
-        ttl=whole_seconds(ttl),
+        ttl=pulumi.Output.from_input(ttl).apply(whole_seconds),
         records=[target],
         opts=opts,
     )

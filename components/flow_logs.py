@@ -49,12 +49,13 @@ def flow_logs(
                         "Effect": "Allow",
                         "Action": [
                             "logs:CreateLogStream",
-                            "logs:DescribeLogGroups",
                             "logs:DescribeLogStreams",
                             "logs:PutLogEvents",
                         ],
                         "Resource": pulumi.Output.concat(group.arn, ":*"),
-                    }
+                    },
+                    # AWS lets nobody list some groups only.
+                    {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"},
                 ],
             }
         ),

@@ -41,7 +41,9 @@ _BURSTABLE = {"medium": (2, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (
 
 def instance_type(name: str) -> InstanceType:
     """Cores, memory and architecture of a c, m, r or t instance; ValueError for other families."""
-    match = re.fullmatch(r"([cmrt])(\d)([a-z]*(?:-flex)?)\.((\d*)x?large|medium)", name)
+    match = re.fullmatch(
+        r"([cmrt])(\d)([a-z]*(?:-flex)?)\.(medium|large|([2-9]|[1-9]\d)?xlarge)", name
+    )
     if not match:
         raise ValueError(f"{name!r} is not an instance type of the c, m, r or t families")
     family, _, options, size, times = match.groups()

@@ -20,13 +20,13 @@ class Timeouts(Spec):
     connection_shutdown_grace_period: Duration = timedelta(seconds=15)
     """Between that notice and the end of new calls on the connection."""
     connection_idle_timeout: Duration | None = None
-    """Close client connections without a call for this long (Envoy: 1h)."""
+    """Close client connections without a call for this long (Contour: 60s)."""
     stream_idle_timeout: Duration | None = None
     """End calls without traffic for this long (Envoy: 5m). Streams that pause longer need more."""
     delayed_close_timeout: Duration | None = None
     """Wait this long for a client to close its side (Envoy: 1s)."""
     connect_timeout: Duration | None = None
-    """Give up connecting to a service's pod after this long (Envoy: 2s)."""
+    """Give up connecting to a service's pod after this long (Contour: 2s)."""
 
 
 class ClusterDefaults(Spec):
@@ -55,8 +55,6 @@ class Listener(Spec):
     """Ask a client to reconnect after so many calls."""
     http2_max_concurrent_streams: Count | None = None
     """Calls in flight on one client connection (Envoy: unlimited)."""
-    max_connections_per_listener: Count | None = None
-    """Refuse client connections beyond so many per Envoy and port."""
 
 
 class NetworkParameters(Spec):
@@ -82,7 +80,7 @@ class ContourSpec(Spec):
     memory: Memory = "256Mi"
     """Memory request and limit of each replica."""
     crds: Literal["minimal", "none"] = "minimal"
-    """The three CRDs Contour cannot start without, or none where upstream's are installed."""
+    """The two CRDs Contour cannot start without, or none where upstream's are installed."""
     disable_permit_insecure: bool = False
     """contour.yaml's `disablePermitInsecure`."""
     accesslog_format: Literal["envoy", "json"] = "envoy"

@@ -35,4 +35,4 @@ class EnvoySpec(Spec):
     max_deadline: Duration = timedelta(seconds=60)
     """The longest finite deadline any service may have, those of other stacks included."""
     max_connections: Annotated[int, Field(ge=100)] = 50_000
-    """Client connections each Envoy takes before it refuses more."""
+    """Client connections each Envoy takes, on both ports together, before it refuses more."""

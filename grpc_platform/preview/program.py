@@ -21,9 +21,9 @@ _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
     """The graph that the program in `directory` registers for `stack`.
 
-    One program per process: its modules stay imported. Raises UserError for what the program
-    refuses by `pulumi.RunError`, FailedProgramError for any other exception of its own, and whatever
-    carries its own `problems` (grpc_platform.errors) as it is.
+    One program per process: its modules stay imported. Raises UserError when the program refuses
+    by `pulumi.RunError`, as it is whatever carries its own `problems` (grpc_platform.errors), and
+    FailedProgramError for any other exception of the program.
     """
     main = directory.resolve() / "__main__.py"
     if not main.is_file():

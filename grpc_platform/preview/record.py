@@ -80,7 +80,15 @@ def record(
             # Whatever the program evaluates to is not an awaitable for the SDK to run.
             program()
 
-        asyncio.run(run_in_stack(start))
+        async def settle() -> None:
+            try:
+                await run_in_stack(start)
+            except Exception:
+                # Whatever else failed did so for the same reason; asyncio would print all of it.
+                asyncio.get_running_loop().set_exception_handler(_say_nothing)
+                raise
+
+        asyncio.run(settle())
 
     # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -90,6 +98,10 @@ def record(
         raise ProgramError(problems)
     # Threads decide the order of registrations and messages; what is kept has an order of its own.
     return Graph(in_dependency_order(monitor.recorded()), tuple(sorted(set(engine.warnings))))
+
+
+def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
+    """An asyncio exception handler."""
 
 
 class _Engine:

@@ -1,0 +1,121 @@
+"""What a client must know of a service, worked out from the service's spec and the times. Pure."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from .specs import ServiceSpec
+from .timing import Timing, format_duration
+
+DEFAULT_DEADLINE = timedelta(seconds=15)
+"""What Envoy applies to a route without a timeout, made explicit:
+https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts"""
+
+_MAX_HEAD_START = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientContract:
+    """How to dial one service, and what to expect of its connections. Times are in seconds."""
+
+    target_uri: str
+    """What a gRPC channel is opened with: `dns:///<host>:<port>`."""
+    host: str
+    """The service's name; also the :authority of its calls and, with TLS, the certificate's."""
+    port: int
+    """Envoy's own port: nothing stands between it and the client."""
+    tls: bool
+    """Whether the host is served over TLS only; else in plaintext (h2c) only."""
+    service_config: str
+    """The channel's default service config, as gRPC's JSON."""
+    deadline_seconds: float | None = None
+    """Envoy ends a call after this long. None (or absent, in a stack's outputs): never."""
+    reconnect_interval_seconds: float
+    """Envoy asks for a new connection at least this often; a client sees no error of it."""
+    rebalance_time_seconds: float
+    """From the decision to add an Envoy until it carries its share."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON, for a stack's outputs."""
+        return asdict(self)
+
+
+def client_contract(
+    service: str,
+    spec: ServiceSpec,
+    *,
+    zone_name: str,
+    http_port: int,
+    https_port: int,
+    timing: Timing,
+) -> ClientContract:
+    """The contract of one service; ValueError where `service_host` or `route_deadline` refuses."""
+    host = service_host(service, spec, zone_name)
+    deadline = route_deadline(service, spec, timing.max_deadline)
+    tls = spec.tls_secret is not None
+    port = https_port if tls else http_port
+    return ClientContract(
+        target_uri=f"dns:///{host}:{port}",
+        host=host,
+        port=port,
+        tls=tls,
+        service_config=json.dumps(service_config(deadline)),
+        deadline_seconds=deadline.total_seconds() if deadline else None,
+        reconnect_interval_seconds=timing.reconnect_interval.total_seconds(),
+        rebalance_time_seconds=timing.rebalance_time.total_seconds(),
+    )
+
+
+def service_host(service: str, spec: ServiceSpec, zone_name: str) -> str:
+    """The name clients dial; ValueError for one outside the zone, or the zone itself."""
+    host = spec.host or f"{service}.{zone_name}"
+    if not host.endswith(f".{zone_name}"):
+        raise ValueError(
+            f"GrpcService {service}: host: {host} is not in the platform's zone; "
+            f"use a name below it, such as {service}.{zone_name}"
+        )
+    return host
+
+
+def route_deadline(service: str, spec: ServiceSpec, max_deadline: timedelta) -> timedelta | None:
+    """When Envoy ends a call, None for never; ValueError for a deadline the fleet cannot keep."""
+    if spec.streaming:
+        if isinstance(spec.deadline, timedelta):
+            raise ValueError(
+                f"GrpcService {service}: deadline: {format_duration(spec.deadline)} would end "
+                "every stream; leave it out, or say infinity"
+            )
+        return None
+    if spec.deadline == "infinity":
+        return None
+    deadline = spec.deadline or DEFAULT_DEADLINE
+    if deadline > max_deadline:
+        raise ValueError(
+            f"GrpcService {service}: deadline: {format_duration(deadline)} exceeds "
+            f"{format_duration(max_deadline)}, the longest call Envoy's drain waits for; "
+            "shorten it, or raise envoy.max_deadline in the platform's stack"
+        )
+    return deadline
+
+
+def service_config(deadline: timedelta | None) -> dict[str, Any]:
+    """gRPC's service config for every method of a service.
+
+    Fields: https://github.com/grpc/grpc-proto/blob/master/grpc/service_config/service_config.proto.
+
+    round_robin spreads the calls of even a single client over all Envoys, and a lost Envoy costs
+    one call in n; it costs a connection from each client to each Envoy. With thousands of client
+    pods `pick_first` with `shuffleAddressList` (gRFC A62) may suit better: one connection each.
+
+    There is no retryPolicy: a client already repeats on its own what no server has begun (gRFC A6,
+    transparent retries), and UNAVAILABLE also comes of a connection lost after a call took effect
+    and of an open circuit breaker, where only the caller knows whether once more is safe.
+    """
+    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    if deadline is not None:
+        # Shorter than the route's, so that a slow call ends as the client's own DEADLINE_EXCEEDED
+        # and its server learns of it, instead of a race with Envoy's UNAVAILABLE.
+        timeout = deadline - min(_MAX_HEAD_START, deadline / 10)
+        config["methodConfig"] = [{"name": [{}], "timeout": f"{timeout.total_seconds():.3f}s"}]
+    return config

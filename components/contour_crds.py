@@ -1,0 +1,49 @@
+"""The custom resources Contour cannot start without, although only Ingresses are served."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+# Contour starts an informer for each, whether or not one exists; that of a third kind,
+# extensionservices, is switched off by --disable-feature. Names, versions and scope are upstream's:
+# https://github.com/projectcontour/contour/blob/v1.33.8/examples/contour/01-crds.yaml
+_KINDS = {"httpproxies": "HTTPProxy", "tlscertificatedelegations": "TLSCertificateDelegation"}
+_GROUP = "projectcontour.io"
+
+
+def contour_crds(
+    name: str, opts: pulumi.ResourceOptions
+) -> list[k8s.apiextensions.v1.CustomResourceDefinition]:
+    """Both CRDs, without a schema: nothing is fetched to make them, and none is ever filled."""
+    return [
+        k8s.apiextensions.v1.CustomResourceDefinition(
+            f"{name}-{plural}",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=f"{plural}.{_GROUP}"),
+            spec=k8s.apiextensions.v1.CustomResourceDefinitionSpecArgs(
+                group=_GROUP,
+                scope="Namespaced",
+                names=k8s.apiextensions.v1.CustomResourceDefinitionNamesArgs(
+                    kind=kind, list_kind=f"{kind}List", plural=plural, singular=kind.lower()
+                ),
+                versions=[_version()],
+            ),
+            opts=opts,
+        )
+        for plural, kind in _KINDS.items()
+    ]
+
+
+def _version() -> k8s.apiextensions.v1.CustomResourceDefinitionVersionArgs:
+    anything = k8s.apiextensions.v1.JSONSchemaPropsArgs(
+        type="object", x_kubernetes_preserve_unknown_fields=True
+    )
+    return k8s.apiextensions.v1.CustomResourceDefinitionVersionArgs(
+        name="v1",
+        served=True,
+        storage=True,
+        schema=k8s.apiextensions.v1.CustomResourceValidationArgs(
+            open_apiv3_schema=k8s.apiextensions.v1.JSONSchemaPropsArgs(
+                type="object", properties={"spec": anything, "status": anything}
+            )
+        ),
+        subresources=k8s.apiextensions.v1.CustomResourceSubresourcesArgs(status={}),
+    )

@@ -1,0 +1,211 @@
+"""What a platform stack exports, and how a service team's stack reads it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pydantic import BaseModel, ConfigDict
+
+from .client_contract import ClientContract
+from .grpc_service import GrpcServiceArgs
+from .specs import ServiceSpec
+from .specs.base import Duration
+from .timing import Timing, format_duration
+
+
+class _Outputs(BaseModel):
+    # Unknown keys pass: a platform stack may be newer than the stack that reads it.
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class ZoneOutputs(_Outputs):
+    """The hosted zone of all names."""
+
+    zone_id: str
+    """Route53's id."""
+    name: str
+    """Its domain."""
+
+
+class TimingOutputs(_Outputs):
+    """The platform's times, written as `30s` or `5m`."""
+
+    record_ttl: Duration
+    """TTL of Envoy's A records and of the services' CNAMEs."""
+    max_connection_duration: Duration
+    """When Envoy asks a client to reconnect."""
+    connection_shutdown_grace_period: Duration
+    """From then until a connection takes no new calls."""
+    max_deadline: Duration
+    """The longest finite deadline a service may have."""
+    dns_convergence: Duration
+    """From a change of Envoys until no client looks up the old ones."""
+    termination_grace_period: Duration
+    """The longest an Envoy takes to leave without cutting a call."""
+    rebalance_time: Duration
+    """From the decision to add an Envoy until it carries its share."""
+
+    def timing(self) -> Timing:
+        """The times as components take them."""
+        return Timing(
+            record_ttl=self.record_ttl,
+            max_connection_duration=self.max_connection_duration,
+            connection_shutdown_grace_period=self.connection_shutdown_grace_period,
+            max_deadline=self.max_deadline,
+        )
+
+
+class ServingOutputs(_Outputs):
+    """How calls enter a cluster that serves."""
+
+    dns_name: str
+    """The name that holds the addresses of its Envoys."""
+    ingress_class_name: str
+    """The class of Ingresses that its Contour serves."""
+    http_port: int
+    """Envoy's port for plaintext gRPC."""
+    https_port: int
+    """Envoy's port for gRPC over TLS."""
+
+
+class ClusterOutputs(_Outputs):
+    """One cluster; Pulumi leaves out of the outputs what is None."""
+
+    endpoint: str | None = None
+    """Address of its Kubernetes API; None for a cluster that was there already."""
+    kubeconfig: str | None = None
+    """Calls `aws eks get-token` as whoever uses it, so it holds no secret; None for a cluster that
+    was there already."""
+    serving: ServingOutputs | None = None
+    """None for a cluster that only calls."""
+
+
+class PlatformStack(_Outputs):
+    """Everything a platform stack exports."""
+
+    zone: ZoneOutputs
+    timing: TimingOutputs
+    clusters: dict[str, ClusterOutputs]
+    """By name."""
+    services: dict[str, ClientContract]
+    """What clients must know, by service."""
+
+    @classmethod
+    def from_reference(cls, stack: str) -> "pulumi.Output[PlatformStack]":
+        """Read `<organization>/<project>/<stack>` through a StackReference.
+
+        Fails with ValueError, already in the preview, where that stack exports no platform.
+        """
+        reference = pulumi.StackReference(stack)
+
+        def read(outputs: Mapping[str, Any]) -> PlatformStack:
+            if missing := [key for key in cls.model_fields if outputs[key] is None]:
+                raise ValueError(
+                    f"stack {stack}: exports no {', '.join(missing)}; "
+                    "name a deployed stack of grpc-platform"
+                )
+            return cls.model_validate(outputs)
+
+        # Each by its own name, so that a secret among the stack's other outputs taints none of it.
+        outputs = {key: reference.get_output(key) for key in cls.model_fields}
+        return pulumi.Output.all(**outputs).apply(read)
+
+    def serving_cluster(self, name: str | None = None) -> str:
+        """The cluster `name`, or the only one that serves; ValueError where there is none such."""
+        serving = sorted(key for key, cluster in self.clusters.items() if cluster.serving)
+        if name in serving:
+            return name
+        if name is None and len(serving) == 1:
+            return serving[0]
+        given = "not given" if name is None else f"{name} does not serve"
+        raise ValueError(f"cluster: {given}; choose one of {', '.join(serving)}")
+
+
+def kubeconfig(
+    platform: pulumi.Output[PlatformStack], cluster: str | None = None
+) -> pulumi.Output[str]:
+    """For a `k8s.Provider` of a cluster the platform made, used with the AWS credentials at hand:
+    their role needs an access entry (`access.teams`) and the `aws` command.
+
+    ValueError for a cluster that was there before the platform: use its own kubeconfig.
+    """
+
+    def of(stack: PlatformStack) -> str:
+        name = stack.serving_cluster(cluster)
+        found = stack.clusters[name].kubeconfig
+        if found is None:
+            raise ValueError(f"cluster: {name} was not made by the platform; use its kubeconfig")
+        return found
+
+    return platform.apply(of)
+
+
+def service_args(
+    platform: pulumi.Output[PlatformStack], spec: ServiceSpec, cluster: str | None = None
+) -> GrpcServiceArgs:
+    """What `GrpcService` takes, for a service in `cluster` or in the only one that serves."""
+
+    def serving(stack: PlatformStack) -> ServingOutputs:
+        found = stack.clusters[stack.serving_cluster(cluster)].serving
+        assert found is not None  # serving_cluster chose it
+        return found
+
+    entry = platform.apply(serving)
+    return GrpcServiceArgs(
+        spec=spec,
+        zone_id=platform.apply(lambda stack: stack.zone.zone_id),
+        zone_name=platform.apply(lambda stack: stack.zone.name),
+        envoy_dns_name=entry.apply(lambda serving: serving.dns_name),
+        ingress_class_name=entry.apply(lambda serving: serving.ingress_class_name),
+        http_port=entry.apply(lambda serving: serving.http_port),
+        https_port=entry.apply(lambda serving: serving.https_port),
+        timing=platform.apply(lambda stack: stack.timing.timing()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterExport:
+    """One cluster's part of the exports; the keys are those of `ClusterOutputs`."""
+
+    endpoint: pulumi.Input[str] | None = None
+    kubeconfig: pulumi.Input[str] | None = None
+    serving: "ServingExport | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServingExport:
+    """How calls enter it; the keys are those of `ServingOutputs`."""
+
+    dns_name: pulumi.Input[str]
+    ingress_class_name: pulumi.Input[str]
+    http_port: int
+    https_port: int
+
+
+def exports(
+    *,
+    zone_id: pulumi.Input[str],
+    zone_name: pulumi.Input[str],
+    timing: Timing,
+    clusters: Mapping[str, ClusterExport],
+    services: Mapping[str, pulumi.Input[Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """The stack's outputs by name, such that `PlatformStack` reads them back.
+
+    `services` are the `client_contract` outputs of each GrpcService. Nothing of it is a secret.
+    """
+    derived = {key: format_duration(getattr(timing, key)) for key in TimingOutputs.model_fields}
+    return {
+        "zone": {"zone_id": zone_id, "name": zone_name},
+        "timing": derived,
+        "clusters": {
+            name: {
+                "endpoint": cluster.endpoint,
+                "kubeconfig": cluster.kubeconfig,
+                "serving": vars(cluster.serving) if cluster.serving else None,
+            }
+            for name, cluster in clusters.items()
+        },
+        "services": dict(services),
+    }

@@ -1,0 +1,85 @@
+"""What the pods of Contour and Envoy share: labels, hardening, spread."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+UNPRIVILEGED_USER: Final = 65534
+"""`nobody`, the user of upstream's images."""
+
+CONTAINER_SECURITY: Final = k8s.core.v1.SecurityContextArgs(
+    allow_privilege_escalation=False,
+    read_only_root_filesystem=True,
+    capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+)
+"""With `pod_security`, what Pod Security's `restricted` level asks for, and a read-only root."""
+
+
+def labels(application: str) -> dict[str, str]:
+    """The labels of everything that belongs to `application`."""
+    return {**selector(application), "app.kubernetes.io/managed-by": "grpc-platform"}
+
+
+def selector(application: str) -> dict[str, str]:
+    """The labels that pick the pods of `application`."""
+    return {"app.kubernetes.io/name": application}
+
+
+def metadata(
+    name: str,
+    namespace: pulumi.Input[str] | None,
+    application: str,
+    annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+) -> k8s.meta.v1.ObjectMetaArgs:
+    """The metadata of one object of `application`; no namespace for cluster-wide kinds."""
+    return k8s.meta.v1.ObjectMetaArgs(
+        name=name, namespace=namespace, labels=labels(application), annotations=annotations
+    )
+
+
+def pod_security(lowest_port: int = 1024) -> k8s.core.v1.PodSecurityContextArgs:
+    """Run as nobody; a `lowest_port` below 1024 may be listened on all the same.
+
+    The sysctl is one that `restricted` allows:
+    https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
+    """
+    low_ports = k8s.core.v1.SysctlArgs(name="net.ipv4.ip_unprivileged_port_start", value="0")
+    return k8s.core.v1.PodSecurityContextArgs(
+        run_as_non_root=True,
+        run_as_user=UNPRIVILEGED_USER,
+        run_as_group=UNPRIVILEGED_USER,
+        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+        sysctls=[low_ports] if lowest_port < 1024 else None,
+    )
+
+
+def spread(application: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
+    """Even out the pods of one rollout over zones, then over hosts, but never refuse a place."""
+    return [
+        k8s.core.v1.TopologySpreadConstraintArgs(
+            max_skew=1,
+            topology_key=key,
+            when_unsatisfiable="ScheduleAnyway",
+            label_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(application)),
+            match_label_keys=["pod-template-hash"],
+        )
+        for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+    ]
+
+
+def disruption_budget(
+    name: str, application: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> k8s.policy.v1.PodDisruptionBudget:
+    """Let node drains take one pod at a time, and any pod that serves nobody anyway."""
+    return k8s.policy.v1.PodDisruptionBudget(
+        name,
+        metadata=metadata(application, namespace, application),
+        spec=k8s.policy.v1.PodDisruptionBudgetSpecArgs(
+            max_unavailable=1,
+            unhealthy_pod_eviction_policy="AlwaysAllow",
+            selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(application)),
+        ),
+        opts=opts,
+    )

@@ -1,0 +1,170 @@
+"""GrpcService: the Service, Ingress and CNAME of one gRPC service."""
+
+from datetime import timedelta
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from grpc_platform.components.grpc_service import GrpcService, GrpcServiceArgs
+from grpc_platform.components.specs import CircuitBreakers, ServiceSpec
+from grpc_platform.components.timing import Timing
+from grpc_platform.graph import Graph
+from grpc_platform.preview.record import record
+
+SERVICE = "kubernetes:core/v1:Service"
+INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+RECORD = "aws:route53/record:Record"
+
+
+def arguments(spec: ServiceSpec, **others: Any) -> GrpcServiceArgs:
+    platform: dict[str, Any] = {
+        "zone_id": "Z0123456789",
+        "zone_name": "grpc.example.com",
+        "envoy_dns_name": "serving.grpc.example.com",
+        "ingress_class_name": "contour",
+        "http_port": 8080,
+        "https_port": 8443,
+        "timing": Timing(),
+    }
+    return GrpcServiceArgs(spec=spec, **platform | others)
+
+
+def bundle(spec: ServiceSpec, **others: Any) -> Graph:
+    return record(lambda: GrpcService("greeter", arguments(spec, **others)))
+
+
+def annotations(graph: Graph, type_token: str) -> dict[str, str]:
+    found = dict(graph.only(type_token).inputs["metadata"]["annotations"])
+    assert found.pop("pulumi.com/skipAwait") == "true"
+    return found
+
+
+def test_a_bundle_is_a_headless_service_an_ingress_and_a_cname() -> None:
+    graph = bundle(ServiceSpec())
+    service = graph.only(SERVICE, "greeter").inputs
+    assert service["metadata"]["name"] == "greeter"
+    assert service["spec"]["clusterIP"] == "None"
+    assert service["spec"]["selector"] == {"app.kubernetes.io/name": "greeter"}
+    (rule,) = graph.only(INGRESS).inputs["spec"]["rules"]
+    assert rule["host"] == "greeter.grpc.example.com"
+    assert rule["http"]["paths"] == [
+        {
+            "path": "/",
+            "pathType": "Prefix",
+            "backend": {"service": {"name": "greeter", "port": {"number": 50051}}},
+        }
+    ]
+    assert graph.only(INGRESS).inputs["spec"]["ingressClassName"] == "contour"
+    cname = graph.only(RECORD).inputs
+    assert cname == {
+        "zoneId": "Z0123456789",
+        "name": "greeter.grpc.example.com",
+        "type": "CNAME",
+        "ttl": 30,
+        "records": ["serving.grpc.example.com"],
+    }
+    assert not graph.of_type(NAMESPACE)
+
+
+def test_envoy_speaks_h2c_to_the_pods() -> None:
+    graph = bundle(ServiceSpec(port=9090))
+    assert annotations(graph, SERVICE) == {"projectcontour.io/upstream-protocol.h2c": "9090"}
+    (port,) = graph.only(SERVICE).inputs["spec"]["ports"]
+    assert port["port"] == port["targetPort"] == 9090
+    assert "appProtocol" not in port
+
+
+@pytest.mark.parametrize(
+    ("spec", "timeout"),
+    [
+        (ServiceSpec(), "15s"),
+        (ServiceSpec(deadline=timedelta(seconds=45)), "45s"),
+        (ServiceSpec(streaming=True), "infinity"),
+        (ServiceSpec(deadline="infinity"), "infinity"),
+    ],
+)
+def test_the_route_ends_calls_at_the_deadline(spec: ServiceSpec, timeout: str) -> None:
+    assert annotations(bundle(spec), INGRESS) == {"projectcontour.io/response-timeout": timeout}
+
+
+def test_a_tls_service_has_no_plaintext_route() -> None:
+    graph = bundle(ServiceSpec(tls_secret="greeter-tls"))
+    assert annotations(graph, INGRESS)["kubernetes.io/ingress.allow-http"] == "false"
+    assert graph.only(INGRESS).inputs["spec"]["tls"] == [
+        {"hosts": ["greeter.grpc.example.com"], "secretName": "greeter-tls"}
+    ]
+
+
+def test_circuit_breakers_are_set_on_the_service_where_given() -> None:
+    limits = CircuitBreakers(max_connections=4096, max_requests=20000)
+    assert annotations(bundle(ServiceSpec(circuit_breakers=limits)), SERVICE) == {
+        "projectcontour.io/upstream-protocol.h2c": "50051",
+        "projectcontour.io/max-connections": "4096",
+        "projectcontour.io/max-requests": "20000",
+    }
+
+
+def test_a_namespace_of_its_own_comes_first() -> None:
+    graph = bundle(ServiceSpec(namespace="payments", create_namespace=True))
+    namespace = graph.only(NAMESPACE)
+    assert namespace.inputs["metadata"]["name"] == "payments"
+    for type_token in (SERVICE, INGRESS):
+        resource = graph.only(type_token)
+        assert resource.inputs["metadata"]["namespace"] == "payments"
+        assert namespace.urn in graph.needs(resource)
+
+
+def test_the_cname_comes_after_the_ingress_and_whatever_the_caller_names() -> None:
+    class Fleet(pulumi.ComponentResource):
+        def __init__(self) -> None:
+            super().__init__("test:index:Fleet", "envoy")
+            k8s.core.v1.Namespace("envoy", opts=pulumi.ResourceOptions(parent=self))
+
+    def program() -> None:
+        after = pulumi.ResourceOptions(depends_on=Fleet())
+        GrpcService("greeter", arguments(ServiceSpec()), after)
+
+    graph = record(program)
+    needs = graph.needs(graph.only(RECORD))
+    assert graph.only(NAMESPACE, "envoy").urn in needs
+    assert {graph.only(INGRESS).urn, graph.only(SERVICE).urn} <= needs
+
+
+REFUSED = [
+    (ServiceSpec(deadline=timedelta(seconds=61)), "deadline: 1m1s exceeds 1m"),
+    (ServiceSpec(streaming=True, deadline=timedelta(seconds=5)), "5s would end every stream"),
+    (ServiceSpec(host="greeter.example.com"), "greeter.example.com is not in the platform's zone"),
+]
+
+
+@pytest.mark.parametrize(("spec", "reason"), REFUSED)
+def test_a_mistake_is_refused_before_anything_is_registered(spec: ServiceSpec, reason: str) -> None:
+    def program() -> None:
+        with pytest.raises(ValueError, match=reason):
+            GrpcService("greeter", arguments(spec))
+
+    assert [r.type for r in record(program)] == ["pulumi:pulumi:Stack"]
+
+
+@pytest.mark.parametrize(("spec", "reason"), REFUSED)
+def test_a_mistake_is_refused_where_the_platform_is_another_stack_too(
+    spec: ServiceSpec, reason: str
+) -> None:
+    def program() -> None:
+        elsewhere = {
+            "zone_name": pulumi.Output.from_input("grpc.example.com"),
+            "timing": pulumi.Output.from_input(Timing()),
+        }
+        GrpcService("greeter", arguments(spec, **elsewhere))
+
+    with pytest.raises(ValueError, match=reason):
+        record(program)
+
+
+def test_its_outputs_tell_a_client_how_to_call_it() -> None:
+    outputs = bundle(ServiceSpec()).only("grpc-platform:index:GrpcService").outputs
+    assert outputs["host"] == "greeter.grpc.example.com"
+    assert outputs["client_contract"]["target_uri"] == "dns:///greeter.grpc.example.com:8080"

@@ -1,0 +1,146 @@
+"""What a platform stack exports is what a service team's stack reads back."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pulumi
+import pytest
+
+from grpc_platform.components import platform_stack
+from grpc_platform.components.client_contract import client_contract
+from grpc_platform.components.platform_stack import (
+    ClusterExport,
+    PlatformStack,
+    ServingExport,
+    ServingOutputs,
+    service_args,
+)
+from grpc_platform.components.specs import ServiceSpec
+from grpc_platform.components.timing import Timing
+from grpc_platform.preview.record import ProgramError, record
+
+STACK = "organization/grpc-platform/prod"
+TIMING = Timing(record_ttl=timedelta(seconds=20), max_deadline=timedelta(seconds=90))
+CONTRACT = client_contract(
+    "events",
+    ServiceSpec(streaming=True),
+    zone_name="grpc.example.com",
+    http_port=8080,
+    https_port=8443,
+    timing=TIMING,
+)
+SERVING = ServingExport(
+    dns_name=pulumi.Output.from_input("serving.grpc.example.com"),
+    ingress_class_name="contour",
+    http_port=8080,
+    https_port=8443,
+)
+CLUSTERS = {
+    "serving": ClusterExport(
+        endpoint="https://serving.eks.invalid", kubeconfig="apiVersion: v1", serving=SERVING
+    ),
+    "calling": ClusterExport(endpoint="https://calling.eks.invalid"),
+}
+
+
+def exported(clusters: dict[str, ClusterExport] = CLUSTERS) -> dict[str, Any]:
+    """The outputs of a recorded platform stack."""
+
+    def program() -> None:
+        for key, value in platform_stack.exports(
+            zone_id=pulumi.Output.from_input("Z0123456789"),
+            zone_name="grpc.example.com",
+            timing=TIMING,
+            clusters=clusters,
+            services={"events": pulumi.Output.from_input(CONTRACT.to_dict())},
+        ).items():
+            pulumi.export(key, value)
+
+    return record(program).exports
+
+
+def read_back(
+    of: Callable[[pulumi.Output[PlatformStack]], pulumi.Output[Any]], exports: dict[str, Any]
+) -> list[Any]:
+    """What `of` yields in a stack that refers to one with these exports."""
+    seen: list[Any] = []
+    record(
+        lambda: of(PlatformStack.from_reference(STACK)).apply(seen.append),
+        project="billing",
+        stacks={STACK: exports},
+    )
+    return seen
+
+
+def test_everything_exported_is_read_back() -> None:
+    (stack,) = read_back(lambda platform: platform, exported())
+    assert (stack.zone.zone_id, stack.zone.name) == ("Z0123456789", "grpc.example.com")
+    assert stack.timing.timing() == TIMING
+    assert stack.timing.rebalance_time == TIMING.rebalance_time
+    assert stack.services == {"events": CONTRACT}
+    assert stack.clusters["serving"].kubeconfig == "apiVersion: v1"
+    assert stack.clusters["serving"].endpoint == "https://serving.eks.invalid"
+    assert stack.clusters["serving"].serving == ServingOutputs(
+        dns_name="serving.grpc.example.com",
+        ingress_class_name="contour",
+        http_port=8080,
+        https_port=8443,
+    )
+    assert stack.clusters["calling"].serving is None
+
+
+def test_a_port_is_still_a_whole_number() -> None:
+    """The engine hands numbers on as floats, and `dns:///host:8080.0` is no address."""
+    (port,) = read_back(
+        lambda platform: pulumi.Output.from_input(service_args(platform, ServiceSpec()).http_port),
+        exported(),
+    )
+    assert repr(port) == "8080"
+
+
+def test_the_only_serving_cluster_need_not_be_named() -> None:
+    (stack,) = read_back(lambda platform: platform, exported())
+    assert stack.serving_cluster() == stack.serving_cluster("serving") == "serving"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("calling", "cluster: calling does not serve; choose one of second, serving"),
+        (None, "cluster: not given; choose one of second, serving"),
+    ],
+)
+def test_a_cluster_that_does_not_serve_is_refused(name: str | None, message: str) -> None:
+    two = {**CLUSTERS, "second": ClusterExport(serving=SERVING)}
+    (stack,) = read_back(lambda platform: platform, exported(two))
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        stack.serving_cluster(name)
+
+
+def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
+    existing = exported({"local": ClusterExport(serving=SERVING)})
+    with pytest.raises(ValueError, match="local was not made by the platform; use its kubeconfig"):
+        read_back(platform_stack.kubeconfig, existing)
+
+
+def test_a_stack_that_is_no_platform_is_named() -> None:
+    message = (
+        f"stack {STACK}: exports no timing, clusters, services; "
+        "name a deployed stack of grpc-platform"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_back(lambda platform: platform, {"zone": {"zone_id": "Z1", "name": "example.com"}})
+
+
+def test_a_newer_platform_may_export_more() -> None:
+    newer = exported() | {"dashboards": ["https://example.com"]}
+    newer["zone"] = {**newer["zone"], "name_servers": []}
+    (stack,) = read_back(lambda platform: platform, newer)
+    assert stack.zone.zone_id == "Z0123456789"
+
+
+def test_a_reference_to_a_stack_without_recorded_exports_is_a_problem_of_the_preview() -> None:
+    with pytest.raises((ProgramError, ValueError)):
+        record(lambda: PlatformStack.from_reference(STACK), project="billing")
