@@ -127,3 +127,16 @@ def test_hosts_name_the_pod_and_its_aliases():
     ]
     assert "10.0.0.9 a.b.apps.svc.cluster.local a\n" in hosts
     assert "10.1.1.1 x y\n" in hosts
+
+
+def test_a_part_that_is_a_link_is_shown_with_its_target(tmp_path: Path):
+    built = tmp_path / "cache/contour"
+    built.parent.mkdir()
+    built.touch()
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "contour").symlink_to(built)
+    (parts / "gone").symlink_to(tmp_path / "none")
+    binds = plan.own_binds(parts)
+    assert {"source": str(built), "target": str(built), "read_only": True} in binds
+    assert all(Path(bind["source"]).exists() for bind in binds)
