@@ -33,6 +33,7 @@ class Tally:
         self.callers: Counter[str] = Counter()
         self.milliseconds: list[float] = []
         self.error = ""
+        self.first_answer = 0.0
         self._lock = threading.Lock()
 
     def call(self, invoke) -> None:
@@ -47,6 +48,7 @@ class Tally:
             return
         elapsed = (time.perf_counter() - started) * 1000
         with self._lock:
+            self.first_answer = self.first_answer or time.time()
             self.codes["OK"] += 1
             self.pods[pod] += 1
             self.callers[caller] += 1
@@ -62,6 +64,7 @@ class Tally:
             "pods": self.pods,
             "callers": self.callers,
             "milliseconds": at,
+            "first_answer": self.first_answer,
             "error": self.error,
         }
 
@@ -101,6 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("targets", nargs="+", help="host:port; all are called in turn")
     parser.add_argument("--service", choices=("greeter", "ticker"), default="greeter")
+    parser.add_argument("--authority", help="the host to ask for, where a target is an address")
     parser.add_argument("--calls", type=int, default=100, help="on each channel, to each target")
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="call for so long, instead of --calls")
@@ -112,8 +116,11 @@ def main() -> None:
     tallies = [Tally(target) for target in arguments.targets]
     until = time.monotonic() + arguments.seconds if arguments.seconds else None
 
+    authority = (("grpc.default_authority", arguments.authority),) if arguments.authority else ()
+
     def work() -> None:
-        channels = [grpc.insecure_channel(f"dns:///{t.target}", OPTIONS) for t in tallies]
+        options = (*OPTIONS, *authority)
+        channels = [grpc.insecure_channel(f"dns:///{t.target}", options) for t in tallies]
         if arguments.service == "greeter":
             invokes = [_greet(channel) for channel in channels]
         else:

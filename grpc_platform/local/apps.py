@@ -2,12 +2,14 @@
 
 import json
 import shutil
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from grpc_platform.graph import Graph
 from grpc_platform.local import deploy
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
@@ -15,14 +17,46 @@ from grpc_platform.local.errors import LocalError
 
 SOURCES = Path(__file__).parents[2] / "examples" / "apps"
 SERVERS = ("greeter", "ticker")
-_CLIENT = "client"
+CLIENT = "client"
+_SERVICE = "grpc-platform:index:GrpcService"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A GrpcService that a sample app stands behind."""
+
+    name: str
+    target: str
+    """What clients dial, `host:port`."""
+    direct: str
+    """The pods themselves, past Envoy, `host:port`."""
+
+
+def services(graph: Graph) -> list[Service]:
+    """The graph's services that have a sample app, with what their client contracts say."""
+    found: list[Service] = []
+    for component in graph.of_type(_SERVICE):
+        if component.name not in SERVERS:
+            continue
+        service = next(
+            r for r in graph if r.parent == component.urn and r.inputs.get("kind") == "Service"
+        )
+        metadata, port = service.inputs["metadata"], service.inputs["spec"]["ports"][0]["port"]
+        found.append(
+            Service(
+                component.name,
+                component.outputs["client_contract"]["target_uri"].removeprefix("dns:///"),
+                f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local:{port}",
+            )
+        )
+    return found
 
 
 def install(cluster: Cluster) -> None:
     """Put the sample programs where the node agent looks for them, under their images' names."""
     parts = cluster.state / "parts"
     shutil.copytree(SOURCES, parts / "apps", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*SERVERS, _CLIENT):
+    for name in (*SERVERS, CLIENT):
         program = parts / name
         # The sources import each other and read their .proto files beside them.
         script = f'cd /parts/apps && exec {PYTHON} -B {name}.py "$@"'
@@ -35,56 +69,14 @@ def manifests() -> list[deploy.Object]:
     return [yaml.safe_load((SOURCES / f"{name}.yaml").read_text()) for name in SERVERS]
 
 
-def run_client(
-    cluster: Cluster, name: str, *arguments: str, timeout: float = 120, namespace: str = "default"
-) -> dict[str, Any]:
-    """Run the client in a pod of its own and return what it reports."""
-    start_client(cluster, name, *arguments, namespace=namespace)
-    return client_report(cluster, name, timeout=timeout, namespace=namespace)
-
-
-def start_client(
-    cluster: Cluster, name: str, *arguments: str, namespace: str = "default"
-) -> None:
+def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
     """Start the client in a pod called ``name``."""
-    deploy.apply(cluster, [_client_pod(name, namespace, arguments)])
-
-
-def client_report(
-    cluster: Cluster, name: str, *, timeout: float = 120, namespace: str = "default"
-) -> dict[str, Any]:
-    """Wait for the pod ``name`` to end, return what its client reported, and delete it."""
-    phase = ""
-
-    def ended() -> bool:
-        nonlocal phase
-        phase = cluster.get("pod", "-n", namespace, name).get("status", {}).get("phase", "")
-        return phase in ("Succeeded", "Failed")
-
-    cluster.wait(f"client {name} to end", ended, timeout=timeout)
-    log = cluster.pod_log(namespace, name, _CLIENT)
-    if phase == "Failed":
-        raise LocalError(f"the client in pod {name} failed", log=log)
-    report = json.loads(log.read_text().splitlines()[-1])
-    cluster.kubectl("delete", "pod", "-n", namespace, name, "--wait=false")
-    return report
-
-
-def wait_for_name(cluster: Cluster, name: str, *, timeout: float = 60) -> None:
-    """Wait until ``name`` has addresses, as the pods' resolver tells."""
-    lookup = (
-        "import socket, sys; socket.create_connection((sys.argv[1], 53)).close()"
-    )
-    raise NotImplementedError(lookup, time.monotonic(), name, timeout, cluster)
-
-
-def _client_pod(name: str, namespace: str, arguments: tuple[str, ...]) -> deploy.Object:
-    return {
+    pod: deploy.Object = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": name,
-            "namespace": namespace,
+            "namespace": "default",
             "labels": {"app.kubernetes.io/name": "sample-client"},
         },
         "spec": {
@@ -93,10 +85,29 @@ def _client_pod(name: str, namespace: str, arguments: tuple[str, ...]) -> deploy
             "terminationGracePeriodSeconds": 1,
             "containers": [
                 {
-                    "name": _CLIENT,
-                    "image": f"localhost/{_CLIENT}:dev",
-                    "command": [_CLIENT, *arguments],
+                    "name": CLIENT,
+                    "image": f"localhost/{CLIENT}:dev",
+                    "command": [CLIENT, *arguments],
                 }
             ],
         },
     }
+    deploy.apply(cluster, [pod])
+
+
+def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[str, Any]:
+    """Wait for the client in pod ``name`` to end, return what it reported, and delete the pod."""
+    phase = ""
+
+    def ended() -> bool:
+        nonlocal phase
+        phase = cluster.get("pod", "-n", "default", name)["status"].get("phase", "")
+        return phase in ("Succeeded", "Failed")
+
+    cluster.wait(f"the client in pod {name} to end", ended, timeout=timeout)
+    log = cluster.pod_log("default", name, CLIENT)
+    if phase == "Failed":
+        raise LocalError(f"the client in pod {name} failed", log=log)
+    report = json.loads(log.read_text().splitlines()[-1])
+    cluster.kubectl("delete", "pod", "-n", "default", name, "--wait=false")
+    return report

@@ -47,9 +47,7 @@ class Cluster:
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
         self._run("node-agent", control_plane.agent(self.state))
-        self._run_part(
-            "kube-controller-manager", control_plane.kube_controller_manager(self.state)
-        )
+        self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
         self.wait("the node to be ready", self._node_ready, blame="node-agent")
         self.started["node-agent"] = self._since("node-agent")
 
@@ -103,6 +101,11 @@ class Cluster:
         """`kubectl get ... -o json`."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
+    def addresses(self, name: str) -> list[str]:
+        """What the pods' resolver answers for ``name``, this moment."""
+        lookup = "import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2])"
+        return self.inside(control_plane.PYTHON, "-c", lookup, name, check=False).stdout.split()
+
     def pod_log(self, namespace: str, pod: str, container: str) -> Path:
         """The log of a container's latest start."""
         directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
@@ -151,6 +154,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self._begun: dict[str, float] = {}
+        self._kubectl_program = parts.wheel_program("kubectl")
 
     def _run(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
         self._begun[name] = time.monotonic()
@@ -166,8 +170,11 @@ class Cluster:
         return time.monotonic() - self._begun[name]
 
     def _kubectl(self, *arguments: str) -> list[str]:
-        config = f"--kubeconfig={self.state}/pki/admin.conf"
-        return [str(parts.wheel_program("kubectl")), config, *arguments]
+        options = (
+            f"--kubeconfig={self.state}/pki/admin.conf",
+            f"--cache-dir={self.state}/kubectl",
+        )
+        return [str(self._kubectl_program), *options, *arguments]
 
     def _try(self, *arguments: str) -> str:
         return self.inside(*self._kubectl(*arguments), check=False).stdout
@@ -175,5 +182,3 @@ class Cluster:
     def _node_ready(self) -> bool:
         path = '{.status.conditions[?(@.type=="Ready")].status}'
         return self._try("get", "node", control_plane.NODE, "-o", f"jsonpath={path}") == "True"
-
-

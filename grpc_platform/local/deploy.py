@@ -47,20 +47,35 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
     needs = {r.urn: graph.needs(r) for r in waiting}
     records = {r.urn: _record_set(r) for r in waiting if r.type == RECORD}
     objects = {r.urn: manifest(r, known) for r in waiting if r.type != RECORD}
+    ready: set[str] = set()
     while waiting:
-        names = {r.urn for r in waiting}
-        layer = [r for r in waiting if not needs[r.urn] & names]
-        needed = set[str]().union(*(needs[r.urn] for r in layer))
-        for urn in needed & objects.keys():
+        # All that waits for nobody still to come goes in one call; order within it is kept.
+        batch: list[Resource] = []
+        for resource in waiting:
+            awaited = {urn for urn in needs[resource.urn] & objects.keys() if _awaits(objects[urn])}
+            if awaited <= ready and not needs[resource.urn] & {
+                r.urn for r in waiting if r not in batch
+            }:
+                batch.append(resource)
+        apply(cluster, [objects[r.urn] for r in batch if r.urn in objects])
+        for record in (records[r.urn] for r in batch if r.urn in records):
+            if record["Type"] == "CNAME":
+                _wait_for_target(cluster, record)
+        _route53(cluster, zones, [records[r.urn] for r in batch if r.urn in records], [])
+        waiting = [r for r in waiting if r not in batch]
+        needed = set[str]().union(*(needs[r.urn] for r in waiting))
+        for urn in needed & objects.keys() - {r.urn for r in waiting}:
             wait_until_ready(cluster, objects[urn])
-        apply(cluster, [objects[r.urn] for r in layer if r.urn in objects])
-        _route53(cluster, zones, [records[r.urn] for r in layer if r.urn in records], [])
-        waiting = [r for r in waiting if r not in layer]
+            ready.add(urn)
     after = Deployed(tuple(objects.values()), tuple(records.values()))
     _prune(cluster, zones, before, after)
-    for item in after.objects:
-        wait_until_ready(cluster, item)
     return after
+
+
+def wait_for_all(cluster: Cluster, deployed: Deployed) -> None:
+    """Wait until everything of a deployment is ready, also what nothing else needed."""
+    for item in deployed.objects:
+        wait_until_ready(cluster, item)
 
 
 def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
@@ -107,8 +122,7 @@ def apply(cluster: Cluster, objects: list[Object]) -> None:
 
 def wait_until_ready(cluster: Cluster, item: Object, timeout: float = READY_TIMEOUT) -> None:
     """Wait as the engine does: for rollouts, Jobs and CRDs, unless the object says not to."""
-    annotations: dict[str, str] = item["metadata"].get("annotations") or {}
-    if annotations.get(SKIP_AWAIT) == "true" or item["kind"] not in _READY:
+    if not _awaits(item):
         return
     is_ready = _READY[item["kind"]]
     what = describe(item)
@@ -118,6 +132,21 @@ def wait_until_ready(cluster: Cluster, item: Object, timeout: float = READY_TIME
         timeout=timeout,
         why=lambda: _why_not_ready(cluster, item),
     )
+
+
+def _awaits(item: Object) -> bool:
+    annotations: dict[str, str] = item["metadata"].get("annotations") or {}
+    return annotations.get(SKIP_AWAIT) != "true" and item["kind"] in _READY
+
+
+def _wait_for_target(cluster: Cluster, record: Object) -> None:
+    """Wait until the pods' resolver knows what a CNAME stands for, so that nobody caches a no."""
+    for target in record["ResourceRecords"]:
+        cluster.wait(
+            f"external-dns to publish {target['Value']}",
+            lambda name=str(target["Value"]): bool(cluster.addresses(name)),
+            timeout=READY_TIMEOUT,
+        )
 
 
 def reference(item: Object) -> list[str]:
@@ -145,7 +174,8 @@ def _rolled_out(item: Object) -> bool:
     return (
         status.get("observedGeneration", 0) >= item["metadata"]["generation"]
         and status.get("updatedReplicas", 0) == wanted
-        and status.get("availableReplicas", 0) >= wanted
+        # Ready, not available: minReadySeconds paces rollouts, and dependents need not sit it out.
+        and status.get("readyReplicas", 0) >= wanted
         and status.get("replicas", 0) == wanted
     )
 

@@ -21,7 +21,12 @@ from typing import Any
 
 from grpc_platform.local.errors import LocalError
 
-TOOLS = {"unshare": "util-linux", "nsenter": "util-linux", "setpriv": "util-linux", "ip": "iproute2"}
+TOOLS = {
+    "unshare": "util-linux",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "ip": "iproute2",
+}
 """Programs of the host that everything here stands on, and the packages that hold them."""
 
 
@@ -149,7 +154,10 @@ def end_leftover(state: Path) -> bool:
 def require_tools() -> None:
     """Raise LocalError for the first program of the host that is missing."""
     for tool, package in TOOLS.items():
-        if shutil.which(tool, path=f"{os.defpath}:/usr/sbin:/sbin:{os.environ.get('PATH', '')}") is None:
+        if (
+            shutil.which(tool, path=f"{os.defpath}:/usr/sbin:/sbin:{os.environ.get('PATH', '')}")
+            is None
+        ):
             raise LocalError(
                 f"the program {tool} is not installed",
                 advice=f"install the package {package} (apt install {package})",

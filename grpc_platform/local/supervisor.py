@@ -24,6 +24,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from grpc_platform.local.agent import kernel
+
 BRIDGE = "pods0"
 POD_CIDR = "10.244.0.0/16"
 GATEWAY = "10.244.0.1"
@@ -35,7 +37,7 @@ translates ClusterIPs."""
 DNS_ADDRESS = "10.96.0.10"
 
 
-def make_network() -> None:
+def make_network(state: Path) -> None:
     """A bridge for the pods, with every address on it that programs outside a pod listen on."""
     prefix = POD_CIDR.partition("/")[2]
     for command in (
@@ -47,6 +49,11 @@ def make_network() -> None:
         f"link set {BRIDGE} up",
     ):
         subprocess.run(["ip", *command.split()], check=True)
+    # Whatever runs beside the pods resolves names as they do.
+    resolver = state / "resolv.conf"
+    resolver.write_text(f"nameserver {DNS_ADDRESS}\n")
+    with contextlib.suppress(OSError):  # a machine without the file gets none
+        kernel.mount(str(resolver), os.path.realpath("/etc/resolv.conf"), None, kernel.MS_BIND)
 
 
 class Supervisor:
@@ -148,7 +155,7 @@ class Supervisor:
 
 def main() -> None:
     """Run as `python -m grpc_platform.local.supervisor LOGS`."""
-    make_network()
+    make_network(Path(sys.argv[1]).parent)
     asyncio.run(Supervisor(Path(sys.argv[1])).run())
     # As PID 1 its end is everybody's end.
     os._exit(0)
