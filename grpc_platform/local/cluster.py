@@ -24,6 +24,8 @@ class Cluster:
 
     sandbox: Sandbox
     builder: Builder
+    on_wait: Callable[[], None] = lambda: None
+    """Called now and then while something is waited for."""
     started: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds from each program's start to its readiness."""
 
@@ -135,6 +137,7 @@ class Cluster:
                     f"waited {timeout:.0f} s for {what}",
                     log=self.sandbox.log(blame) if blame else None,
                 )
+            self.on_wait()
             time.sleep(0.2)
 
     def check(self) -> None:

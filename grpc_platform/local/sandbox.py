@@ -84,6 +84,11 @@ class Sandbox:
         """Let the sandbox outlive this process."""
         self._order(keep=True)
 
+    @property
+    def running(self) -> bool:
+        """Whether there is a sandbox."""
+        return self._process is not None and self._process.poll() is None
+
     def close(self) -> None:
         """End everything in the sandbox and wait until it is gone."""
         if self._process is None:

@@ -1,0 +1,103 @@
+"""A cluster that stays up: how to use it; and what its programs take of the machine."""
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from grpc_platform.local import parts
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.control_plane import KUBERNETES_ADDRESS, PYTHON
+from grpc_platform.local.errors import LocalError
+from grpc_platform.local.report import Part
+from grpc_platform.local.sandbox import Sandbox, enter_command, running
+
+KEPT = "kept"
+KUBECONFIG = "kubeconfig"
+ENVOY = ("local.grpc.test", 8080)
+
+VERSIONS = {
+    "etcd": parts.ETCD,
+    "kube-apiserver": parts.KUBERNETES,
+    "kube-controller-manager": parts.KUBERNETES,
+    "coredns": parts.COREDNS,
+    "contour": parts.CONTOUR,
+    "envoy": parts.ENVOY,
+    "external-dns": parts.EXTERNAL_DNS,
+}
+
+# By the command's own name; Python programs by their module. VmRSS counts shared pages in each.
+_MEASURE = """
+import json, pathlib
+found = {}
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        argv = (process / "cmdline").read_bytes().decode().split("\\0")
+        status = (process / "status").read_text()
+    except OSError:
+        continue
+    rss = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+    if not rss:
+        continue
+    name = pathlib.Path(argv[0]).name
+    if name.startswith("python"):
+        name = next((a for a in argv if a.startswith("grpc_platform.")), "")
+        name = name.rpartition(".")[2] or ("route53" if "moto" in str(argv) else argv[-1])
+    count, total = found.get(name, (0, 0))
+    found[name] = (count + 1, total + int(rss[0]))
+print(json.dumps(found))
+"""
+
+
+def listen() -> dict[tuple[str, int], socket.socket]:
+    """Sockets on loopback, by the address inside that each is to lead to."""
+    inside = ((KUBERNETES_ADDRESS, 443), ENVOY)
+    return {address: socket.create_server(("127.0.0.1", 0)) for address in inside}
+
+
+def measure(cluster: Cluster) -> list[Part]:
+    """The programs of the cluster with their memory, the largest first."""
+    said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
+    found: Mapping[str, tuple[int, int]] = json.loads(said)
+    named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
+    measured = [
+        Part(
+            name=named.get(name, name),
+            version=VERSIONS.get(name, ""),
+            processes=count,
+            mebibytes=kibibytes / 1024,
+            ready_seconds=cluster.started.get(named.get(name, name)),
+        )
+        for name, (count, kibibytes) in found.items()
+        if name in {*VERSIONS, *named, "route53"}
+    ]
+    return sorted(measured, key=lambda part: -part.mebibytes)
+
+
+def leave_up(box: Sandbox, output: Path, console: Console) -> None:
+    """Let the sandbox live on, and say how to use it."""
+    box.keep()
+    (box.state / KEPT).touch()
+    kubeconfig = output / KUBECONFIG
+    console.print("\n[bold]The cluster stays up.[/] make local-down ends it.")
+    rows = {
+        "Kubernetes": f"kubectl --kubeconfig {kubeconfig} get pods -A",
+        "logs": f"kubectl --kubeconfig {kubeconfig} logs -n projectcontour deploy/contour",
+        "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
+        "a client in a pod": "grpc-platform local exec default/POD -- client greeter.grpc.test:8080",
+        "Envoy's config": "grpc-platform local config-dump",
+    }
+    for what, command in rows.items():
+        console.print(f"  {what:18} {command}", highlight=False, soft_wrap=True)
+    _ = kubeconfig
+
+
+def pod_command(state: Path, arguments: list[str]) -> list[str]:
+    """The command line that runs something in a pod of a kept cluster."""
+    pid = running(state)
+    if pid is None:
+        raise LocalError("no local cluster is up", advice="start one that stays: make local KEEP=1")
+    agent = (PYTHON, "-m", "grpc_platform.local.agent", "enter", "--state", str(state / "node"))
+    return enter_command(pid, *agent, *arguments)
