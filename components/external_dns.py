@@ -270,8 +270,14 @@ def _read_envoy_namespace(
 
 def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
     spec = args.spec
-    outside_eks = spec.credentials_secret is not None and args.cluster_name is None
-    secret = k8s.core.v1.SecretEnvSourceArgs(name=spec.credentials_secret or "")
+    env: dict[str, str] = {}
+    secrets: list[str] = []
+    if args.cluster_name is None and spec.credentials_secret is not None:
+        secrets.append(spec.credentials_secret)
+        # Requests to Route53 are signed for this region; AWS_REGION in the Secret says otherwise.
+        env["AWS_DEFAULT_REGION"] = "us-east-1"
+    if spec.route53_endpoint is not None:
+        env["AWS_ENDPOINT_URL_ROUTE_53"] = spec.route53_endpoint
     # Of no use as a sign of successful syncs: it answers as long as the process lives.
     health = k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="http")
     return k8s.core.v1.ContainerArgs(
@@ -283,10 +289,11 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
             dns_name=args.dns_name,
             envoy_namespace=args.envoy_namespace,
         ),
-        env=[k8s.core.v1.EnvVarArgs(name="AWS_ENDPOINT_URL_ROUTE_53", value=spec.route53_endpoint)]
-        if spec.route53_endpoint
-        else [],
-        env_from=[k8s.core.v1.EnvFromSourceArgs(secret_ref=secret)] if outside_eks else [],
+        env=[k8s.core.v1.EnvVarArgs(name=key, value=value) for key, value in env.items()],
+        env_from=[
+            k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret))
+            for secret in secrets
+        ],
         ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=METRICS_PORT)],
         readiness_probe=k8s.core.v1.ProbeArgs(http_get=health),
         liveness_probe=k8s.core.v1.ProbeArgs(http_get=health),

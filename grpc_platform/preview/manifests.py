@@ -63,6 +63,7 @@ def manifest_warnings(graph: Graph) -> list[str]:
         (r.provider, r.inputs["metadata"].get("name")): r.urn
         for r in graph.of_type("kubernetes:core/v1:Namespace")
     }
+    names = clusters(graph)
     lines = [
         f"{r.type} {r.name} has no manifest: it is not one Kubernetes object"
         for r in graph
@@ -70,7 +71,7 @@ def manifest_warnings(graph: Graph) -> list[str]:
     ]
     for r in kubernetes_objects(graph):
         metadata: Mapping[str, Any] = r.inputs["metadata"]
-        label = object_label(r)
+        label = object_label(r) + (f" in {names[r.provider]}" if len(names) > 1 else "")
         secret = [path for path in r.secret_paths if path.startswith("inputs.")]
         if secret:
             lines.append(f"{label}: secret values are left out of its manifest")

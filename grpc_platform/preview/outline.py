@@ -32,8 +32,12 @@ def outline(graph: Graph) -> Component:
 
     def component(resource: Resource) -> Component:
         held = [r for r in graph if holders.get(r.urn) == resource.urn]
+        inner = [component(r) for r in held if r.is_component]
+        # The classes as they first appear, which is as they are built; within each, by name.
+        classes = list(dict.fromkeys(c.resource.type for c in inner))
+        inner.sort(key=lambda c: (classes.index(c.resource.type), c.resource.name))
         types = Counter(sorted(r.type for r in held if not r.is_component))
-        return Component(resource, types, tuple(component(r) for r in held if r.is_component))
+        return Component(resource, types, tuple(inner))
 
     return component(graph.only(STACK_TYPE))
 
@@ -50,8 +54,9 @@ def holder(graph: Graph, resource: Resource) -> str | None:
 
 
 def short_type(token: str) -> str:
-    """`Subnet` of `aws:ec2/subnet:Subnet`."""
-    return token.rpartition(":")[2]
+    """`Subnet` of `aws:ec2/subnet:Subnet`, `aws provider` of `pulumi:providers:aws`."""
+    last = token.rpartition(":")[2]
+    return f"{last} provider" if token.startswith("pulumi:providers:") else last
 
 
 def plural(count: int, noun: str) -> str:

@@ -92,7 +92,12 @@ def record(
 
     # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        pool.submit(contextvars.Context().run, run).result()
+        try:
+            pool.submit(contextvars.Context().run, run).result()
+        except Exception as error:
+            if monitor.unanswered:  # then that is why the program stumbled
+                raise ProgramError(sorted(monitor.unanswered)) from error
+            raise
     problems = sorted(engine.errors) + monitor.problems()
     if problems:
         raise ProgramError(problems)
@@ -127,6 +132,7 @@ class _Monitor(MockMonitor):
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
         self._problems: list[str] = []
+        self.unanswered: set[str] = set()
         self._lock = Lock()  # the SDK calls from a pool of threads
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -180,8 +186,7 @@ class _Monitor(MockMonitor):
         try:
             answer = fixtures.looked_up(request.tok, arguments)
         except LookupError as error:
-            with self._lock:
-                self._problems.append(str(error))
+            self.unanswered.add(str(error))
             answer = {}
         value = struct_pb2.Struct()
         value.update(answer)
@@ -194,8 +199,7 @@ class _Monitor(MockMonitor):
         arguments = plain(request.properties, "properties").values
         if request.type == "pulumi:pulumi:StackReference":
             if request.id not in self._stacks:
-                with self._lock:
-                    self._problems.append(f"stack {request.id}: no exports given to read back")
+                self.unanswered.add(f"stack {request.id}: no exports given to read back")
             exports = dict(self._stacks.get(request.id, {}))
             known: dict[str, Any] = {
                 "name": request.id,
@@ -230,7 +234,7 @@ class _Monitor(MockMonitor):
             for r in self._recorded
             if r.parent in stacks and not r.is_component and not r.type.startswith("pulumi:")
         ]
-        return sorted(set(self._problems)) + duplicates + unparented
+        return sorted({*self._problems, *self.unanswered}) + duplicates + unparented
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """What the resource was called before, by its own aliases and by its parents'."""

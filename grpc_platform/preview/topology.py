@@ -27,11 +27,13 @@ def topology(graph: Graph, chains: list[Chain]) -> str:
         lines.append(
             f'  {node}["{_escaped(members[0].kind)}<br/>{_escaped(name)}<br/>{resources}"]'
         )
-    calls = _calls(chains, node_of)
+    calls, onward = _calls(chains, node_of)
     if calls:
         lines.append('  client(["client"])')
     lines += calls
-    lines += [f"  {first} -.-> {then}" for first, then in _built_after(graph, node_of)]
+    lines += [f"  {envoy} ==> {service}" for envoy, service in onward]
+    built = _built_after(graph, node_of)
+    lines += [f"  {first} -.-> {then}" for first, then in built if (first, then) not in onward]
     return "\n".join(lines) + "\n"
 
 
@@ -56,7 +58,9 @@ def _node_of_resources(graph: Graph, nodes: Mapping[str, str]) -> dict[str, str]
     return found
 
 
-def _calls(chains: list[Chain], node_of: Mapping[str, str]) -> list[str]:
+def _calls(
+    chains: list[Chain], node_of: Mapping[str, str]
+) -> tuple[list[str], list[tuple[str, str]]]:
     hosts: dict[str, list[str]] = {}
     ends: dict[str, Chain] = {}
     onward: dict[tuple[str, str], None] = {}
@@ -77,7 +81,7 @@ def _calls(chains: list[Chain], node_of: Mapping[str, str]) -> list[str]:
             shown += f"<br/>and {len(named) - _HOSTS_SHOWN} more"
         lines.append(f'  client -->|"{shown}"| n{number}("{_escaped(name)}")')
         lines.append(f'  n{number} -->|"{_escaped(pods.description)}"| {node_of[pods.service_urn]}')
-    return lines + [f"  {envoy} ==> {service}" for envoy, service in onward if envoy != service]
+    return lines, [(envoy, service) for envoy, service in onward if envoy != service]
 
 
 def _built_after(graph: Graph, node_of: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -182,14 +182,15 @@ def test_outside_eks_its_credentials_come_from_a_secret_and_nothing_of_aws_iam_i
     assert [r.type for r in graph if r.type.startswith("aws:")] == []
     assert container(graph)["envFrom"] == [{"secretRef": {"name": "route53-credentials"}}]
     assert container(graph)["env"] == [
-        {"name": "AWS_ENDPOINT_URL_ROUTE_53", "value": "http://route53:5000"}
+        {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
+        {"name": "AWS_ENDPOINT_URL_ROUTE_53", "value": "http://route53:5000"},
     ]
 
 
 def test_in_eks_the_secret_of_other_clusters_is_not_used() -> None:
     spec = ExternalDnsSpec(credentials_secret="route53-credentials")
     graph = record(lambda: ExternalDns("external-dns", arguments("serving", spec)))
-    assert "envFrom" not in container(graph) or container(graph)["envFrom"] == []
+    assert container(graph)["envFrom"] == container(graph)["env"] == []
     assert graph.of_type(ASSOCIATION)
 
 
