@@ -65,6 +65,7 @@ class Builder:
             if not built.exists():
                 on_path = parts.on_path(part.name, part.version, part.version_command)
                 if on_path is None:
+                    self._set(part, "waiting")
                     missing.append(part)
                     continue
                 built = on_path
@@ -74,8 +75,6 @@ class Builder:
         if missing:
             self._require_disk_space()
             self._go_program = parts.go_program()
-        for part in missing:
-            self._set(part, "waiting")
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
         for part in missing:
             task = self._building.submit(self._build, part, reads[part.name])
@@ -96,7 +95,7 @@ class Builder:
 
     def progress(self) -> list[Progress]:
         """Where each part stands, in the order of building."""
-        return [self._progress[part.name] for part in parts.GO_PARTS]
+        return list(self._progress.values())
 
     def stop(self) -> None:
         """End what is under way; what Go compiled so far stays in its cache."""

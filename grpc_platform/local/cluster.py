@@ -92,7 +92,7 @@ class Cluster:
             timeout=timeout,
         )
         if check and done.returncode:
-            raise LocalError(f"{' '.join(argv[:6])} failed: {done.stderr.strip()[-2000:]}")
+            raise LocalError(f"{Path(argv[0]).name} failed: {done.stderr.strip()[-2000:]}")
         return done
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:

@@ -87,7 +87,13 @@ def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
 
     def settle(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: settle(item) for key, item in value.items()}
+            # As the provider does: its schema has no dashes in names.
+            return {
+                key.replace("x_kubernetes_", "x-kubernetes-").replace("_", "-")
+                if key.startswith("x_kubernetes_")
+                else key: settle(item)
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [settle(item) for item in value]
         if isinstance(value, str):
@@ -188,6 +194,9 @@ def _has_condition(item: Object, kind: str) -> bool:
 _READY = {
     "Deployment": _rolled_out,
     "Job": lambda item: _has_condition(item, "Complete"),
+    "HorizontalPodAutoscaler": lambda item: (
+        item.get("status", {}).get("currentReplicas", 0) >= item["spec"]["minReplicas"]
+    ),
     "CustomResourceDefinition": lambda item: _has_condition(item, "Established"),
 }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
@@ -129,9 +130,9 @@ class Report:
             )
         console.print(table)
         for item in self.differences:
-            console.print(f"[yellow]![/] {item}")
+            console.print("[yellow]![/]", escape(item))
         for item in self.problems:
-            console.print(f"[red]✗[/] {item}")
+            console.print("[red]✗[/]", escape(item))
         calls = self.calls
         style = "bold green" if self.green else "bold red"
         console.print(

@@ -127,10 +127,13 @@ def _deploy_and_call(
         for manifest in apps.manifests():
             deploy.wait_until_ready(cluster, manifest)
     services = apps.services(graph)
-    with display.step("calls"):
-        routes, first_answer = traffic.call(cluster, services)
-    with display.step("everything ready"):
+    with display.step("first calls"):
+        compared, first_answer = traffic.compare(cluster, services)
+    with display.step("the whole fleet under its name"):
         deploy.wait_for_all(cluster, deployed)
+        traffic.wait_for_fleet(cluster, services)
+    with display.step("calls on many connections"):
+        routes = traffic.spread(cluster, services, compared)
     return Report(
         stack=stack,
         routes=tuple(routes),
@@ -156,7 +159,8 @@ def _differences(cluster: Cluster) -> list[str]:
     found: dict[str, None] = {}
     for event in cluster.get("events", "-A", "--field-selector=reason=NotHonoured")["items"]:
         for item in str(event["message"]).partition(": ")[2].split("; "):
-            found[item] = None
+            # The same of every pod and container is said once.
+            found[re.sub(r"\[[^]]*\]", "", item)] = None
     images = cluster.kubectl(
         "get", "pods", "-A", "-o", "jsonpath={.items[*].spec.containers[*].image}"
     )

@@ -30,9 +30,11 @@ VERSIONS = {
 
 # By the command's own name; Python programs by their module. VmRSS counts shared pages in each.
 _MEASURE = """
-import json, pathlib
+import json, os, pathlib
 found = {}
 for process in pathlib.Path("/proc").glob("[0-9]*"):
+    if process.name == str(os.getpid()):
+        continue
     try:
         argv = (process / "cmdline").read_bytes().decode().split("\\0")
         status = (process / "status").read_text()
