@@ -97,16 +97,17 @@ def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
 
 def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[str, Any]:
     """Wait for the client in pod ``name`` to end, return what it reported, and delete the pod."""
-    phase = ""
 
-    def ended() -> bool:
-        nonlocal phase
-        phase = cluster.get("pod", "-n", "default", name)["status"].get("phase", "")
-        return phase in ("Succeeded", "Failed")
+    def phase() -> str:
+        return cluster.get("pod", "-n", "default", name)["status"].get("phase", "")
 
-    cluster.wait(f"the client in pod {name} to end", ended, timeout=timeout)
+    cluster.wait(
+        f"the client in pod {name} to end",
+        lambda: phase() in ("Succeeded", "Failed"),
+        timeout=timeout,
+    )
     log = cluster.pod_log("default", name, CLIENT)
-    if phase == "Failed":
+    if phase() == "Failed":
         raise LocalError(f"the client in pod {name} failed", log=log)
     report = json.loads(log.read_text().splitlines()[-1])
     cluster.kubectl("delete", "pod", "-n", "default", name, "--wait=false")

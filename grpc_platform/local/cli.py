@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 app = typer.Typer(
-    help="A real cluster of processes on this machine: no Docker, no cloud.", no_args_is_help=True,
+    help="A real cluster of processes on this machine: no Docker, no cloud.",
+    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 

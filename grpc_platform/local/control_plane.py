@@ -10,7 +10,6 @@ from grpc_platform.local.supervisor import (
     BRIDGE,
     DNS_ADDRESS,
     GATEWAY,
-    KUBERNETES_ADDRESS,
     POD_CIDR,
     SERVICE_CIDR,
 )

@@ -6,9 +6,9 @@ other than Route53's have no counterpart here and are passed over; so is whoever
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from grpc_platform.graph import SECRET, Graph, Resource
 from grpc_platform.local.cluster import Cluster
@@ -36,44 +36,57 @@ class Deployed:
 def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> Deployed:
     """Bring the cluster to what ``graph`` says. Raises LocalError naming the object that fails."""
     before = before or Deployed()
-    zones = [str(zone.inputs["name"]) for zone in graph.of_type(ZONE)]
-    ids = _route53(cluster, zones, [], [])
-    cluster.start_resolver({zone: ids[zone] for zone in zones})
-    known = {
-        fixtures.computed(zone.type, zone.name, zone.inputs)[0]: ids[str(zone.inputs["name"])]
+    zones = {
+        fixtures.computed(zone.type, zone.name, zone.inputs)[0]: str(zone.inputs["name"])
         for zone in graph.of_type(ZONE)
     }
+    names = list(zones.values())
+    ids = _route53(cluster, names, [], [])
+    cluster.start_resolver({name: ids[name] for name in names})
+    known = {guessed: ids[name] for guessed, name in zones.items()}
     waiting = [r for r in graph if _is_object(r) or r.type == RECORD]
     needs = {r.urn: graph.needs(r) for r in waiting}
     records = {r.urn: _record_set(r) for r in waiting if r.type == RECORD}
     objects = {r.urn: manifest(r, known) for r in waiting if r.type != RECORD}
-    ready: set[str] = set()
+    awaited = {urn for urn, item in objects.items() if _awaits(item)}
     while waiting:
-        # All that waits for nobody still to come goes in one call; order within it is kept.
-        batch: list[Resource] = []
-        for resource in waiting:
-            awaited = {urn for urn in needs[resource.urn] & objects.keys() if _awaits(objects[urn])}
-            if awaited <= ready and not needs[resource.urn] & {
-                r.urn for r in waiting if r not in batch
-            }:
-                batch.append(resource)
+        batch = _startable(waiting, needs, awaited)
         apply(cluster, [objects[r.urn] for r in batch if r.urn in objects])
-        for record in (records[r.urn] for r in batch if r.urn in records):
-            if record["Type"] == "CNAME":
-                _wait_for_target(cluster, record)
-        _route53(cluster, zones, [records[r.urn] for r in batch if r.urn in records], [])
+        _write_records(cluster, names, [records[r.urn] for r in batch if r.urn in records])
         waiting = [r for r in waiting if r not in batch]
-        needed = set[str]().union(*(needs[r.urn] for r in waiting))
-        for urn in needed & objects.keys() - {r.urn for r in waiting}:
+        # What somebody still to come needs, of all that is there by now.
+        needed = set[str]().union(*(needs[r.urn] for r in waiting)) & awaited
+        for urn in needed - {r.urn for r in waiting}:
             wait_until_ready(cluster, objects[urn])
-            ready.add(urn)
+        awaited -= needed - {r.urn for r in waiting}
     after = Deployed(tuple(objects.values()), tuple(records.values()))
-    _prune(cluster, zones, before, after)
+    _prune(cluster, names, before, after)
     return after
 
 
+def _startable(
+    waiting: list[Resource], needs: Mapping[str, set[str]], awaited: set[str]
+) -> list[Resource]:
+    """All that need nothing unready: one call makes them, in their order."""
+    batch: list[Resource] = []
+    to_come = {r.urn for r in waiting}
+    for resource in waiting:
+        if not needs[resource.urn] & (to_come | awaited):
+            batch.append(resource)
+            to_come.discard(resource.urn)
+    return batch
+
+
 def wait_for_all(cluster: Cluster, deployed: Deployed) -> None:
-    """Wait until everything of a deployment is ready, also what nothing else needed."""
+    """Wait until everything of a deployment is ready: also what nothing else needed, and fleets
+    that an autoscaler has yet to bring to their least size."""
+    for item in deployed.objects:
+        if item["kind"] == "HorizontalPodAutoscaler":
+            cluster.wait(
+                f"{describe(item)} to have scaled",
+                lambda item=item: _scaled(cluster.get(*reference(item))),
+                timeout=READY_TIMEOUT,
+            )
     for item in deployed.objects:
         wait_until_ready(cluster, item)
 
@@ -87,15 +100,10 @@ def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
 
     def settle(value: Any) -> Any:
         if isinstance(value, dict):
-            # As the provider does: its schema has no dashes in names.
-            return {
-                key.replace("x_kubernetes_", "x-kubernetes-").replace("_", "-")
-                if key.startswith("x_kubernetes_")
-                else key: settle(item)
-                for key, item in value.items()
-            }
+            items = cast(dict[str, Any], value)
+            return {_provider_key(key): settle(item) for key, item in items.items()}
         if isinstance(value, list):
-            return [settle(item) for item in value]
+            return [settle(item) for item in cast(list[Any], value)]
         if isinstance(value, str):
             for guessed, real in (known or {}).items():
                 value = value.replace(guessed, real)
@@ -108,6 +116,11 @@ def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
         }
     found.setdefault("metadata", {}).setdefault("name", resource.name)
     return found
+
+
+def _provider_key(key: str) -> str:
+    """The provider's schema has no dashes in names: it makes x-kubernetes-* of x_kubernetes_*."""
+    return key.replace("_", "-") if key.startswith("x_kubernetes_") else key
 
 
 def apply(cluster: Cluster, objects: list[Object]) -> None:
@@ -143,6 +156,14 @@ def wait_until_ready(cluster: Cluster, item: Object, timeout: float = READY_TIME
 def _awaits(item: Object) -> bool:
     annotations: dict[str, str] = item["metadata"].get("annotations") or {}
     return annotations.get(SKIP_AWAIT) != "true" and item["kind"] in _READY
+
+
+def _write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
+    for record in records:
+        if record["Type"] == "CNAME":
+            _wait_for_target(cluster, record)
+    if records:
+        _route53(cluster, zones, records, [])
 
 
 def _wait_for_target(cluster: Cluster, record: Object) -> None:
@@ -186,17 +207,18 @@ def _rolled_out(item: Object) -> bool:
     )
 
 
+def _scaled(item: Object) -> bool:
+    return item.get("status", {}).get("currentReplicas", 0) >= item["spec"]["minReplicas"]
+
+
 def _has_condition(item: Object, kind: str) -> bool:
     conditions = item.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
 
 
-_READY = {
+_READY: dict[str, Callable[[Object], bool]] = {
     "Deployment": _rolled_out,
     "Job": lambda item: _has_condition(item, "Complete"),
-    "HorizontalPodAutoscaler": lambda item: (
-        item.get("status", {}).get("currentReplicas", 0) >= item["spec"]["minReplicas"]
-    ),
     "CustomResourceDefinition": lambda item: _has_condition(item, "Established"),
 }
 
@@ -214,8 +236,8 @@ def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
             continue
         every = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
         for container in every:
-            state = container["state"]
-            reason = state.get("waiting") or state.get("terminated") or {}
+            state: Object = container["state"]
+            reason: dict[str, str] = state.get("waiting") or state.get("terminated") or {}
             if container["ready"] or reason.get("reason") == "Completed":
                 continue
             said = f"{reason.get('reason', 'not ready')} {reason.get('message', '')}".strip()
@@ -239,7 +261,8 @@ def _prune(cluster: Cluster, zones: list[str], before: Deployed, after: Deployed
             cluster.kubectl("delete", "--ignore-not-found", "--wait=false", *reference(item))
     names = {(record["Name"], record["Type"]) for record in after.records}
     gone = [r for r in before.records if (r["Name"], r["Type"]) not in names]
-    _route53(cluster, zones, [], gone)
+    if gone:
+        _route53(cluster, zones, [], gone)
 
 
 def _is_object(resource: Resource) -> bool:

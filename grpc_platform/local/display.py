@@ -1,7 +1,7 @@
 """What a person sees while the cluster starts: the steps, and how far a build is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -39,7 +39,7 @@ class Display:
             self._live.stop()
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str) -> Generator[None]:
         """Show ``name`` as what is being done, and how long it took when it is done."""
         started = time.monotonic()
         self._step = (name, started)

@@ -129,7 +129,7 @@ GO_PARTS = (
 
 
 def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
-    """The go.mod that ``part`` is built with; ``kubernetes_go_mod`` is the one of k8s.io/kubernetes.
+    """The go.mod that ``part`` is built with, made from the one of k8s.io/kubernetes.
 
     All parts require all modules, so that they share nearly every compiled package.
     """

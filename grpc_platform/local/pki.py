@@ -1,4 +1,4 @@
-"""The local cluster's certificates: one authority for the cluster, one for the aggregation layer."""
+"""The local cluster's keys and certificates."""
 
 import datetime
 import ipaddress

@@ -9,9 +9,11 @@ import sys
 import time
 from typing import Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import ConnectionError as NotThere
+import boto3  # pyright: ignore[reportMissingTypeStubs]
+from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
+from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
+    ConnectionError as NotThere,
+)
 
 _PATIENCE = 30  # seconds until the emulator answers
 

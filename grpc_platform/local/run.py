@@ -3,12 +3,10 @@
 import contextlib
 import errno
 import fcntl
-
 import os
 import re
 import shutil
 import signal
-
 import subprocess
 import sys
 import time
@@ -16,18 +14,17 @@ from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 
-
 from rich.console import Console
 
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy, parts, pki, sandbox, traffic, usage
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.control_plane import KUBERNETES_ADDRESS
 from grpc_platform.local.display import Display
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report
 from grpc_platform.local.sandbox import Sandbox
+from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 ROUTE53 = ("route53", "local-platform")
 """The emulator's Service and namespace, as the local stack's `route53_endpoint` names them."""

@@ -54,7 +54,7 @@ class Sandbox:
         log = self.logs / "supervisor.log"
         with log.open("w") as errors:
             self._process = subprocess.Popen(
-                [*_UNSHARE, sys.executable, "-m", __package__ + ".supervisor", str(self.logs)],
+                [*_UNSHARE, sys.executable, "-m", "grpc_platform.local.supervisor", str(self.logs)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -97,7 +97,8 @@ class Sandbox:
             os.kill(self._pid or self._process.pid, signal.SIGKILL)
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
-                stream and stream.close()
+                if stream:
+                    stream.close()
         self._process.wait()
         self._process = None
 
@@ -110,7 +111,8 @@ class Sandbox:
         return self.logs / f"{name}.log"
 
     def _order(self, **order: Any) -> None:
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
@@ -118,7 +120,8 @@ class Sandbox:
             raise LocalError("the sandbox has ended", log=self.log("supervisor")) from None
 
     def _listen(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
+        assert self._process is not None
+        assert self._process.stdout is not None
         with contextlib.suppress(ValueError):  # closed while it was read
             for line in self._process.stdout:
                 event = json.loads(line)
@@ -131,7 +134,7 @@ class Sandbox:
 def enter_command(pid: int, *argv: str) -> list[str]:
     """The command line that runs ``argv`` in the namespaces of process ``pid``."""
     user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    return ["nsenter", "-t", str(pid), *user, "-m", "-n", "-u", "-p", f"-w{os.getcwd()}", *argv]
+    return ["nsenter", "-t", str(pid), *user, "-m", "-n", "-u", "-p", f"-w{Path.cwd()}", *argv]
 
 
 def running(state: Path) -> int | None:

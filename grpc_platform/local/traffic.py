@@ -55,7 +55,7 @@ def spread(cluster: Cluster, services: list[Service], compared: Reports) -> list
         arguments = ("--service", service.name, f"--channels={_CHANNELS}", f"--calls={calls}")
         apps.start_client(cluster, f"many-{service.name}", [service.target, *arguments])
     reports = {s.name: apps.client_report(cluster, f"many-{s.name}") for s in services}
-    pods = {
+    pods: dict[str, str] = {
         pod["status"]["podIP"]: pod["metadata"]["name"]
         for pod in cluster.get("pods", "-A")["items"]
         if "podIP" in pod["status"]
@@ -70,6 +70,7 @@ def _route(
     codes: dict[str, int] = dict(called["codes"])
     for code, count in one["targets"][0]["codes"].items() if one else ():
         codes[code] = codes.get(code, 0) + count
+    callers: dict[str, int] = called["callers"]
     # Latency is told of the calls that had the machine to themselves, where there are any.
     alone = one["targets"][0] if one else called
     return Route(
@@ -82,7 +83,7 @@ def _route(
         made=sum(codes.values()),
         failed=sum(count for code, count in codes.items() if code != "OK"),
         codes=codes,
-        envoys={pods.get(address, address): n for address, n in called["callers"].items()},
+        envoys={pods.get(str(address), str(address)): n for address, n in callers.items()},
         servers=dict(called["pods"]),
         milliseconds=alone["milliseconds"],
         direct_milliseconds=one["targets"][1]["milliseconds"] if one else None,

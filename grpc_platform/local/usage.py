@@ -9,10 +9,11 @@ from rich.console import Console
 
 from grpc_platform.local import parts
 from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.control_plane import KUBERNETES_ADDRESS, PYTHON
+from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Part
 from grpc_platform.local.sandbox import Sandbox, enter_command, running
+from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 KEPT = "kept"
 KUBECONFIG = "kubeconfig"
@@ -88,12 +89,11 @@ def leave_up(box: Sandbox, output: Path, console: Console) -> None:
         "Kubernetes": f"kubectl --kubeconfig {kubeconfig} get pods -A",
         "logs": f"kubectl --kubeconfig {kubeconfig} logs -n projectcontour deploy/contour",
         "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
-        "a client in a pod": "grpc-platform local exec default/POD -- client greeter.grpc.test:8080",
-        "Envoy's config": "grpc-platform local config-dump",
+        "a client in a pod": "grpc-platform local exec default/POD -- "
+        "client greeter.grpc.test:8080",
     }
     for what, command in rows.items():
         console.print(f"  {what:18} {command}", highlight=False, soft_wrap=True)
-    _ = kubeconfig
 
 
 def pod_command(state: Path, arguments: list[str]) -> list[str]:
