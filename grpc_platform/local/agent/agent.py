@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-from grpc_platform.local.agent import Json, kernel, node, sandbox
+from grpc_platform.local.agent import Json, kernel, node, report, sandbox
 from grpc_platform.local.agent.api import Api
 from grpc_platform.local.agent.events import Recorder
 from grpc_platform.local.agent.metrics import Meter
@@ -72,14 +72,13 @@ class Agent:
             self._begin(item)
 
     def _begin(self, item: Json) -> None:
-        ended = item.get("status", {}).get("phase") in ("Succeeded", "Failed")
-        deleting = "deletionTimestamp" in item["metadata"]
-        if ended and not deleting:
-            return  # it ran under an earlier agent
-        pod = self.pods[item["metadata"]["uid"]] = Pod(self._node, item)
-        if deleting:
-            pod.update(item)
-        self._spawn(self._run(pod))
+        if "deletionTimestamp" in item["metadata"]:
+            # Nothing of it runs here. At 0 it was removed before, and a finalizer keeps it.
+            if item["metadata"].get("deletionGracePeriodSeconds") != 0:
+                self._spawn(report.remove(self._node.api, item))
+        elif item.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            pod = self.pods[item["metadata"]["uid"]] = Pod(self._node, item)
+            self._spawn(self._run(pod))
 
     async def _run(self, pod: Pod) -> None:
         try:

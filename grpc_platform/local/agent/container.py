@@ -99,10 +99,18 @@ class Container:
             self.state.restarts += 1
 
     async def stop(self, deadline: Deadline) -> None:
-        """preStop, SIGTERM, and SIGKILL at the deadline."""
+        """preStop, SIGTERM, and SIGKILL at the deadline; readiness is probed to the end."""
         process = self.process
         if process is None:
             return
+        readiness = asyncio.ensure_future(self._follow_readiness())
+        try:
+            await self._stop(process, deadline)
+        finally:
+            readiness.cancel()
+        self._note_end()
+
+    async def _stop(self, process: sandbox.Process, deadline: Deadline) -> None:
         hook = self.spec.get("lifecycle", {}).get("preStop")
         if hook is not None and not process.exited.done():
             attempt = asyncio.ensure_future(self._attempt(hook))
@@ -115,7 +123,6 @@ class Container:
         if not await deadline.wait(process.exited, at_least=LEAST_STOP if hook else 0.0):
             process.signal(signal.SIGKILL)
             await process.exited
-        self._note_end()
 
     async def _start(self) -> None:
         """Start the command, waiting for what it needs; sets ``process`` or ``state.ended``."""
@@ -128,6 +135,8 @@ class Container:
                 await self._waiting("ErrImagePull", str(missing), "Failed")
             except ConfigError as error:
                 await self._waiting("CreateContainerConfigError", str(error), "Failed")
+            except OSError as error:  # a full disk
+                await self._waiting("CreateContainerError", str(error), "Failed")
         before = time.time()
         try:
             self.process = await sandbox.start(self._plan)
@@ -206,7 +215,7 @@ class Container:
         self.up.set()
 
     async def _follow_readiness(self) -> None:
-        if "readinessProbe" not in self.spec:
+        if "readinessProbe" not in self.spec or not self.state.started:
             await asyncio.get_running_loop().create_future()
         async for good, reason in self._verdicts("readinessProbe"):
             if not good:
@@ -260,8 +269,10 @@ class Container:
         text = _tail(self.directory / "termination-log", 4096)
         policy = self.spec.get("terminationMessagePolicy")
         if not text and code and policy == "FallbackToLogsOnError":
-            lines = _tail(self.directory / f"{self.state.restarts}.log", 2048).splitlines()
-            text = "\n".join(lines[-80:])
+            lines = _tail(self.directory / f"{self.state.restarts}.log", 2048).splitlines(
+                keepends=True
+            )
+            text = "".join(lines[-80:])
         return text
 
     async def _wait_before_restart(self, ended: Ended) -> None:

@@ -25,5 +25,5 @@ def main(words: list[str]) -> int:
     os.environ.setdefault("TERM", "dumb")
     note["command"]["argv"] = options.command
     note["command"]["env"]["TERM"] = os.environ["TERM"]
-    launch.join(note)
+    launch.join(note, interactive=True)
     return 0

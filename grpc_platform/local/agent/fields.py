@@ -151,7 +151,6 @@ General differences from a kubelet
   - Every container sees the host's /usr read-only.
   - Services have no virtual address (no kube-proxy) and NetworkPolicies are not enforced.
   - kubectl logs works; kubectl exec, attach, port-forward and cp do not: use `enter`.
-  - Readiness probes end when a pod's deletion begins; its last verdict stays in the status.
   - Nothing is evicted for want of memory or disk, and no container is killed for its memory limit.
   - ConfigMap and Secret volumes follow within a second, the kubelet within a minute.
 """

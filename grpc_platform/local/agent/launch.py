@@ -11,6 +11,7 @@ join   enters a running container and runs a command there, with that command's 
 What goes wrong before the command runs is written to standard output, one line, after the pid.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -106,8 +107,11 @@ def start(plan: Start) -> None:
         os._exit(128)
 
 
-def join(plan: Join) -> None:
-    """Enter all namespaces of a process; the pid namespace takes effect for children only."""
+def join(plan: Join, *, interactive: bool = False) -> None:
+    """Enter all namespaces of a process; the pid namespace takes effect for children only.
+
+    SIGTERM ends the command with all it started, unless it shares a person's terminal.
+    """
     proc = Path("/proc", str(plan["pid"]), "ns")
     own_user = (Path("/proc/self/ns/user")).stat().st_ino
     user_namespace = (
@@ -116,11 +120,24 @@ def join(plan: Join) -> None:
     for descriptor in [os.open(proc / name, os.O_RDONLY) for name in ("ipc", "uts", "net", "pid")]:
         kernel.setns(descriptor)
     kernel.setns(os.open(proc / "mnt", os.O_RDONLY))
+    pid = 0
+
+    def end(*_: object) -> None:
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
+
+    if not interactive:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        signal.signal(signal.SIGTERM, end)
     pid = os.fork()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     if pid:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os._exit(status if status >= 0 else 128 - status)
     try:
+        if not interactive:
+            os.setsid()
         _become(plan["command"], user_namespace, die_with_parent=True)
     except BaseException as error:
         os.write(1, f"{error}\n".encode())

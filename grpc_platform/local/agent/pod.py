@@ -1,6 +1,7 @@
 """One pod from its binding to its deletion."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -11,11 +12,12 @@ from typing import Any
 import httpx
 
 from grpc_platform.local.agent import Json, fields, plan, sandbox, status
-from grpc_platform.local.agent.api import STRATEGIC, Api, ApiError
+from grpc_platform.local.agent.api import Api, ApiError
 from grpc_platform.local.agent.container import Container, Deadline
 from grpc_platform.local.agent.env import ConfigError, Surroundings, environment
 from grpc_platform.local.agent.events import Recorder
 from grpc_platform.local.agent.launch import Start
+from grpc_platform.local.agent.report import Report, remove
 from grpc_platform.local.agent.status import State
 from grpc_platform.local.agent.store import Store
 from grpc_platform.local.agent.volumes import Volumes
@@ -24,7 +26,6 @@ log = logging.getLogger(__name__)
 
 CLUSTER_DOMAIN = "cluster.local"
 _FORCED_GRACE = 1.0  # seconds; what a force-deleted pod's processes still get
-_STATUS_PAUSE = 0.1  # seconds in which changes are gathered into one status update
 _LOOK_AGAIN = 1.0
 
 
@@ -72,12 +73,11 @@ class Pod:
         self._initialized = not self._inits
         self._failed: tuple[str, str] | None = None
         self._started_at = time.time()
-        self._dirty = asyncio.Event()
+        self._report = Report(node.api, pod, self._status)
         self._news = asyncio.Event()
         self._deleting = asyncio.Event()
         self._deadline = Deadline()
         self._gone = False
-        self._sent: Json = {}
 
     def update(self, pod: Json) -> None:
         """A newer version of the object."""
@@ -90,7 +90,7 @@ class Pod:
         if "deletionTimestamp" in pod["metadata"]:
             self._deadline.no_later_than(pod["metadata"].get("deletionGracePeriodSeconds", 30))
             self._deleting.set()
-        self._dirty.set()  # someone may have set a readiness gate
+        self.changed()  # someone may have set a readiness gate
 
     def gone(self) -> None:
         """The object is not there any more: forced, or finished."""
@@ -99,7 +99,7 @@ class Pod:
         self._deleting.set()
 
     def changed(self) -> None:
-        self._dirty.set()
+        self._report.due.set()
 
     def event(self, reason: str, message: str, *, warning: bool = True) -> None:
         self.node.recorder.event(self.pod, reason, message, warning=warning)
@@ -112,7 +112,7 @@ class Pod:
         ignored = fields.not_honoured(self.pod)
         if ignored:
             self.event("NotHonoured", f"not honoured by the local node: {'; '.join(ignored)}")
-        push = asyncio.ensure_future(self._push())
+        reporting = asyncio.ensure_future(self._report.run())
         self.changed()
         try:
             await self._run_until_ended()
@@ -123,9 +123,11 @@ class Pod:
             self.changed()
             await self._deleting.wait()
         finally:
-            push.cancel()
+            reporting.cancel()
         if not self._gone:
-            await self._remove_object()
+            with contextlib.suppress(ApiError, httpx.HTTPError):
+                await self._report.send()  # how its containers ended
+            await remove(self.node.api, self.pod)
         self.node.recorder.forget(self.pod)
 
     async def _run_until_ended(self) -> None:
@@ -146,8 +148,8 @@ class Pod:
             self._failed = ("DeadlineExceeded", "Pod was active longer than its deadline")
         elif not live.cancelled() and (error := live.exception()):
             log.error("%s", self._directory.name, exc_info=error)
-            self._failed = ("AgentError", repr(error))
-            self.event("AgentError", repr(error))
+            # Not a failed pod: its controller would make new ones for ever.
+            self.event("AgentError", f"the node agent failed with this pod: {error!r}")
         if not self._deleting.is_set():
             self._deadline.no_later_than(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
 
@@ -195,8 +197,8 @@ class Pod:
                 return await step()
             except sandbox.SandboxError as error:
                 self.event("FailedCreatePodSandBox", str(error))
-            except (ConfigError, ApiError, httpx.HTTPError) as error:
-                self.event("FailedMount", str(error))
+            except (ConfigError, ApiError, httpx.HTTPError, OSError) as error:
+                self.event("FailedMount", str(error) or repr(error))
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _refresh_volumes(self) -> None:
@@ -280,51 +282,3 @@ class Pod:
             self._failed,
         )
         return status.compute(self.pod, progress, time.time())
-
-    @property
-    def _path(self) -> str:
-        meta = self.pod["metadata"]
-        return f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
-
-    async def _push(self) -> None:
-        while True:
-            await self._dirty.wait()
-            self._dirty.clear()
-            try:
-                await self._push_once()
-            except (ApiError, httpx.HTTPError) as error:
-                if not isinstance(error, ApiError) or error.status not in (404, 409):
-                    log.warning("%s: status not sent: %r", self._directory.name, error)
-                    self._dirty.set()
-                    await asyncio.sleep(_LOOK_AGAIN)
-            await asyncio.sleep(_STATUS_PAUSE)
-
-    async def _push_once(self) -> None:
-        wanted = self._status()
-        if wanted == self._sent:
-            return
-        # With its uid, the patch is refused for a namesake that came after this pod.
-        body = {"metadata": {"uid": self.pod["metadata"]["uid"]}, "status": wanted}
-        await self.node.api.call("PATCH", f"{self._path}/status", body, STRATEGIC)
-        self._sent = wanted
-
-    async def _remove_object(self) -> None:
-        body: Json = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "gracePeriodSeconds": 0,
-            "preconditions": {"uid": self.pod["metadata"]["uid"]},
-        }
-        while not self._gone:
-            try:
-                await self._push_once()
-                await self.node.api.call("DELETE", self._path, body)
-            except ApiError as error:
-                if error.status in (404, 409):
-                    return
-                log.warning("%s: not deleted: %s", self._directory.name, error)
-            except httpx.HTTPError as error:
-                log.warning("%s: not deleted: %r", self._directory.name, error)
-            else:
-                return
-            await asyncio.sleep(_LOOK_AGAIN)

@@ -189,7 +189,7 @@ async def _start(plan: Start) -> Process:
 async def run_inside(process: Process, command: Command) -> tuple[int, str]:
     """Run a command in a container: its exit status and the start of what it printed.
 
-    Cancelling (a time-out) kills it.
+    Cancelling (a time-out) kills it and what it started.
     """
     plan: Join = {"pid": process.pid, "command": command}
     launcher = await _launch("join", plan, stderr=asyncio.subprocess.STDOUT)
@@ -203,8 +203,7 @@ async def run_inside(process: Process, command: Command) -> tuple[int, str]:
         code = await launcher.wait()
     finally:
         if launcher.returncode is None:
-            launcher.kill()
-            await launcher.wait()
+            launcher.terminate()
     return code, output.decode(errors="replace").strip()
 
 

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
 class Health(health_pb2_grpc.HealthServicer):
-    def Check(self, request, context):  # noqa: N802
+    def Check(self, request, _):  # noqa: N802
         serving = request.service == "app" and Path(sys.argv[1]).exists()
         return health_pb2.HealthCheckResponse(status=1 if serving else 2)
 

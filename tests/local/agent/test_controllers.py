@@ -57,7 +57,10 @@ def test_a_rollout_replaces_every_pod(bench):
 
 
 def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench):
-    busy = 'exec python3 -c "\nimport time\nwhile True:\n  a = time.time()\n  while time.time() - a < 0.03: pass\n  time.sleep(0.07)"'
+    # 30 ms of CPU in every 100 ms; less where others want the cores.
+    burn = "a = time.process_time()\n  while time.process_time() - a < 0.03: pass"
+    code = f"import time\nwhile True:\n  {burn}\n  time.sleep(0.07)"
+    busy = f'exec python3 -c "{code}"'
     resources = {"requests": {"cpu": "100m"}}
     bench.apply(
         deployment(bench, "busy", busy, resources=resources),
@@ -89,7 +92,7 @@ def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench):
     )
     path = "/apis/metrics.k8s.io/v1beta1/namespaces/agent-tests/pods?labelSelector=app%3Dbusy"
     measured = json.loads(bench.cluster.kubectl("get", "--raw", path))["items"][0]["containers"][0]
-    assert 0.2e9 < int(measured["usage"]["cpu"].removesuffix("n")) < 0.5e9
+    assert 0.05e9 < int(measured["usage"]["cpu"].removesuffix("n")) < 0.35e9
 
 
 def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench):

@@ -1,12 +1,13 @@
 """How containers are started, probed, restarted and stopped."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from grpc_platform.local.control_plane import PYTHON
+from grpc_platform.local.errors import LocalError
 
 HERE = Path(__file__).parent
 
@@ -37,7 +38,8 @@ def test_readiness_follows_the_probe(bench, handler):
             }
         )
         serve = f"{PYTHON} /code/server.py /tmp/ok &"
-    script = f"{serve}\nsleep 1; {begin}; until test -e /tmp/stop; do sleep 0.1; done; {end}; sleep infinity"
+    wait = "until test -e /tmp/stop; do sleep 0.1; done"
+    script = f"{serve}\nsleep 1; {begin}; {wait}; {end}; sleep infinity"
     bench.pod(
         "probed",
         {
@@ -236,7 +238,7 @@ def test_evictions_respect_the_disruption_budget(bench):
     bench.wait(
         "the budget", lambda: bench.kubectl("get", "pdb", "kept", "-o", f"jsonpath={budget}") == "1"
     )
-    eviction = yaml.safe_dump(
+    eviction = json.dumps(
         {
             "apiVersion": "policy/v1",
             "kind": "Eviction",
@@ -244,10 +246,48 @@ def test_evictions_respect_the_disruption_budget(bench):
         }
     )
     path = "/api/v1/namespaces/agent-tests/pods/kept/eviction"
-    bench.cluster.inside(
-        *bench.cluster._kubectl("create", "--raw", path, "-f-"), stdin=eviction, check=False
-    )
-    assert not bench.gone("kept")
+    with pytest.raises(LocalError, match="disruption budget"):
+        bench.cluster.kubectl("create", "--raw", path, "-f-", stdin=eviction)
     bench.kubectl("delete", "pdb", "kept")
     bench.cluster.kubectl("create", "--raw", path, "-f-", stdin=eviction)
     bench.wait("it to go", lambda: bench.gone("kept"))
+
+
+def test_a_probe_that_hangs_fails_in_time_and_leaves_no_process(bench):
+    probe = {"exec": {"command": ["sh", "-c", "sleep 1000 #hangs"]}, "timeoutSeconds": 1}
+    bench.pod("hangs", {"readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 1}})
+    bench.wait("the event", lambda: bench.events("hangs", "Unhealthy"))
+    assert "no answer within 1 s" in bench.events("hangs", "Unhealthy")[0]
+    bench.wait("a moment between two tries", lambda: bench.processes("sleep 1000") == 0)
+
+
+def test_a_post_start_hook_comes_before_ready_and_its_failure_restarts(bench):
+    hook = {"exec": {"command": ["sh", "-c", "sleep 1; touch /tmp/hook"]}}
+    bench.pod("hooked", {"lifecycle": {"postStart": hook}})
+    bench.wait_ready("hooked")
+    assert bench.enter("hooked", "ls", "/tmp") == "hook\n"
+    bench.pod("unhooked", {"lifecycle": {"postStart": {"exec": {"command": ["false"]}}}})
+    bench.wait("a restart", lambda: bench.container("unhooked")["restartCount"] >= 1)
+    assert bench.events("unhooked", "FailedPostStartHook")
+
+
+def test_readiness_is_probed_until_a_stopping_pod_ends(bench):
+    probe = {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1}
+    stop = {"exec": {"command": ["sh", "-c", "rm /tmp/ok; sleep 4"]}}
+    bench.pod(
+        "leaves",
+        {
+            "run": "touch /tmp/ok; sleep infinity",
+            "readinessProbe": probe,
+            "lifecycle": {"preStop": stop},
+        },
+        terminationGracePeriodSeconds=20,
+    )
+    bench.wait_ready("leaves")
+    bench.kubectl("delete", "pod", "leaves", "--wait=false")
+    bench.wait("it to be unready", lambda: not bench.ready("leaves"), timeout=3)
+
+
+def test_a_pod_ends_at_its_own_active_deadline(bench):
+    bench.pod("bounded", {}, activeDeadlineSeconds=2, restartPolicy="Never")
+    assert bench.wait_phase("bounded", "Failed")["status"]["reason"] == "DeadlineExceeded"
