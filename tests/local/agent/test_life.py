@@ -265,7 +265,7 @@ def test_a_post_start_hook_comes_before_ready_and_its_failure_restarts(bench):
     hook = {"exec": {"command": ["sh", "-c", "sleep 1; touch /tmp/hook"]}}
     bench.pod("hooked", {"lifecycle": {"postStart": hook}})
     bench.wait_ready("hooked")
-    assert bench.enter("hooked", "ls", "/tmp") == "hook\n"
+    assert bench.enter("hooked", "ls", "/tmp/hook") == "/tmp/hook\n"
     bench.pod("unhooked", {"lifecycle": {"postStart": {"exec": {"command": ["false"]}}}})
     bench.wait("a restart", lambda: bench.container("unhooked")["restartCount"] >= 1)
     assert bench.events("unhooked", "FailedPostStartHook")
