@@ -52,6 +52,7 @@ def condition(result: Json, kind: str) -> Json:
         ("Never", ended(0), ended(1), "Failed"),
         ("Never", running(), ended(1), "Running"),
         ("OnFailure", ended(0), backing_off(), "Running"),
+        ("OnFailure", ended(0), ended(1), "Running"),
         ("OnFailure", ended(0), ended(0), "Succeeded"),
     ],
 )
