@@ -17,14 +17,13 @@ from types import FrameType
 from rich.console import Console
 
 from grpc_platform.graph import Graph
-from grpc_platform.local import apps, deploy, parts, pki, sandbox, traffic, usage
+from grpc_platform.local import apps, deploy, parts, sandbox, traffic, usage
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.display import Display
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report
 from grpc_platform.local.sandbox import Sandbox
-from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 ROUTE53 = ("route53", "local-platform")
 """The emulator's Service and namespace, as the local stack's `route53_endpoint` names them."""
@@ -60,13 +59,17 @@ def up(
         shutil.rmtree(output / "logs", ignore_errors=True)
         box, builder = Sandbox(state), Builder()
         preview = None if graph else _start_preview(directory, stack, output)
+        doors = usage.Doors.open() if keep else None
+        how: list[str] = []
         kept = False
         try:
             with Display(console, builder) as display, _telling_of_a_full_disk():
                 cluster = Cluster(box, builder, on_wait=display.tick)
-                _start(cluster, display, keep)
-                graph = graph or _finish_preview(preview, directory, stack, output)
-                report = _deploy_and_call(cluster, display, Graph.load(graph), stack, began)
+                _start(cluster, display, doors)
+                resources = Graph.load(graph or _finish_preview(preview, directory, stack, output))
+                if doors:
+                    how = usage.connect(cluster, doors, apps.services(resources), output)
+                report = _deploy_and_call(cluster, display, resources, stack, began)
             report.save(output)
             report.show(console)
             kept = keep
@@ -80,7 +83,7 @@ def up(
                 preview.kill()
             builder.stop()
             if kept:
-                usage.leave_up(box, output, console)
+                usage.leave_up(box, how, console)
             else:
                 box.close()
                 sandbox.end_leftover(state)
@@ -99,20 +102,13 @@ def down(directory: Path) -> bool:
     return was_up
 
 
-def _start(cluster: Cluster, display: Display, keep: bool) -> None:
+def _start(cluster: Cluster, display: Display, doors: usage.Doors | None) -> None:
     cluster.builder.start()
-    relays = usage.listen() if keep else {}
     with display.step("sandbox"):
-        cluster.sandbox.start(relays)
+        cluster.sandbox.start([doors.kubernetes, doors.services] if doors else [])
     with display.step("control plane and node"):
         cluster.start()
         apps.install(cluster)
-    if keep:
-        port = relays[KUBERNETES_ADDRESS, 443].getsockname()[1]
-        kubeconfig = cluster.state.parent / usage.KUBECONFIG
-        pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
-    for listener in relays.values():
-        listener.close()
 
 
 def _deploy_and_call(

@@ -42,15 +42,14 @@ class Sandbox:
         self._ready = threading.Event()
         self._pid = 0
 
-    def start(self, relays: Mapping[tuple[str, int], socket.socket] | None = None) -> None:
+    def start(self, listeners: Sequence[socket.socket] = ()) -> None:
         """Make the namespaces and the network in them.
 
-        ``relays`` maps addresses inside to listening sockets of the host whose callers are to be
-        connected there. Raises LocalError that names what the kernel lacks.
+        ``listeners`` are sockets of the host for `relay`. Raises LocalError that names what the
+        kernel lacks.
         """
         require_tools()
         self.logs.mkdir(parents=True)
-        sockets = dict(relays or {})
         log = self.logs / "supervisor.log"
         with log.open("w") as errors:
             self._process = subprocess.Popen(
@@ -59,7 +58,7 @@ class Sandbox:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                pass_fds=[listener.fileno() for listener in sockets.values()],
+                pass_fds=[listener.fileno() for listener in listeners],
                 # Ctrl-C is for the command to answer, which then ends the sandbox in order.
                 start_new_session=True,
             )
@@ -69,12 +68,15 @@ class Sandbox:
                 raise _why_not(log)
         self._pid = _only_child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
-        for (host, port), listener in sockets.items():
-            self._order(relay=listener.fileno(), to=[host, port])
 
     def run(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
         """Start a program; what it writes goes to ``logs/NAME.log``."""
         self._order(start=name, argv=list(argv), env=dict(env or {}))
+
+    def relay(self, listener: socket.socket, host: str, port: int) -> None:
+        """Connect whoever calls this socket of the host to an address inside."""
+        self._order(relay=listener.fileno(), to=[host, port])
+        listener.close()
 
     def end(self, name: str) -> None:
         """Ask one program to end."""

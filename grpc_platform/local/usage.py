@@ -3,11 +3,13 @@
 import json
 import socket
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from grpc_platform.local import parts
+from grpc_platform.local import parts, pki
+from grpc_platform.local.apps import Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
@@ -17,7 +19,6 @@ from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 KEPT = "kept"
 KUBECONFIG = "kubeconfig"
-ENVOY = ("local.grpc.test", 8080)
 
 VERSIONS = {
     "etcd": parts.ETCD,
@@ -54,10 +55,42 @@ print(json.dumps(found))
 """
 
 
-def listen() -> dict[tuple[str, int], socket.socket]:
-    """Sockets on loopback, by the address inside that each is to lead to."""
-    inside = ((KUBERNETES_ADDRESS, 443), ENVOY)
-    return {address: socket.create_server(("127.0.0.1", 0)) for address in inside}
+@dataclass(frozen=True)
+class Doors:
+    """Sockets on loopback through which the host reaches into a kept cluster."""
+
+    kubernetes: socket.socket
+    services: socket.socket
+
+    @classmethod
+    def open(cls) -> "Doors":
+        """Listen on ports that the kernel picks."""
+        return cls(*(socket.create_server(("127.0.0.1", 0)) for _ in range(2)))
+
+
+def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Path) -> list[str]:
+    """Let the host in: lines that say how to use the cluster."""
+    kubeconfig = output / KUBECONFIG
+    port = doors.kubernetes.getsockname()[1]
+    pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
+    cluster.sandbox.relay(doors.kubernetes, KUBERNETES_ADDRESS, 443)
+    kubectl = f"kubectl --kubeconfig {kubeconfig}"
+    lines = {
+        "Kubernetes": f"{kubectl} get pods -A",
+        "logs": f"{kubectl} logs -n projectcontour deploy/contour",
+        "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
+    }
+    if services:
+        host, _, envoy_port = services[0].target.rpartition(":")
+        port = doors.services.getsockname()[1]
+        cluster.sandbox.relay(doors.services, host, int(envoy_port))
+        client = f"client {services[0].target}"
+        lines["a client in a pod"] = f"grpc-platform local exec default/POD -- {client}"
+        lines["calls from the host"] = f"127.0.0.1:{port}, with {host} as :authority"
+        envoy = "grpc-platform local exec projectcontour/POD -c envoy"
+        dump = "curl --unix-socket /admin/admin.sock http://envoy/config_dump"
+        lines["Envoy's config"] = f"{envoy} -- {dump}"
+    return [f"{what:20} {how}" for what, how in lines.items()]
 
 
 def measure(cluster: Cluster) -> list[Part]:
@@ -79,21 +112,13 @@ def measure(cluster: Cluster) -> list[Part]:
     return sorted(measured, key=lambda part: -part.mebibytes)
 
 
-def leave_up(box: Sandbox, output: Path, console: Console) -> None:
-    """Let the sandbox live on, and say how to use it."""
+def leave_up(box: Sandbox, lines: list[str], console: Console) -> None:
+    """Let the sandbox outlive this process, and say how to use it."""
     box.keep()
     (box.state / KEPT).touch()
-    kubeconfig = output / KUBECONFIG
     console.print("\n[bold]The cluster stays up.[/] make local-down ends it.")
-    rows = {
-        "Kubernetes": f"kubectl --kubeconfig {kubeconfig} get pods -A",
-        "logs": f"kubectl --kubeconfig {kubeconfig} logs -n projectcontour deploy/contour",
-        "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
-        "a client in a pod": "grpc-platform local exec default/POD -- "
-        "client greeter.grpc.test:8080",
-    }
-    for what, command in rows.items():
-        console.print(f"  {what:18} {command}", highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 def pod_command(state: Path, arguments: list[str]) -> list[str]:
