@@ -50,6 +50,8 @@ class Cluster(pulumi.ComponentResource):
     """URL of the Kubernetes API; None for an existing cluster."""
     security_group_id: pulumi.Output[str] | None
     """The security group that EKS gives nodes, and so pods; None for an existing cluster."""
+    kubeconfig: pulumi.Output[str] | None
+    """Asks `aws` for a token at each use, so it holds no secret; None for an existing cluster."""
     eks_cluster_name: pulumi.Input[str] | None
     """The name in EKS, for Pod Identity; None where an existing cluster's is not given."""
     provider: k8s.Provider
@@ -69,6 +71,7 @@ class Cluster(pulumi.ComponentResource):
                 "name": self.name,
                 "kubernetes_version": self.kubernetes_version,
                 "endpoint": self.endpoint,
+                "kubeconfig": self.kubeconfig,
                 "security_group_id": self.security_group_id,
             }
         )
@@ -86,6 +89,7 @@ class Cluster(pulumi.ComponentResource):
         self.name = pulumi.Output.from_input(name)
         self.kubernetes_version = pulumi.Output.from_input(args.spec.kubernetes_version)
         self.endpoint = None
+        self.kubeconfig = None
         self.security_group_id = None
         self.eks_cluster_name = existing.eks_cluster_name
 
@@ -116,9 +120,10 @@ class Cluster(pulumi.ComponentResource):
         ready: list[pulumi.Resource] = [deployer, *nodes, metrics_server(name, addons, nodes)]
         if not spec.auto_mode:
             ready.append(coredns(name, addons, nodes))
+        self.kubeconfig = _kubeconfig(cluster, self)
         self.provider = k8s.Provider(
             f"{name}-kubernetes",
-            kubeconfig=_kubeconfig(cluster, self),
+            kubeconfig=self.kubeconfig,
             # Otherwise an edited kubeconfig could count as another cluster and replace everything.
             cluster_identifier=cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),

@@ -44,7 +44,8 @@ class Envoy(pulumi.ComponentResource):
     The Deployment says no number of replicas: it begins with one, and the autoscaler brings it to
     `spec.min_replicas` within seconds. A pod told to end serves on for `timing.drain_delay`, has
     its clients leave as they call, and ends with its last connection, at the latest after
-    `timing.termination_grace_period`. Who may reach the pods is for Callers to say.
+    `timing.termination_grace_period`. Who may reach the pods is for Callers to say; the Deployment
+    waits for what `opts.depends_on` holds.
 
     Raises ValueError when `timing` is not of `contour.timeouts` and `spec.max_deadline`, and when
     `spec.cpu` is not whole cores and `spec.concurrency` is not given.
@@ -73,6 +74,8 @@ class Envoy(pulumi.ComponentResource):
             spec=_deployment(args, account),
             opts=pulumi.ResourceOptions(
                 parent=self,
+                # A component's own dependencies do not reach its children by themselves.
+                depends_on=opts.depends_on if opts else None,
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait, delete=wait),
             ),
         )

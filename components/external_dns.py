@@ -12,7 +12,7 @@ from . import versions
 from .names import name_prefix
 from .pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
 from .specs import ExternalDnsSpec
-from .timing import EXTERNAL_DNS_REACTION, format_duration
+from .timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
 
 ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
 """Of the annotations on Envoy's Service; the default of 0.21, another one from 0.22 on."""
@@ -152,7 +152,7 @@ def flags(
         # --events alone sees changed Services, not pods that come and go.
         "--events",
         "--listen-endpoint-events",
-        f"--min-event-sync-interval={format_duration(EXTERNAL_DNS_REACTION)}",
+        f"--min-event-sync-interval={format_duration(EXTERNAL_DNS_SYNC_INTERVAL)}",
         "--interval=1m",
         # Route53 allows an account five requests a second; uncached, each sync lists all zones
         # three times over.

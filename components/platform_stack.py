@@ -1,14 +1,16 @@
 """What a platform stack exports, and how a service team's stack reads it back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pydantic import BaseModel, ConfigDict
 
 from .client_contract import ClientContract
-from .grpc_service import GrpcServiceArgs
+from .cluster import Cluster
+from .dns import Zone
+from .grpc_ingress import GrpcIngress
+from .grpc_service import GrpcService, GrpcServiceArgs
 from .specs import ServiceSpec
 from .specs.base import Duration
 from .timing import Timing, format_duration
@@ -43,8 +45,12 @@ class TimingOutputs(_Outputs):
     """From a change of Envoys until no client looks up the old ones."""
     termination_grace_period: Duration
     """The longest an Envoy takes to leave without cutting a call."""
+    drain_delay: Duration
+    """How long a leaving Envoy serves on as before, until nobody is sent to it."""
     rebalance_time: Duration
     """From the decision to add an Envoy until it carries its share."""
+    reconnect_interval: Duration
+    """The longest a client's connection takes new calls."""
 
     def timing(self) -> Timing:
         """The times as components take them."""
@@ -164,48 +170,36 @@ def service_args(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClusterExport:
-    """One cluster's part of the exports; the keys are those of `ClusterOutputs`."""
-
-    endpoint: pulumi.Input[str] | None = None
-    kubeconfig: pulumi.Input[str] | None = None
-    serving: "ServingExport | None" = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServingExport:
-    """How calls enter it; the keys are those of `ServingOutputs`."""
-
-    dns_name: pulumi.Input[str]
-    ingress_class_name: pulumi.Input[str]
-    http_port: int
-    https_port: int
-
-
 def exports(
     *,
-    zone_id: pulumi.Input[str],
-    zone_name: pulumi.Input[str],
+    zone: Zone,
     timing: Timing,
-    clusters: Mapping[str, ClusterExport],
-    services: Mapping[str, pulumi.Input[Mapping[str, Any]]],
+    clusters: Mapping[str, Cluster],
+    ingresses: Mapping[str, GrpcIngress],
+    services: Mapping[str, GrpcService],
 ) -> dict[str, Any]:
     """The stack's outputs by name, such that `PlatformStack` reads them back.
 
-    `services` are the `client_contract` outputs of each GrpcService. Nothing of it is a secret.
+    `ingresses` are by the name of their cluster. Nothing of it is a secret.
     """
-    derived = {key: format_duration(getattr(timing, key)) for key in TimingOutputs.model_fields}
     return {
-        "zone": {"zone_id": zone_id, "name": zone_name},
-        "timing": derived,
+        "zone": {"zone_id": zone.zone_id, "name": zone.name},
+        "timing": {
+            key: format_duration(getattr(timing, key)) for key in TimingOutputs.model_fields
+        },
         "clusters": {
             name: {
                 "endpoint": cluster.endpoint,
                 "kubeconfig": cluster.kubeconfig,
-                "serving": vars(cluster.serving) if cluster.serving else None,
+                "serving": _serving(ingresses.get(name)),
             }
             for name, cluster in clusters.items()
         },
-        "services": dict(services),
+        "services": {name: service.client_contract for name, service in services.items()},
     }
+
+
+def _serving(ingress: GrpcIngress | None) -> dict[str, Any] | None:
+    if ingress is None:
+        return None
+    return {key: getattr(ingress, key) for key in ServingOutputs.model_fields}

@@ -11,8 +11,9 @@ from grpc_platform.components.timing import (
     format_duration,
 )
 
-from .infrastructure_rules import INFRASTRUCTURE_RULES
+from .cluster_rules import CLUSTER_RULES
 from .mistakes import ConfigError, Mistake, Path, from_pydantic
+from .network_rules import NETWORK_RULES
 from .serving_rules import SERVING_RULES
 from .settings import Settings
 
@@ -60,8 +61,12 @@ def check(
 
 def broken_rules(settings: Settings) -> list[Mistake]:
     """Every rule between values that does not hold."""
-    rules = (*INFRASTRUCTURE_RULES, *SERVING_RULES)
+    rules = (*NETWORK_RULES, *CLUSTER_RULES, *SERVING_RULES)
     return [mistake for rule in rules for mistake in rule(settings)]
+
+
+def _position(path: Path) -> list[tuple[bool, int, str]]:
+    return [(isinstance(p, str), p if isinstance(p, int) else 0, str(p)) for p in path]
 
 
 def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
@@ -96,13 +101,16 @@ def _kubeconfigs(settings: Settings, encrypted: Collection[str]) -> list[Mistake
 
 def warnings(settings: Settings) -> list[str]:
     """What is allowed and will surprise."""
+    found: list[str] = []
     grace = settings.timing.termination_grace_period
-    if grace <= LONG_TERMINATION_GRACE_PERIOD:
-        return []
-    return [
-        f"a terminating Envoy may take {format_duration(grace)}: above "
-        f"{format_duration(LONG_TERMINATION_GRACE_PERIOD)} rollouts and node upgrades are slow"
-    ]
+    if grace > LONG_TERMINATION_GRACE_PERIOD:
+        found.append(
+            f"a terminating Envoy may take {format_duration(grace)}: above "
+            f"{format_duration(LONG_TERMINATION_GRACE_PERIOD)} rollouts and node upgrades are slow"
+        )
+    if not settings.callers:
+        found.append("callers is empty: nobody may dial Envoy")
+    return found
 
 
 def _touches(path: Path, others: list[Path]) -> bool:
@@ -111,7 +119,8 @@ def _touches(path: Path, others: list[Path]) -> bool:
 
 def _without(values: dict[str, Any], paths: list[Path]) -> bool:
     """Take the parts at `paths` out of `values`; whether there were any."""
-    for path in sorted(paths, key=len, reverse=True):
+    # From the end, so that taking one item out of a list moves none that is still to go.
+    for path in sorted(paths, key=_position, reverse=True):
         holder: Any = values
         for part in path[:-1]:
             holder = holder[part]

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 
 from grpc_platform.components import versions
+from grpc_platform.components.client_contract import DEFAULT_DEADLINE
 from grpc_platform.components.quantities import cpu_cores
 from grpc_platform.components.timing import (
     CLIENT_RE_RESOLVE_FLOOR,
@@ -14,7 +16,11 @@ from grpc_platform.components.timing import (
 from .mistakes import Mistake
 from .settings import Settings
 
-ENVOY_OWN_PORTS = {8002: "metrics and readiness", 8090: "the shutdown manager"}
+ENVOY_OWN_PORTS = {
+    8002: "metrics and readiness",
+    8090: "the shutdown manager",
+    9001: "Envoy's own administration",
+}
 
 
 def _times_agree(settings: Settings) -> Iterator[Mistake]:
@@ -130,16 +136,17 @@ def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
 def _deadlines_fit(settings: Settings) -> Iterator[Mistake]:
     longest = settings.envoy.max_deadline
     for name, service in settings.services.items():
-        if service.deadline is None or service.deadline == "infinity":
-            continue
         path = ("services", name, "deadline")
-        given = format_duration(service.deadline)
         if service.streaming:
-            yield Mistake(path, given, "ends every stream; a streaming service takes infinity")
-        elif service.deadline > longest:
+            if isinstance(service.deadline, timedelta):
+                given = format_duration(service.deadline)
+                yield Mistake(path, given, "ends every stream; a streaming service takes infinity")
+            continue
+        deadline = service.deadline or DEFAULT_DEADLINE
+        if isinstance(deadline, timedelta) and deadline > longest:
             yield Mistake(
                 path,
-                given,
+                format_duration(deadline),
                 f"exceeds envoy.max_deadline ({format_duration(longest)}), which Envoy's drain "
                 "waits for; raise that",
             )

@@ -66,6 +66,18 @@ class Settings(Spec):
         """The clusters that run Contour and Envoy."""
         return {name: cluster for name, cluster in self.clusters.items() if cluster.serves}
 
+    @property
+    def zone_lacks_vpc(self) -> bool:
+        """Whether the zone still has to be associated with the network: not where both existed,
+        since Route53 refuses to do it twice."""
+        existed = self.network is not None and self.network.existing is not None
+        return not (existed and self.zone.zone_id)
+
+    @property
+    def caller_vpc_ids(self) -> list[str]:
+        """VPCs of callers, where a private zone is to be answered too."""
+        return [caller.vpc_id for caller in self.callers.values() if caller.vpc_id]
+
     def cluster_of(self, service: ServiceSettings) -> str:
         """The name of the cluster that serves a service."""
         return service.cluster or next(iter(self.serving))

@@ -42,7 +42,7 @@ def test_a_service_with_every_default_is_dialled_in_plaintext_under_its_own_name
     assert (known.host, known.port, known.tls) == ("greeter.grpc.example.com", 8080, False)
     assert known.deadline_seconds == 15
     assert known.reconnect_interval_seconds == 315
-    assert known.rebalance_time_seconds == 440
+    assert known.rebalance_time_seconds == 442
 
 
 def test_a_tls_service_is_dialled_on_the_tls_port() -> None:

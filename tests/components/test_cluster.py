@@ -235,7 +235,9 @@ def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconf
 
 def test_a_cluster_tells_its_name_version_endpoint_and_security_group(recorded: Recorder) -> None:
     graph = recorded(program(fixed()))
-    assert graph.only("grpc-platform:index:Cluster").outputs == {
+    outputs = graph.only("grpc-platform:index:Cluster").outputs
+    assert outputs.pop("kubeconfig") == graph.only(PROVIDER).inputs["kubeconfig"]
+    assert outputs == {
         "name": "main",
         "kubernetes_version": "1.35",
         "endpoint": "https://main.eks.invalid",
@@ -316,5 +318,5 @@ def test_the_address_cooldown_is_the_time_dns_takes_unless_said_otherwise(
         addon = graph.only("aws:eks/addon:Addon", "main-vpc-cni")
         return json.loads(addon.inputs["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"]
 
-    assert settings() == "125"  # 5 s reaction + 60 s Route53 + 30 s TTL + 30 s re-resolution
+    assert settings() == "127"  # 7 s reaction + 60 s Route53 + 30 s TTL + 30 s re-resolution
     assert settings(pod_address_cooldown=timedelta(seconds=155.5)) == "156"

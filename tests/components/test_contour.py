@@ -64,6 +64,11 @@ def test_the_first_certificates_never_replace_those_that_are_there(graph: Graph)
     assert "ttlSecondsAfterFinished" not in job["spec"]
 
 
+def test_a_certgen_job_that_failed_is_made_anew_by_the_next_update(graph: Graph) -> None:
+    annotations = graph.only("kubernetes:batch/v1:Job").inputs["metadata"]["annotations"]
+    assert annotations == {"pulumi.com/replaceUnready": "true"}
+
+
 @pytest.mark.parametrize(("version", "job"), [("1.33.8", "v1-33-8"), ("1.33.6", "v1-33-6")])
 def test_each_version_of_contour_has_a_certgen_job_of_its_own(
     recorded: Recorded, version: str, job: str

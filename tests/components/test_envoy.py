@@ -79,7 +79,7 @@ def test_the_fleet_grows_at_once_and_shrinks_after_it_is_rebalanced(graph: Graph
     behaviour = autoscaler(graph)["behavior"]
     assert behaviour["scaleUp"]["stabilizationWindowSeconds"] == 0
     # 30 + 5 + 60 + 30 + 315
-    assert behaviour["scaleDown"]["stabilizationWindowSeconds"] == 440
+    assert behaviour["scaleDown"]["stabilizationWindowSeconds"] == 442
     for policy in behaviour["scaleDown"]["policies"]:
         assert policy["periodSeconds"] == 60
 
@@ -97,11 +97,11 @@ def test_a_pod_told_to_end_drains_by_the_derived_times(graph: Graph) -> None:
         "/bin/contour",
         "envoy",
         "shutdown",
-        "--drain-delay=2m5s",
+        "--drain-delay=2m7s",
         "--check-interval=5s",
     ]
-    # 125 + 300 + 15 + 60 + 5 + 30
-    assert pod(graph)["terminationGracePeriodSeconds"] == 535
+    # 127 + 300 + 15 + 60 + 5 + 30
+    assert pod(graph)["terminationGracePeriodSeconds"] == 537
 
 
 def test_envoy_ends_only_when_the_shutdown_manager_says_so(graph: Graph) -> None:

@@ -1,7 +1,8 @@
-"""What a platform stack exports is what a service team's stack reads back."""
+"""A service team's stack reads back what a platform stack exports."""
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +11,7 @@ import pytest
 
 from grpc_platform.components import platform_stack
 from grpc_platform.components.client_contract import client_contract
-from grpc_platform.components.platform_stack import (
-    ClusterExport,
-    PlatformStack,
-    ServingExport,
-    ServingOutputs,
-    service_args,
-)
+from grpc_platform.components.platform_stack import PlatformStack, ServingOutputs, service_args
 from grpc_platform.components.specs import ServiceSpec
 from grpc_platform.components.timing import Timing
 from grpc_platform.preview.record import ProgramError, record
@@ -31,34 +26,40 @@ CONTRACT = client_contract(
     https_port=8443,
     timing=TIMING,
 )
-SERVING = ServingExport(
-    dns_name=pulumi.Output.from_input("serving.grpc.example.com"),
-    ingress_class_name="contour",
-    http_port=8080,
-    https_port=8443,
-)
-CLUSTERS = {
-    "serving": ClusterExport(
-        endpoint="https://serving.eks.invalid", kubeconfig="apiVersion: v1", serving=SERVING
-    ),
-    "calling": ClusterExport(endpoint="https://calling.eks.invalid"),
+SERVING = {
+    "dns_name": "serving.grpc.example.com",
+    "ingress_class_name": "contour",
+    "http_port": 8080,
+    "https_port": 8443,
 }
 
 
-def exported(clusters: dict[str, ClusterExport] = CLUSTERS) -> dict[str, Any]:
-    """The outputs of a recorded platform stack."""
-
-    def program() -> None:
-        for key, value in platform_stack.exports(
-            zone_id=pulumi.Output.from_input("Z0123456789"),
-            zone_name="grpc.example.com",
-            timing=TIMING,
-            clusters=clusters,
-            services={"events": pulumi.Output.from_input(CONTRACT.to_dict())},
-        ).items():
-            pulumi.export(key, value)
-
-    return record(program).exports
+def exported(clusters: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A platform stack's outputs; tests/examples holds the real program to it."""
+    calling = {"endpoint": "https://calling.eks.invalid"}
+    serving = {
+        "endpoint": "https://serving.eks.invalid",
+        "kubeconfig": "apiVersion: v1",
+        "serving": SERVING,
+    }
+    return deepcopy(
+        {
+            "zone": {"zone_id": "Z0123456789", "name": "grpc.example.com"},
+            "timing": {
+                "record_ttl": "20s",
+                "max_connection_duration": "5m",
+                "connection_shutdown_grace_period": "15s",
+                "max_deadline": "1m30s",
+                "dns_convergence": "1m55s",
+                "drain_delay": "1m55s",
+                "termination_grace_period": "9m20s",
+                "rebalance_time": "7m10s",
+                "reconnect_interval": "5m15s",
+            },
+            "clusters": clusters or {"serving": serving, "calling": calling},
+            "services": {"events": CONTRACT.to_dict()},
+        }
+    )
 
 
 def read_back(
@@ -78,16 +79,11 @@ def test_everything_exported_is_read_back() -> None:
     (stack,) = read_back(lambda platform: platform, exported())
     assert (stack.zone.zone_id, stack.zone.name) == ("Z0123456789", "grpc.example.com")
     assert stack.timing.timing() == TIMING
-    assert stack.timing.rebalance_time == TIMING.rebalance_time
+    assert stack.timing.rebalance_time == timedelta(minutes=7, seconds=10)
     assert stack.services == {"events": CONTRACT}
     assert stack.clusters["serving"].kubeconfig == "apiVersion: v1"
     assert stack.clusters["serving"].endpoint == "https://serving.eks.invalid"
-    assert stack.clusters["serving"].serving == ServingOutputs(
-        dns_name="serving.grpc.example.com",
-        ingress_class_name="contour",
-        http_port=8080,
-        https_port=8443,
-    )
+    assert stack.clusters["serving"].serving == ServingOutputs(**SERVING)
     assert stack.clusters["calling"].serving is None
 
 
@@ -113,14 +109,14 @@ def test_the_only_serving_cluster_need_not_be_named() -> None:
     ],
 )
 def test_a_cluster_that_does_not_serve_is_refused(name: str | None, message: str) -> None:
-    two = {**CLUSTERS, "second": ClusterExport(serving=SERVING)}
+    two = {"serving": {"serving": SERVING}, "second": {"serving": SERVING}, "calling": {}}
     (stack,) = read_back(lambda platform: platform, exported(two))
     with pytest.raises(ValueError, match=f"^{message}$"):
         stack.serving_cluster(name)
 
 
 def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
-    existing = exported({"local": ClusterExport(serving=SERVING)})
+    existing = exported({"local": {"serving": SERVING}})
     with pytest.raises(ValueError, match="local was not made by the platform; use its kubeconfig"):
         read_back(platform_stack.kubeconfig, existing)
 

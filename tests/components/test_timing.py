@@ -25,10 +25,10 @@ timings = st.builds(
 
 def test_the_defaults_give_the_times_the_documents_quote() -> None:
     timing = Timing()
-    assert format_duration(timing.dns_convergence) == "2m5s"
-    assert format_duration(timing.drain_delay) == "2m5s"
-    assert format_duration(timing.termination_grace_period) == "8m55s"
-    assert format_duration(timing.rebalance_time) == "7m20s"
+    assert format_duration(timing.dns_convergence) == "2m7s"
+    assert format_duration(timing.drain_delay) == "2m7s"
+    assert format_duration(timing.termination_grace_period) == "8m57s"
+    assert format_duration(timing.rebalance_time) == "7m22s"
     assert format_duration(timing.reconnect_interval) == "5m15s"
 
 

@@ -14,12 +14,14 @@ NEW_CLUSTER = {
     "node_groups": {"default": {"instance_types": ["m7g.4xlarge"], "size": 6}},
 }
 EXISTING = {"existing": {"context": "there", "kubeconfig": "file", "eks_cluster_name": "there"}}
+SUBNETS = ["subnet-0a", "subnet-0b"]
 GOOD: dict[str, Any] = {
     "environment": "production",
     "network": {"zones": ["eu-west-1a", "eu-west-1b"]},
     "zone": {"name": "grpc.example.com"},
     "clusters": {"serving": NEW_CLUSTER},
     "services": {"greeter": {}},
+    "callers": {"office": {"cidr": "10.90.0.0/16"}},
 }
 
 
@@ -52,7 +54,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     # Values that must agree.
     (
         {"contour.timeouts.max_connection_duration": "13m"},
-        "contour.timeouts.max_connection_duration = 13m: lets Envoy take 16m55s to terminate; a "
+        "contour.timeouts.max_connection_duration = 13m: lets Envoy take 16m57s to terminate; a "
         "node drain allows 15m; shorten it, zone.record_ttl or envoy.max_deadline",
     ),
     (
@@ -138,7 +140,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {
             "network": {
                 "nat": "none",
-                "existing": {"vpc_id": "vpc-1", "private_subnet_ids": ["a", "b"]},
+                "existing": {"vpc_id": "vpc-1", "private_subnet_ids": SUBNETS},
             }
         },
         "network.nat = none: does not apply to an existing VPC; remove it",
@@ -197,6 +199,40 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"callers.batch": {"cidr": "10.0.0.0/8", "namespaces": ["a"]}},
         "callers.batch.namespaces = ['a']: goes with cluster only; remove it",
+    ),
+    (
+        {"clusters.there": {**EXISTING, "serves": False}, "callers.batch": {"cluster": "there"}},
+        "callers.batch.cluster = there: existed already, so its security group is not known; give "
+        "cidr, with or without security_group_id",
+    ),
+    (
+        {"callers.twin": {"cidr": "10.90.0.0/16"}},
+        "callers.twin: is the same source as office",
+    ),
+    (
+        {
+            "network": {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}},
+            "callers.office.vpc_id": "vpc-0a",
+        },
+        "callers.office.vpc_id = vpc-0a: is this stack's own VPC; remove it",
+    ),
+    (
+        {
+            "zone": {"name": "a.example", "public": True, "acknowledge_public_addresses": True},
+            "callers.office.vpc_id": "vpc-0a",
+        },
+        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered everywhere",
+    ),
+    (
+        {"envoy.max_replicas": 41},
+        "clusters.serving.node_groups = ['default']: hold 90 Envoys, and a rollout of "
+        "envoy.max_replicas (41) may have 93 at once, those that drain included; add nodes or "
+        "larger ones, lower envoy.max_replicas, or use auto_mode",
+    ),
+    (
+        {"envoy.max_deadline": "10s"},
+        "services.greeter.deadline = 15s: exceeds envoy.max_deadline (10s), which Envoy's drain "
+        "waits for; raise that",
     ),
     # Single values.
     ({"environment": "staging"}, "environment = staging: must be 'development' or 'production'"),
@@ -306,6 +342,30 @@ def test_a_rule_says_nothing_about_values_that_are_wrong_already() -> None:
 def test_a_long_termination_is_allowed_and_warned_of() -> None:
     settings = check(changed({"contour.timeouts.max_connection_duration": "10m"}))
     assert warnings(settings) == [
-        "a terminating Envoy may take 13m55s: above 10m rollouts and node upgrades are slow"
+        "a terminating Envoy may take 13m57s: above 10m rollouts and node upgrades are slow"
     ]
     assert warnings(check(GOOD)) == []
+
+
+def test_a_fleet_that_nobody_may_dial_is_warned_of() -> None:
+    assert warnings(check(changed({"callers": None}))) == [
+        "callers is empty: nobody may dial Envoy"
+    ]
+
+
+def test_two_wrong_items_of_one_list_are_both_reported() -> None:
+    assert refusals({"network.interface_endpoints": [1, 2]}) == [
+        "network.interface_endpoints.0 = 1: must be a string",
+        "network.interface_endpoints.1 = 2: must be a string",
+    ]
+
+
+def test_without_nat_the_nodes_need_endpoints_and_images_of_their_own() -> None:
+    lines = refusals({"network.nat": "none", "network.interface_endpoints": ["ec2", "sts"]})
+    assert lines == [
+        "contour.image: is required without NAT: a copy in ECR (network.nat)",
+        "envoy.image: is required without NAT: a copy in ECR (network.nat)",
+        "external_dns.image: is required without NAT: a copy in ECR (network.nat)",
+        "network.interface_endpoints = ['ec2', 'sts']: without NAT the nodes also need ecr.api, "
+        "ecr.dkr, eks-auth, route53",
+    ]

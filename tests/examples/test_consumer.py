@@ -1,62 +1,73 @@
-"""The consumer example, run against the exports of a recorded platform stack."""
+"""The consumer example, on the platform that this repository's own prod stack exports."""
 
 import runpy
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pulumi
-import yaml
+import pytest
 
-from grpc_platform.components import platform_stack
-from grpc_platform.components.platform_stack import ClusterExport, ServingExport
-from grpc_platform.components.timing import Timing
+from grpc_platform.components.platform_stack import PlatformStack
+from grpc_platform.graph import Graph
+from grpc_platform.preview.program import run_program
 from grpc_platform.preview.record import record
+from grpc_platform.preview.stack_file import read_stack_file
 
-CONSUMER = Path(__file__).parents[2] / "examples" / "consumer"
-
-
-def platform_exports() -> dict[str, Any]:
-    def program() -> None:
-        serving = ServingExport(
-            dns_name="serving.grpc.example.com",
-            ingress_class_name="contour",
-            http_port=8080,
-            https_port=8443,
-        )
-        for key, value in platform_stack.exports(
-            zone_id="Z0123456789",
-            zone_name="grpc.example.com",
-            timing=Timing(record_ttl=timedelta(seconds=20)),
-            clusters={"serving": ClusterExport(kubeconfig="apiVersion: v1", serving=serving)},
-            services={},
-        ).items():
-            pulumi.export(key, value)
-
-    return record(program).exports
+ROOT = Path(__file__).parents[2]
+CONSUMER = ROOT / "examples" / "consumer"
+STACK = "organization/grpc-platform/prod"
 
 
-def test_the_consumer_puts_its_service_on_the_platform_it_refers_to() -> None:
-    config = yaml.safe_load((CONSUMER / "Pulumi.prod.yaml").read_text())["config"]
-    graph = record(
-        lambda: runpy.run_path(str(CONSUMER / "__main__.py")),
-        project=yaml.safe_load((CONSUMER / "Pulumi.yaml").read_text())["name"],
+@pytest.fixture(scope="module")
+def platform() -> Graph:
+    return run_program(ROOT, "prod", read_stack_file(ROOT, "prod"))
+
+
+@pytest.fixture(scope="module")
+def consumer(platform: Graph) -> Graph:
+    stack_file = read_stack_file(CONSUMER, "prod")
+    return record(
+        lambda: runpy.run_path(str(CONSUMER / "__main__.py"), run_name="__main__"),
+        project=stack_file.project,
         stack="prod",
-        config=config,
-        stacks={config["billing:platform"]: platform_exports()},
+        config=stack_file.config,
+        stacks={STACK: platform.exports},
     )
-    cname = graph.only("aws:route53/record:Record").inputs
-    assert cname["zoneId"] == "Z0123456789"
-    assert cname["name"] == "billing.grpc.example.com"
-    assert cname["records"] == ["serving.grpc.example.com"]
-    assert cname["ttl"] == 20
-    cluster = graph.only("pulumi:providers:kubernetes", "cluster")
-    assert cluster.inputs["kubeconfig"] == "apiVersion: v1"
-    kubernetes = [r for r in graph if r.type.startswith("kubernetes:")]
+
+
+def test_every_output_of_the_platform_is_one_that_others_read(platform: Graph) -> None:
+    seen: list[PlatformStack] = []
+    record(
+        lambda: PlatformStack.from_reference(STACK).apply(seen.append),
+        stacks={STACK: platform.exports},
+    )
+    assert without_nulls(seen[0].model_dump(mode="json")) == without_nulls(platform.exports)
+
+
+def without_nulls(value: Any) -> Any:
+    """Pulumi leaves some of them out."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def test_the_consumer_puts_its_service_on_the_platform_it_refers_to(
+    platform: Graph, consumer: Graph
+) -> None:
+    cname = consumer.only("aws:route53/record:Record").inputs
+    assert cname["zoneId"] == platform.exports["zone"]["zone_id"]
+    assert cname["name"] == "billing.grpc.prod.example.com"
+    assert cname["records"] == ["serving.grpc.prod.example.com"]
+    cluster = consumer.only("pulumi:providers:kubernetes", "cluster")
+    assert cluster.inputs["kubeconfig"] == platform.exports["clusters"]["serving"]["kubeconfig"]
+    kubernetes = [r for r in consumer if r.type.startswith("kubernetes:")]
     assert {r.type.split(":")[-1] for r in kubernetes} == {"Service", "Ingress"}
     assert {r.provider for r in kubernetes} == {cluster.urn}
-    assert graph.exports["client"]["target_uri"] == "dns:///billing.grpc.example.com:8080"
-    assert graph.exports["client"]["deadline_seconds"] == 30
+
+
+def test_its_clients_learn_how_to_call_it(consumer: Graph) -> None:
+    client = consumer.exports["client"]
+    assert client["target_uri"] == "dns:///billing.grpc.prod.example.com:8080"
+    assert client["deadline_seconds"] == 30
 
 
 def test_the_consumer_stays_about_ten_lines() -> None:

@@ -1,34 +1,16 @@
-"""What must hold between the values that decide what is built, and who reaches it."""
+"""What must hold between the values of the clusters."""
 
 from collections.abc import Iterator
 
-from grpc_platform.components.specs import CallerSpec, ClusterSpec
+from grpc_platform.components.capacity import PodRequest, fleet_room
+from grpc_platform.components.fleet import pod_request, surge
+from grpc_platform.components.specs import ClusterSpec
 
 from .mistakes import Mistake, Path
 from .settings import Settings
 
-
-def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
-    network = settings.network
-    new = [name for name, cluster in settings.clusters.items() if cluster.existing is None]
-    if network is None:
-        if new:
-            yield Mistake(("network",), None, f"is required by the new cluster {new[0]}")
-        return
-    if network.existing is not None:
-        if others := sorted(network.model_fields_set - {"existing"}):
-            yield Mistake(
-                ("network", others[0]),
-                getattr(network, others[0]),
-                "does not apply to an existing VPC; remove it",
-            )
-        return
-    if len(network.zones) < 2:
-        yield Mistake(
-            ("network", "zones"), list(network.zones), "EKS needs at least 2 availability zones"
-        )
-    if len(set(network.zones)) < len(network.zones):
-        yield Mistake(("network", "zones"), list(network.zones), "names a zone twice")
+# components/external_dns.py cannot be read without the SDK; a test holds the two together.
+EXTERNAL_DNS_REQUEST = PodRequest.of(("50m", "128Mi"))
 
 
 def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
@@ -77,6 +59,8 @@ def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterat
         )
     if not cluster.auto_mode and not cluster.node_groups:
         yield Mistake((*path, "node_groups"), None, "is required, or auto_mode: true")
+    if cluster.serves and cluster.node_groups and not cluster.auto_mode:
+        yield from _fleet_fits(settings, cluster, path)
     reachable = (
         cluster.public_access_cidrs
         or cluster.private_endpoint_path
@@ -91,44 +75,24 @@ def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterat
         )
 
 
-def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
-    for name, caller in settings.callers.items():
-        yield from _caller(settings, caller, ("callers", name))
-
-
-def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mistake]:
-    if caller.cluster is None:
-        if caller.cidr is None:
-            yield Mistake(
-                (*path, "cidr"),
-                None,
-                "is required, or cluster: NetworkPolicy knows callers outside by address only",
-            )
-        if caller.namespaces:
-            yield Mistake(
-                (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
-            )
-        return
-    for key in ("security_group_id", "cidr", "vpc_id"):
-        value: str | None = getattr(caller, key)
-        if value is not None:
-            yield Mistake((*path, key), value, "does not go with cluster; make it another caller")
-    if caller.cluster not in settings.clusters:
+def _fleet_fits(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterator[Mistake]:
+    contour = PodRequest.of((settings.contour.cpu, settings.contour.memory))
+    largest = settings.envoy.max_replicas
+    found = fleet_room(
+        cluster.node_groups,
+        pod_request(settings.envoy),
+        max_replicas=largest,
+        surge=surge(largest),
+        others=[*[contour] * settings.contour.replicas, EXTERNAL_DNS_REQUEST],
+    )
+    if not found.fits:
         yield Mistake(
-            (*path, "cluster"),
-            caller.cluster,
-            f"is not a cluster of this stack: {', '.join(settings.clusters)}",
-        )
-    elif caller.namespaces and caller.cluster not in settings.serving:
-        yield Mistake(
-            (*path, "namespaces"),
-            list(caller.namespaces),
-            f"namespaces of {caller.cluster} cannot be told apart from outside it; remove it",
+            (*path, "node_groups"),
+            list(cluster.node_groups),
+            f"hold {found.room} Envoys, and a rollout of envoy.max_replicas ({largest}) may have "
+            f"{found.needed} at once, those that drain included; add nodes or larger ones, lower "
+            "envoy.max_replicas, or use auto_mode",
         )
 
 
-INFRASTRUCTURE_RULES = (
-    _network_fits_its_clusters,
-    _clusters_can_be_made,
-    _callers_are_known,
-)
+CLUSTER_RULES = (_clusters_can_be_made,)

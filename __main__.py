@@ -1,0 +1,62 @@
+"""One environment: from its settings to what a client needs to know."""
+
+import pulumi
+
+from config.load import load_kubeconfig, load_settings
+from grpc_platform.components.cluster import Cluster, ClusterArgs
+from grpc_platform.components.dns import Zone, ZoneArgs
+from grpc_platform.components.grpc_ingress import GrpcIngress, GrpcIngressArgs
+from grpc_platform.components.grpc_service import GrpcService
+from grpc_platform.components.network import Network, NetworkArgs
+from grpc_platform.components.platform_stack import exports
+
+settings = load_settings()
+timing, tags = settings.timing, settings.tags
+
+network = None
+if settings.network:
+    network = Network("network", NetworkArgs(spec=settings.network, tags=tags))
+vpc_id = network.vpc_id if network and settings.zone_lacks_vpc else None
+vpcs = settings.caller_vpc_ids
+args = ZoneArgs(spec=settings.zone, vpc_id=vpc_id, caller_vpc_ids=vpcs, tags=tags)
+zone = Zone("zone", args)
+
+clusters: dict[str, Cluster] = {}
+for name, spec in settings.clusters.items():
+    args = ClusterArgs(
+        spec=spec,
+        subnet_ids=network.private_subnet_ids if network else (),
+        kubeconfig=load_kubeconfig(name),
+        pod_address_cooldown=timing.dns_convergence,
+        tags=tags,
+    )
+    clusters[name] = Cluster(name, args)
+
+ingresses: dict[str, GrpcIngress] = {}
+for name in settings.serving:
+    args = GrpcIngressArgs(
+        dns_name=settings.contour_name(name),
+        zone=zone,
+        clusters=clusters,
+        network=network,
+        callers=settings.callers,
+        contour=settings.contour,
+        envoy=settings.envoy,
+        external_dns=settings.external_dns,
+        timing=timing,
+        tags=tags,
+    )
+    ingresses[name] = GrpcIngress(name, args)
+
+services: dict[str, GrpcService] = {}
+for name, spec in settings.services.items():
+    ingress = ingresses[settings.cluster_of(spec)]
+    # After the ingress, so that nobody looks up a name before it leads to an Envoy.
+    opts = pulumi.ResourceOptions(depends_on=[ingress], provider=ingress.provider)
+    services[name] = GrpcService(name, ingress.service_args(spec), opts)
+
+outputs = exports(
+    zone=zone, timing=timing, clusters=clusters, ingresses=ingresses, services=services
+)
+for name, value in outputs.items():
+    pulumi.export(name, value)

@@ -1,0 +1,111 @@
+"""What must hold between the values of the network and of who reaches it."""
+
+from collections.abc import Iterator
+
+from grpc_platform.components.specs import CallerSpec
+from grpc_platform.components.specs.network import required_interface_endpoints
+
+from .mistakes import Mistake, Path
+from .settings import Settings
+
+
+def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
+    network = settings.network
+    new = [name for name, cluster in settings.clusters.items() if cluster.existing is None]
+    if network is None:
+        if new:
+            yield Mistake(("network",), None, f"is required by the new cluster {new[0]}")
+        return
+    if network.existing is not None:
+        if others := sorted(network.model_fields_set - {"existing"}):
+            yield Mistake(
+                ("network", others[0]),
+                getattr(network, others[0]),
+                "does not apply to an existing VPC; remove it",
+            )
+        return
+    if len(network.zones) < 2:
+        yield Mistake(
+            ("network", "zones"), list(network.zones), "EKS needs at least 2 availability zones"
+        )
+    if len(set(network.zones)) < len(network.zones):
+        yield Mistake(("network", "zones"), list(network.zones), "names a zone twice")
+    if network.nat == "none":
+        yield from _no_way_out(settings, set(network.interface_endpoints))
+
+
+def _no_way_out(settings: Settings, endpoints: set[str]) -> Iterator[Mistake]:
+    missing = [name for name in required_interface_endpoints() if name not in endpoints]
+    if missing:
+        yield Mistake(
+            ("network", "interface_endpoints"),
+            sorted(endpoints),
+            f"without NAT the nodes also need {', '.join(missing)}",
+        )
+    for section in ("contour", "envoy", "external_dns"):
+        if getattr(settings, section).image is None:
+            yield Mistake(
+                (section, "image"), None, "is required without NAT: a copy in ECR (network.nat)"
+            )
+
+
+def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
+    sources: dict[tuple[str | None, ...], str] = {}
+    for name, caller in settings.callers.items():
+        yield from _caller(settings, caller, ("callers", name))
+        source = (caller.cluster, caller.security_group_id or caller.cidr)
+        if source in sources:
+            yield Mistake(("callers", name), None, f"is the same source as {sources[source]}")
+        sources.setdefault(source, name)
+
+
+def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mistake]:
+    if caller.cluster is None:
+        if caller.cidr is None:
+            yield Mistake(
+                (*path, "cidr"),
+                None,
+                "is required, or cluster: NetworkPolicy knows callers outside by address only",
+            )
+        if caller.namespaces:
+            yield Mistake(
+                (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
+            )
+        yield from _caller_vpc(settings, caller.vpc_id, (*path, "vpc_id"))
+        return
+    for key in ("security_group_id", "cidr", "vpc_id"):
+        value: str | None = getattr(caller, key)
+        if value is not None:
+            yield Mistake((*path, key), value, "does not go with cluster; make it another caller")
+    if caller.cluster not in settings.clusters:
+        yield Mistake(
+            (*path, "cluster"),
+            caller.cluster,
+            f"is not a cluster of this stack: {', '.join(settings.clusters)}",
+        )
+    elif caller.cluster not in settings.serving and settings.clusters[caller.cluster].existing:
+        yield Mistake(
+            (*path, "cluster"),
+            caller.cluster,
+            "existed already, so its security group is not known; give cidr, with or without "
+            "security_group_id",
+        )
+    elif caller.namespaces and caller.cluster not in settings.serving:
+        yield Mistake(
+            (*path, "namespaces"),
+            list(caller.namespaces),
+            f"namespaces of {caller.cluster} cannot be told apart from outside it; remove it",
+        )
+
+
+def _caller_vpc(settings: Settings, vpc_id: str | None, path: Path) -> Iterator[Mistake]:
+    if vpc_id is None:
+        return
+    own = settings.network and settings.network.existing and settings.network.existing.vpc_id
+    if settings.zone.public:
+        yield Mistake(path, vpc_id, "is for a private zone; a public one is answered everywhere")
+    elif vpc_id == own:
+        yield Mistake(path, vpc_id, "is this stack's own VPC; remove it")
+
+
+NETWORK_RULES = (_network_fits_its_clusters, _callers_are_known)

@@ -1,0 +1,215 @@
+"""What must hold of the whole program, for every committed stack."""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grpc_platform.graph import STACK_TYPE, Graph, Resource
+from grpc_platform.preview.program import run_program
+from grpc_platform.preview.stack_file import read_stack_file
+from tests.iam import findings
+
+ROOT = Path(__file__).parents[1]
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+COMPONENTS = {
+    "Callers",
+    "Cluster",
+    "Contour",
+    "Envoy",
+    "ExternalDns",
+    "GrpcIngress",
+    "GrpcService",
+    "Network",
+    "Zone",
+}
+
+# AWS has no tags for these.
+UNTAGGED = {
+    "aws:ec2/route:Route",
+    "aws:ec2/routeTableAssociation:RouteTableAssociation",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:route53/record:Record",
+    "aws:route53/zoneAssociation:ZoneAssociation",
+}
+
+
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, Graph]:
+    """Every committed stack, recorded (which itself refuses duplicate URNs, resources outside
+    components and unresolved values)."""
+    return {stack: run_program(ROOT, stack, read_stack_file(ROOT, stack)) for stack in STACKS}
+
+
+@pytest.fixture
+def prod(graphs: dict[str, Graph]) -> Graph:
+    return graphs["prod"]
+
+
+@pytest.fixture(params=STACKS)
+def graph(request: pytest.FixtureRequest, graphs: dict[str, Graph]) -> Graph:
+    return graphs[request.param]
+
+
+def kubernetes(graph: Graph) -> Iterator[Resource]:
+    return (r for r in graph if r.type.startswith("kubernetes:"))
+
+
+def names(graph: Graph, urns: set[str]) -> set[tuple[str, str]]:
+    return {(graph.by_urn(urn).type.rsplit(":", 1)[-1], graph.by_urn(urn).name) for urn in urns}
+
+
+def test_the_type_tokens_of_components_stay_as_they_are(graphs: dict[str, Graph]) -> None:
+    """A renamed token replaces everything below it, unless it gets an alias."""
+    found = {r.type for g in graphs.values() for r in g if r.is_component and r.type != STACK_TYPE}
+    assert found == {f"grpc-platform:index:{name}" for name in COMPONENTS}
+
+
+def test_a_component_registers_the_outputs_its_class_declares(graphs: dict[str, Graph]) -> None:
+    declared: dict[str, set[str]] = {}
+    for path in (ROOT / "components").glob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and node.name in COMPONENTS:
+                declared[node.name] = {
+                    statement.target.id
+                    for statement in node.body
+                    if isinstance(statement, ast.AnnAssign)
+                    and isinstance(statement.target, ast.Name)
+                    and "pulumi.Output" in ast.unparse(statement.annotation)
+                }
+    assert declared.keys() == COMPONENTS
+    for graph in graphs.values():
+        for resource in graph:
+            name = resource.type.rsplit(":", 1)[-1]
+            if name in declared and resource.is_component:
+                assert resource.outputs.keys() <= declared[name], resource.name
+                optional = {"endpoint", "security_group_id", "kubeconfig"}
+                assert declared[name] - optional <= resource.outputs.keys(), resource.name
+
+
+def test_every_aws_resource_carries_the_stacks_tags(prod: Graph) -> None:
+    for resource in prod:
+        if resource.type.startswith("aws:") and resource.type not in UNTAGGED:
+            tags = resource.inputs.get("tags", {})
+            assert tags.get("team") == "platform", resource.urn
+            assert tags.get("cost-centre") == "grpc", resource.urn
+
+
+def test_no_security_group_admits_the_world(graph: Graph) -> None:
+    for resource in graph:
+        if resource.type.endswith("SecurityGroupIngressRule"):
+            assert resource.inputs.get("cidrIpv4") != "0.0.0.0/0", resource.urn
+            assert "cidrIpv6" not in resource.inputs, resource.urn
+        assert not resource.inputs.get("ingress") or resource.type.startswith("kubernetes:")
+
+
+def test_every_iam_policy_passes_the_linter(graph: Graph) -> None:
+    assert findings(graph) == []
+
+
+def test_every_kubernetes_resource_uses_its_clusters_own_provider(graph: Graph) -> None:
+    providers = {r.urn for r in graph.of_type("pulumi:providers:kubernetes")}
+    for resource in kubernetes(graph):
+        assert resource.provider in providers, resource.urn
+
+
+def test_every_kubernetes_resource_has_a_name_of_its_own(graph: Graph) -> None:
+    seen: set[tuple[Any, ...]] = set()
+    for resource in kubernetes(graph):
+        metadata = resource.inputs["metadata"]
+        assert metadata.get("name"), resource.urn
+        namespace = metadata.get("namespace")
+        key = (resource.provider, resource.type, namespace, metadata["name"])
+        assert key not in seen, key
+        seen.add(key)
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_cluster_is_entered_after_access_nodes_and_addons(
+    stack: str, graphs: dict[str, Graph]
+) -> None:
+    graph = graphs[stack]
+    for resource in kubernetes(graph):
+        assert resource.provider is not None
+        cluster = graph.by_urn(graph.by_urn(resource.provider).parent or "").name
+        needed = names(graph, graph.needs(resource))
+        assert ("Addon", f"{cluster}-metrics-server") in needed, resource.urn
+        assert any(k == "AccessPolicyAssociation" and "deployer" in n for k, n in needed)
+        groups = {g.name for g in graph.of_type("aws:eks/nodeGroup:NodeGroup")}
+        mine = {("NodeGroup", g) for g in groups if g.startswith(f"{cluster}-")}
+        assert mine <= needed, resource.urn
+
+
+def test_a_name_is_made_last(prod: Graph) -> None:
+    for name in ("greeter", "events", "accounts", "telemetry", "payments", "reports"):
+        cname = prod.only("aws:route53/record:Record", f"{name}-cname")
+        needed = names(prod, prod.needs(cname))
+        assert ("Deployment", "serving-envoy") in needed
+        assert ("Deployment", "serving-external-dns-deployment") in needed
+        assert ("Record", "zone-soa") in needed
+        assert ("Ingress", f"{name}-ingress") in needed
+
+
+def test_no_envoy_runs_before_contour_and_its_network_policy(prod: Graph) -> None:
+    envoy = prod.only("kubernetes:apps/v1:Deployment", "serving-envoy")
+    needed = names(prod, prod.needs(envoy))
+    assert ("Deployment", "serving-contour-deployment") in needed
+    assert ("NetworkPolicy", "serving-callers") in needed
+
+
+def test_pods_keep_their_address_until_nobody_dials_it(prod: Graph) -> None:
+    addon = prod.only("aws:eks/addon:Addon", "serving-vpc-cni").inputs
+    cooldown = int(json.loads(addon["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"])
+    envoy = prod.only("kubernetes:apps/v1:Deployment", "serving-envoy").inputs
+    hooks = [
+        container["lifecycle"]["preStop"].get("exec", {}).get("command", [])
+        for container in envoy["spec"]["template"]["spec"]["containers"]
+    ]
+    assert cooldown == 127
+    assert any("--drain-delay=2m7s" in hook for hook in hooks)
+
+
+def test_the_local_stack_differs_from_prod_in_nothing_that_matters_to_a_call(
+    graphs: dict[str, Graph],
+) -> None:
+    """The same Contour, Envoy and service objects but for size, names and credentials."""
+
+    def kinds(graph: Graph, ingress: str) -> set[str]:
+        below = [r for r in kubernetes(graph) if "GrpcIngress" in r.urn]
+        return {f"{r.type} {r.name.removeprefix(ingress)}" for r in below}
+
+    assert kinds(graphs["local"], "local") == kinds(graphs["prod"], "serving")
+    contour = [
+        g.only("kubernetes:core/v1:ConfigMap", f"{name}-contour-config").inputs["data"]
+        for g, name in ((graphs["local"], "local"), (graphs["prod"], "serving"))
+    ]
+    assert contour[0] == contour[1]
+
+
+def test_what_prod_tells_its_clients(prod: Graph) -> None:
+    services = prod.exports["services"]
+    assert len(services) == 6
+    assert services["accounts"]["target_uri"] == "dns:///accounts.grpc.prod.example.com:8443"
+    assert services["events"].get("deadline_seconds") is None
+    assert services["reports"]["deadline_seconds"] == 90
+    assert {s["reconnect_interval_seconds"] for s in services.values()} == {315}
+
+
+def test_the_program_is_short_enough_to_read_as_the_data_flow() -> None:
+    assert len((ROOT / "__main__.py").read_text().splitlines()) <= 62
+
+
+def test_components_know_nothing_of_config_or_tools() -> None:
+    for path in (ROOT / "components").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [node.module or ""]
+            for module in modules:
+                assert module.split(".")[0] not in {"config", "grpc_platform", "components"}, path
