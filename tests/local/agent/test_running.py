@@ -166,6 +166,19 @@ def test_users_groups_capabilities_and_read_only_roots(bench):
     ]
 
 
+def test_a_read_only_root_binds_root_too(bench):
+    script = "touch /x 2>/dev/null && echo written || echo refused"
+    bench.pod(
+        "roots",
+        {"name": "free", "run": script},
+        {"name": "bound", "run": script, "securityContext": {"readOnlyRootFilesystem": True}},
+        restartPolicy="Never",
+    )
+    bench.wait_phase("roots", "Succeeded")
+    assert bench.log("roots", "free") == "written\n"
+    assert bench.log("roots", "bound") == "refused\n"
+
+
 def test_a_container_sees_only_its_own_processes_and_what_the_host_lends(bench):
     bench.pod(
         "alone",
