@@ -25,7 +25,7 @@ preview: install  ## Render a stack without engine, credentials or network (STAC
 	@$(BIN)/grpc-platform preview $(STACK)
 
 test: install  ## Unit, contract, config and property tests
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local
 
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it)
 	@$(BIN)/grpc-platform local up $(if $(KEEP),--keep)

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 import grpc
 
@@ -69,6 +70,13 @@ class Tally:
         }
 
 
+def _channel(target: str, ca: str | None, options: tuple) -> grpc.Channel:
+    if ca is None:
+        return grpc.insecure_channel(f"dns:///{target}", options)
+    trusted = grpc.ssl_channel_credentials(Path(ca).read_bytes())
+    return grpc.secure_channel(f"dns:///{target}", trusted, options)
+
+
 def _greet(channel: grpc.Channel):
     stub = greeter_services.GreeterStub(channel)
 
@@ -95,7 +103,10 @@ def _tick(channel: grpc.Channel, count: int, interval: float):
 def _chain(target: str) -> dict:
     """What the resolver says of a target's name: its canonical name and the addresses."""
     host = target.rpartition(":")[0]
-    canonical, _, addresses = socket.gethostbyname_ex(host)
+    try:
+        canonical, _, addresses = socket.gethostbyname_ex(host)
+    except OSError as error:
+        canonical, addresses = str(error), []
     return {"name": host, "canonical": canonical, "addresses": addresses}
 
 
@@ -105,6 +116,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="+", help="host:port; all are called in turn")
     parser.add_argument("--service", choices=("greeter", "ticker"), default="greeter")
     parser.add_argument("--authority", help="the host to ask for, where a target is an address")
+    parser.add_argument("--ca", help="call over TLS and trust this file")
     parser.add_argument("--calls", type=int, default=100, help="on each channel, to each target")
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="call for so long, instead of --calls")
@@ -120,7 +132,7 @@ def main() -> None:
 
     def work() -> None:
         options = (*OPTIONS, *authority)
-        channels = [grpc.insecure_channel(f"dns:///{t.target}", options) for t in tallies]
+        channels = [_channel(t.target, arguments.ca, options) for t in tallies]
         if arguments.service == "greeter":
             invokes = [_greet(channel) for channel in channels]
         else:

@@ -108,6 +108,11 @@ class Cluster:
         lookup = "import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2])"
         return self.inside(control_plane.PYTHON, "-c", lookup, name, check=False).stdout.split()
 
+    def published(self, name: str, kind: str) -> bool:
+        """Whether the zone's name server knows ``name``; asking makes no resolver remember a no."""
+        command = (control_plane.PYTHON, "-m", "grpc_platform.local.lookup", name, kind)
+        return self.inside(*command, check=False).returncode == 0
+
     def pod_log(self, namespace: str, pod: str, container: str) -> Path:
         """The log of a container's latest start."""
         directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container

@@ -18,6 +18,8 @@ PYTHON = sys.executable
 NODE = "local"
 ROUTE53 = f"http://{GATEWAY}:5000"
 AGENT_PORT = 10250
+NAME_SERVER_PORT = 5300
+"""Where CoreDNS answers what Route53 holds at this moment, uncached."""
 # What the emulator takes for an account: any will do.
 AWS_ENVIRONMENT = {
     "AWS_ENDPOINT_URL": ROUTE53,
@@ -133,25 +135,24 @@ def route53() -> list[str]:
 
 
 def coredns(state: Path, zones: Mapping[str, str]) -> list[str]:
-    """The pods' resolver: the cluster's Services, and ``zones`` (name to Route53 id)."""
-    blocks = [
-        _server_block(
-            "cluster.local",
-            f"kubernetes cluster.local {{\n    kubeconfig {state}/pki/admin.conf\n    ttl 5\n  }}",
-        )
-    ]
+    """The pods' resolver and, at a port of its own, the name server it asks for ``zones`` (name to
+    Route53 id): only the resolver caches."""
+    kubeconfig = f"{state}/pki/admin.conf"
+    cluster = f"kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n    ttl 5\n  }}"
+    blocks = [_server_block("cluster.local:53", f"ready {DNS_ADDRESS}:8181", cluster)]
     for name, zone_id in zones.items():
-        # CoreDNS asks Route53 for the whole zone at each refresh: in place of propagation.
-        rule = f"route53 {name}.:{zone_id} {{\n    refresh 1s\n  }}\n  cache"
-        blocks.append(_server_block(name, rule))
+        # It asks Route53 for the whole zone at each refresh: in place of propagation.
+        route53 = f"route53 {name}.:{zone_id} {{\n    refresh 1s\n  }}"
+        server = f"{DNS_ADDRESS}:{NAME_SERVER_PORT}"
+        blocks.append(_server_block(f"{name}:{NAME_SERVER_PORT}", route53))
+        blocks.append(_server_block(f"{name}:53", "cache", f"forward . {server}"))
     corefile = state / "Corefile"
     corefile.write_text("\n".join(blocks))
     return ["-conf", str(corefile)]
 
 
-def _server_block(zone: str, rule: str) -> str:
-    common = f"errors\n  ready {DNS_ADDRESS}:8181\n  loadbalance"
-    return f"{zone}:53 {{\n  {common}\n  {rule}\n}}\n"
+def _server_block(zone: str, *plugins: str) -> str:
+    return "\n  ".join([f"{zone} {{", "errors", "loadbalance", *plugins]) + "\n}\n"
 
 
 # Who asked for what, for the components' own accounts: enough to tell which rights were used.

@@ -123,14 +123,14 @@ def _provider_key(key: str) -> str:
     return key.replace("_", "-") if key.startswith("x_kubernetes_") else key
 
 
-def apply(cluster: Cluster, objects: list[Object]) -> None:
+def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:
     """Server-side apply with strict validation; LocalError has the server's reason."""
     if not objects:
         return
     listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
     arguments = ("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--validate=strict")
     try:
-        cluster.kubectl(*arguments, "-f", "-", stdin=listed)
+        cluster.kubectl(*arguments, *options, "-f", "-", stdin=listed)
     except LocalError as error:
         raise LocalError(
             f"the API server refused a manifest: {_reason(error.cause)}",
@@ -159,21 +159,27 @@ def _awaits(item: Object) -> bool:
 
 
 def _write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
-    for record in records:
-        if record["Type"] == "CNAME":
-            _wait_for_target(cluster, record)
+    """Write records, and wait until the name server knows them, as the engine waits for Route53.
+
+    A CNAME is written when its target is known, so that nobody looks up and remembers a no.
+    """
+    names = [record for record in records if record["Type"] == "CNAME"]
+    for record in names:
+        for target in record["ResourceRecords"]:
+            _wait_until_published(cluster, str(target["Value"]), "A")
     if records:
         _route53(cluster, zones, records, [])
+    for record in names:
+        _wait_until_published(cluster, str(record["Name"]), "CNAME")
 
 
-def _wait_for_target(cluster: Cluster, record: Object) -> None:
-    """Wait until the pods' resolver knows what a CNAME stands for, so that nobody caches a no."""
-    for target in record["ResourceRecords"]:
-        cluster.wait(
-            f"external-dns to publish {target['Value']}",
-            lambda name=str(target["Value"]): bool(cluster.addresses(name)),
-            timeout=READY_TIMEOUT,
-        )
+def _wait_until_published(cluster: Cluster, name: str, kind: str) -> None:
+    cluster.wait(
+        f"the name server to know {kind} {name}",
+        lambda: cluster.published(name, kind),
+        timeout=READY_TIMEOUT,
+        blame="coredns",
+    )
 
 
 def reference(item: Object) -> list[str]:

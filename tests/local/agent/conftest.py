@@ -7,27 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
-from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
-from grpc_platform.local.sandbox import Sandbox
 
 NAMESPACE = "agent-tests"
-
-
-@pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A control plane and a node."""
-    builder = Builder()
-    builder.start()
-    sandbox = Sandbox(tmp_path_factory.mktemp("local") / "state")
-    sandbox.start()
-    try:
-        running = Cluster(sandbox, builder)
-        running.start()
-        yield running
-    finally:
-        sandbox.close()
 
 
 @dataclass(frozen=True)
