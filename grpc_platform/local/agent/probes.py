@@ -2,6 +2,7 @@
 into a verdict."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -14,6 +15,9 @@ from grpc_platform.local.agent import Json
 
 RunInside = Callable[[list[str]], Awaitable[tuple[int, str]]]
 """Runs a command in the container: exit status and output."""
+
+# A command costs 40 ms of CPU to start: many at once would run out of their time waiting for cores.
+_SLOTS = asyncio.Semaphore(8)
 
 Verdicts = AsyncIterator[tuple[bool, str]]
 _SERVING = 1  # grpc.health.v1.HealthCheckResponse.ServingStatus
@@ -110,9 +114,10 @@ async def verdicts(probe: Json, try_once: Callable[[], Awaitable[None]]) -> Verd
     await asyncio.sleep(probe.get("initialDelaySeconds", 0))
     period = probe.get("periodSeconds", 10)
     run, good_before = 0, None
+    slot = _SLOTS if "exec" in probe else contextlib.nullcontext()
     while True:
         try:
-            async with asyncio.timeout(probe.get("timeoutSeconds", 1)):
+            async with slot, asyncio.timeout(probe.get("timeoutSeconds", 1)):
                 await try_once()
             good, reason = True, ""
         except ProbeFailed as failure:
