@@ -92,10 +92,8 @@ def _tick(channel: grpc.Channel, count: int, interval: float):
 
     def invoke() -> tuple[str, str]:
         request = ticker.TickRequest(count=count, interval_seconds=interval)
-        reply = None
-        for reply in stub.Tick(request, timeout=count * interval + 15):
-            pass
-        return (reply.pod, reply.caller) if reply else ("", "")
+        *_, last = stub.Tick(request, timeout=count * interval + 15)
+        return last.pod, last.caller
 
     return invoke
 

@@ -66,7 +66,7 @@ def down(program: _Directory = Path()) -> None:
 @app.command(name="exec", context_settings=_PASS_ON)
 def exec_(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="NAMESPACE/POD [-c CONTAINER] [-- COMMAND...]")
+        list[str], typer.Argument(metavar="[-c CONTAINER] NAMESPACE/POD [-- COMMAND...]")
     ],
 ) -> None:
     """Run a command, or a shell, in a pod of a kept cluster."""

@@ -87,7 +87,7 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
         client = f"client {services[0].target}"
         lines["a client in a pod"] = f"grpc-platform local exec default/POD -- {client}"
         lines["calls from the host"] = f"127.0.0.1:{port}, with {host} as :authority"
-        envoy = "grpc-platform local exec projectcontour/POD -c envoy"
+        envoy = "grpc-platform local exec -c envoy projectcontour/POD"
         dump = "curl --unix-socket /admin/admin.sock http://envoy/config_dump"
         lines["Envoy's config"] = f"{envoy} -- {dump}"
     return [f"{what:20} {how}" for what, how in lines.items()]

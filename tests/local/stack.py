@@ -84,7 +84,7 @@ class Platform:
             "s.sendall(b'GET /config_dump HTTP/1.0\\r\\n\\r\\n'); f = s.makefile('rb'); "
             "print(f.read().decode())"
         )
-        return self.enter(f"projectcontour/{pod}", "-c", "envoy", "--", sys.executable, "-c", ask)
+        return self.enter("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
 
     def enter(self, *arguments: str) -> str:
         """Run something in a pod."""

@@ -244,6 +244,12 @@ def external_dns_syncs(platform: Platform) -> int:
     return log.read_text().count("All records are already up to date")
 
 
+def resource_of(reference: dict[str, str]) -> str:
+    """`ingresses/status`, as rules name it."""
+    subresource = reference.get("subresource")
+    return reference["resource"] + (f"/{subresource}" if subresource else "")
+
+
 def who(entry: dict[str, Any]) -> str:
     return entry["user"]["username"].rpartition(":")[2]
 
