@@ -11,9 +11,10 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from grpc_platform.local.agent.launch import Command, Join, Pod, Start
 
@@ -24,6 +25,9 @@ _LAUNCHER = (
     "from grpc_platform.local.agent.launch import main; main()",
 )  # fmt: skip
 _OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as the kubelet's
+
+
+Made = TypeVar("Made")
 
 
 class SandboxError(Exception):
@@ -92,6 +96,10 @@ class PodSandbox:
 
 async def make_pod(network: Network, hostname: str, sysctls: dict[str, str]) -> PodSandbox:
     """Namespaces with an address on the bridge; raises SandboxError."""
+    return await _whole(_make_pod(network, hostname, sysctls), PodSandbox.close)
+
+
+async def _make_pod(network: Network, hostname: str, sysctls: dict[str, str]) -> PodSandbox:
     interface = network.take()
     number = int(interface.ip)
     peer = f"veth{number:08x}"
@@ -107,15 +115,15 @@ async def make_pod(network: Network, hostname: str, sysctls: dict[str, str]) -> 
     launcher = await _launch("pod", plan)
     assert launcher.stdin is not None
     assert launcher.stdout is not None
-    try:
-        answer = (await launcher.stdout.readline()).decode().strip()
+    answer = (await launcher.stdout.readline()).decode().strip()
+    namespaces: tuple[int, ...] = ()
+    if answer == "ready":
         where = Path("/proc", str(launcher.pid), "ns")
         namespaces = tuple(os.open(where / name, os.O_RDONLY) for name in ("net", "uts", "ipc"))
-        sandbox = PodSandbox(network, interface, namespaces)
-    finally:
-        launcher.stdin.close()
-        await launcher.wait()
-    if answer != "ready":
+    sandbox = PodSandbox(network, interface, namespaces)
+    launcher.stdin.close()
+    await launcher.wait()
+    if not namespaces:
         sandbox.close()
         raise SandboxError(f"the pod's network could not be made: {answer}")
     ip = await asyncio.create_subprocess_exec(
@@ -127,6 +135,18 @@ async def make_pod(network: Network, hostname: str, sysctls: dict[str, str]) -> 
         sandbox.close()
         raise SandboxError(f"{peer} could not join {network.bridge}: {error.decode().strip()}")
     return sandbox
+
+
+async def _whole(work: Coroutine[Any, Any, Made], undo: Callable[[Made], None]) -> Made:
+    """Do it to the end; cancelling waits for that and undoes it."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None:
+            undo(task.result())
+        raise
 
 
 class Process:
@@ -157,16 +177,9 @@ class Process:
 async def start(plan: Start) -> Process:
     """Start a container; raises SandboxError with the launcher's reason when it cannot be.
 
-    Cancelling waits for the launcher and kills what it started.
+    Cancelling kills what was started.
     """
-    task = asyncio.ensure_future(_start(plan))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        if not task.cancelled() and task.exception() is None:
-            task.result().signal(signal.SIGKILL)
-        raise
+    return await _whole(_start(plan), lambda process: process.signal(signal.SIGKILL))
 
 
 async def _start(plan: Start) -> Process:

@@ -230,3 +230,11 @@ def test_a_sysctl_lets_a_plain_user_listen_on_port_80(bench):
     probe = {"tcpSocket": {"port": 80}, "periodSeconds": 1}
     bench.pod("low", {"run": serve, "readinessProbe": probe}, securityContext=security)
     bench.wait_ready("low")
+
+
+def test_a_network_that_cannot_be_made_is_told_and_leaves_nothing(bench):
+    security = {"sysctls": [{"name": "net.ipv4.no_such_setting", "value": "0"}]}
+    bench.pod("refused", {}, securityContext=security)
+    bench.wait("the event", lambda: bench.events("refused", "FailedCreatePodSandBox"))
+    assert "no_such_setting" in bench.events("refused", "FailedCreatePodSandBox")[0]
+    bench.kubectl("delete", "pod", "refused")
