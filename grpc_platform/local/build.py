@@ -194,12 +194,13 @@ class Builder:
             )
             self._processes.add(process)
             assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line.strip())
-                if on_line:
-                    log.write(line)
-                    on_line(line.strip())
-            status = process.wait()
+            with process:
+                for line in process.stdout:
+                    lines.append(line.strip())
+                    if on_line:
+                        log.write(line)
+                        on_line(line.strip())
+            status = process.returncode
             self._processes.discard(process)
         if self._stopping.is_set():
             raise LocalError(f"the build of {part.name} was stopped")

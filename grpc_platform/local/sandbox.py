@@ -62,9 +62,11 @@ class Sandbox:
                 # Ctrl-C is for the command to answer, which then ends the sandbox in order.
                 start_new_session=True,
             )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         while not self._ready.wait(0.02):
             if self._process.poll() is not None:
+                self.close()
                 raise _why_not(log)
         self._pid = _only_child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
@@ -95,13 +97,15 @@ class Sandbox:
         """End everything in the sandbox and wait until it is gone."""
         if self._process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._pid or self._process.pid, signal.SIGKILL)
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid or self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(BrokenPipeError):  # an order that nobody read
                 if stream:
                     stream.close()
-        self._process.wait()
         self._process = None
 
     def command(self, *argv: str) -> list[str]:
@@ -124,13 +128,12 @@ class Sandbox:
     def _listen(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        with contextlib.suppress(ValueError):  # closed while it was read
-            for line in self._process.stdout:
-                event = json.loads(line)
-                if "ready" in event:
-                    self._ready.set()
-                else:
-                    self.exits.put((event["exited"], event["status"]))
+        for line in self._process.stdout:
+            event = json.loads(line)
+            if "ready" in event:
+                self._ready.set()
+            else:
+                self.exits.put((event["exited"], event["status"]))
 
 
 def enter_command(pid: int, *argv: str) -> list[str]:

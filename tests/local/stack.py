@@ -80,9 +80,9 @@ class Platform:
         """What one Envoy is configured with."""
         pod = self.envoys()[0]["metadata"]["name"]
         ask = (
-            "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/admin/admin.sock'); "
-            "s.sendall(b'GET /config_dump HTTP/1.0\\r\\n\\r\\n'); f = s.makefile('rb'); "
-            "print(f.read().decode())"
+            "import http.client, socket; c = http.client.HTTPConnection('envoy'); "
+            "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect('/admin/admin.sock'); "
+            "c.request('GET', '/config_dump'); print(c.getresponse().read().decode())"
         )
         return self.enter("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
 
