@@ -36,7 +36,7 @@ local-down: .venv/.local  ## End a kept local cluster
 test-local: .venv/.local  ## The tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
-check: install  ## Format, lint, types, lock file, generated docs
+check: .venv/.local  ## Format, lint, types, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright

@@ -4,16 +4,16 @@ Standard input: ``{"zones": [...], "records": [...], "gone": [...]}``, zones as 
 Route53's own ResourceRecordSets. Standard output: each zone's id by its name.
 """
 
+import importlib
 import json
 import sys
 import time
 from typing import Any
 
-import boto3  # pyright: ignore[reportMissingTypeStubs]
-from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
-from botocore.exceptions import (  # pyright: ignore[reportMissingTypeStubs]
-    ConnectionError as NotThere,
-)
+# Neither is typed, nor installed where the local cluster is not used.
+boto3: Any = importlib.import_module("boto3")
+config: Any = importlib.import_module("botocore.config")
+exceptions: Any = importlib.import_module("botocore.exceptions")
 
 _PATIENCE = 30  # seconds until the emulator answers
 
@@ -44,7 +44,7 @@ def _zones(client: Any) -> dict[str, str]:
     while True:
         try:
             zones = client.list_hosted_zones()["HostedZones"]
-        except NotThere:
+        except exceptions.ConnectionError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.1)
