@@ -15,26 +15,43 @@ help:  ## List these targets
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/.local: .venv/.synced requirements-local.lock
+	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-local.lock
+	@touch $@
+
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
 
 preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
 	@$(BIN)/grpc-platform preview $(STACK)
 
 test: install  ## Unit, contract, config and property tests
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local
 
-check: install  ## Format, lint, types, lock file, generated docs
+local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it)
+	@$(BIN)/grpc-platform local up $(if $(KEEP),--keep)
+
+local-down: .venv/.local  ## End a kept local cluster
+	@$(BIN)/grpc-platform local down
+
+test-local: .venv/.local  ## The tests that need the local cluster
+	@$(BIN)/pytest tests/local
+
+check: .venv/.local  ## Format, lint, types, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file - \
 	  --constraint requirements.lock | cmp - requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
+	@cp requirements-local.lock .venv/local.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group local --no-header --constraint requirements.lock --output-file .venv/local.lock
+	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
 	@$(BIN)/python -m config.docs --check
 
 lock:  ## Pin every dependency by version and hash
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --upgrade --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group local --no-header --constraint requirements.lock --upgrade --output-file requirements-local.lock
 
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview test check lock docs
+.PHONY: help install preview local local-down test test-local check lock docs

@@ -1,0 +1,29 @@
+"""`enter`: a command in a running container, with the container's identity and environment."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from grpc_platform.local.agent import launch
+
+
+def main(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m grpc_platform.local.agent enter")
+    parser.add_argument("--state", type=Path, required=True, help="the agent's --state")
+    parser.add_argument("-c", "--container", help="default: the first one running")
+    parser.add_argument("pod", metavar="NAMESPACE/POD")
+    parser.add_argument("command", nargs="*", default=["/bin/sh"])
+    options = parser.parse_args(words)
+    directory = options.state / "pods" / options.pod.replace("/", "_", 1)
+    notes = sorted(directory.glob(f"{options.container or '*'}/running.json"))
+    if not notes:
+        sys.stderr.write(f"no container of {options.pod} is running\n")
+        return 1
+    note: launch.Join = json.loads(notes[0].read_text())
+    os.environ.setdefault("TERM", "dumb")
+    note["command"]["argv"] = options.command
+    note["command"]["env"]["TERM"] = os.environ["TERM"]
+    launch.join(note, interactive=True)
+    return 0

@@ -1,0 +1,114 @@
+"""The two sample services and the client, run in pods of the local cluster."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grpc_platform.graph import Graph
+from grpc_platform.local import deploy
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.control_plane import PYTHON
+from grpc_platform.local.errors import LocalError
+
+SOURCES = Path(__file__).parents[2] / "examples" / "apps"
+SERVERS = ("greeter", "ticker")
+CLIENT = "client"
+_SERVICE = "grpc-platform:index:GrpcService"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A GrpcService that a sample app stands behind."""
+
+    name: str
+    target: str
+    """What clients dial, `host:port`."""
+    direct: str
+    """The pods themselves, past Envoy, `host:port`."""
+
+
+def services(graph: Graph) -> list[Service]:
+    """The graph's services that have a sample app, with what their client contracts say."""
+    found: list[Service] = []
+    for component in graph.of_type(_SERVICE):
+        if component.name not in SERVERS:
+            continue
+        service = next(
+            r for r in graph if r.parent == component.urn and r.inputs.get("kind") == "Service"
+        )
+        metadata, port = service.inputs["metadata"], service.inputs["spec"]["ports"][0]["port"]
+        found.append(
+            Service(
+                component.name,
+                component.outputs["client_contract"]["target_uri"].removeprefix("dns:///"),
+                f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local:{port}",
+            )
+        )
+    return found
+
+
+def install(cluster: Cluster) -> None:
+    """Put the sample programs where the node agent looks for them, under their images' names."""
+    parts = cluster.state / "parts"
+    shutil.copytree(SOURCES, parts / "apps", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (*SERVERS, CLIENT):
+        program = parts / name
+        # The sources import each other and read their .proto files beside them.
+        script = f'cd /parts/apps && exec {PYTHON} -B {name}.py "$@"'
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+
+def manifests() -> list[deploy.Object]:
+    """The sample servers' Deployments."""
+    return [yaml.safe_load((SOURCES / f"{name}.yaml").read_text()) for name in SERVERS]
+
+
+def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
+    """Start the client in a pod called ``name``."""
+    pod: deploy.Object = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "labels": {"app.kubernetes.io/name": "sample-client"},
+        },
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [
+                {
+                    "name": CLIENT,
+                    "image": f"localhost/{CLIENT}:dev",
+                    "command": [CLIENT, *arguments],
+                }
+            ],
+        },
+    }
+    deploy.apply(cluster, [pod])
+
+
+def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[str, Any]:
+    """Wait for the client in pod ``name`` to end, return what it reported, and delete the pod."""
+
+    def phase() -> str:
+        return cluster.get("pod", "-n", "default", name)["status"].get("phase", "")
+
+    cluster.wait(
+        f"the client in pod {name} to end",
+        lambda: phase() in ("Succeeded", "Failed"),
+        timeout=timeout,
+    )
+    log = cluster.pod_log("default", name, CLIENT)
+    if phase() == "Failed":
+        raise LocalError(f"the client in pod {name} failed", log=log)
+    report = json.loads(log.read_text().splitlines()[-1])
+    cluster.kubectl("delete", "pod", "-n", "default", name, "--wait=false")
+    return report

@@ -1,0 +1,106 @@
+"""`grpc-platform local`: the commands."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="A real cluster of processes on this machine: no Docker, no cloud.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_Directory = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
+]
+_PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@app.command()
+def up(
+    stack: Annotated[str, typer.Argument(help="The <stack> of a Pulumi.<stack>.yaml.")] = "local",
+    program: _Directory = Path(),
+    graph: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Deploy this resources.json, not a fresh preview."),
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
+) -> None:
+    """Start a cluster, deploy a stack, send gRPC calls through it, report, tear it down.
+
+    Builds what is missing first (minutes, once). Leaves build/local/report.json and report.md.
+    Exit status: 0 when every call went well, 1 otherwise.
+    """
+    # What follows needs the packages of requirements-local.lock.
+    from grpc_platform.local import run
+    from grpc_platform.local.errors import LocalError
+
+    console = Console(highlight=False)
+    try:
+        report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
+    except LocalError as error:
+        _tell(error, console)
+        raise typer.Exit(error.exit_status) from None
+    if not report.green:
+        raise typer.Exit(1)
+
+
+@app.command()
+def down(program: _Directory = Path()) -> None:
+    """End a cluster that was kept up."""
+    from grpc_platform.local import run
+    from grpc_platform.local.errors import LocalError
+
+    console = Console(highlight=False)
+    try:
+        was_up = run.down(program.resolve())
+    except LocalError as error:
+        _tell(error, console)
+        raise typer.Exit(error.exit_status) from None
+    console.print("the local cluster is gone" if was_up else "no local cluster was up")
+
+
+@app.command(name="exec", context_settings=_PASS_ON)
+def exec_(
+    arguments: Annotated[
+        list[str], typer.Argument(metavar="[-c CONTAINER] NAMESPACE/POD [-- COMMAND...]")
+    ],
+) -> None:
+    """Run a command, or a shell, in a pod of a kept cluster."""
+    from grpc_platform.local import usage
+    from grpc_platform.local.errors import LocalError
+
+    try:
+        command = usage.pod_command(Path("build/local/state").resolve(), arguments)
+    except LocalError as error:
+        _tell(error, Console(highlight=False))
+        raise typer.Exit(error.exit_status) from None
+    os.execvp(command[0], command)
+
+
+@app.command()
+def unsupported() -> None:
+    """List the fields of a pod that the local node does not honour, and why."""
+    from grpc_platform.local.agent import fields
+
+    typer.echo(fields.describe(), nl=False)
+
+
+def _tell(error: "Exception", console: Console) -> None:
+    from grpc_platform.local.errors import LocalError
+
+    assert isinstance(error, LocalError)
+    console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
+    if error.log:
+        console.print(f"log: {error.log}", soft_wrap=True)
+        for line in error.log_end():
+            console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+    if error.advice:
+        console.print(f"what to do: {error.advice}", soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

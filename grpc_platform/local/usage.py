@@ -1,0 +1,130 @@
+"""A cluster that stays up: how to use it; and what its programs take of the machine."""
+
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from grpc_platform.local import parts, pki
+from grpc_platform.local.apps import Service
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.control_plane import PYTHON
+from grpc_platform.local.errors import LocalError
+from grpc_platform.local.report import Part
+from grpc_platform.local.sandbox import Sandbox, enter_command, running
+from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
+
+KEPT = "kept"
+KUBECONFIG = "kubeconfig"
+
+VERSIONS = {
+    "etcd": parts.ETCD,
+    "kube-apiserver": parts.KUBERNETES,
+    "kube-controller-manager": parts.KUBERNETES,
+    "coredns": parts.COREDNS,
+    "contour": parts.CONTOUR,
+    "envoy": parts.ENVOY,
+    "external-dns": parts.EXTERNAL_DNS,
+}
+
+# By the command's own name; Python programs by their module. VmRSS counts shared pages in each.
+_MEASURE = """
+import json, os, pathlib
+found = {}
+for process in pathlib.Path("/proc").glob("[0-9]*"):
+    if process.name == str(os.getpid()):
+        continue
+    try:
+        argv = (process / "cmdline").read_bytes().decode().split("\\0")
+        status = (process / "status").read_text()
+    except OSError:
+        continue
+    rss = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+    if not rss:
+        continue
+    name = pathlib.Path(argv[0]).name
+    if name.startswith("python"):
+        name = next((a for a in argv if a.startswith("grpc_platform.")), "")
+        name = name.rpartition(".")[2] or ("route53" if "moto" in str(argv) else argv[-1])
+    count, total = found.get(name, (0, 0))
+    found[name] = (count + 1, total + int(rss[0]))
+print(json.dumps(found))
+"""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Sockets on loopback through which the host reaches into a kept cluster."""
+
+    kubernetes: socket.socket
+    services: socket.socket
+
+    @classmethod
+    def open(cls) -> "Doors":
+        """Listen on ports that the kernel picks."""
+        return cls(*(socket.create_server(("127.0.0.1", 0)) for _ in range(2)))
+
+
+def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Path) -> list[str]:
+    """Let the host in: lines that say how to use the cluster."""
+    kubeconfig = output / KUBECONFIG
+    port = doors.kubernetes.getsockname()[1]
+    pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
+    cluster.sandbox.relay(doors.kubernetes, KUBERNETES_ADDRESS, 443)
+    kubectl = f"kubectl --kubeconfig {kubeconfig}"
+    lines = {
+        "Kubernetes": f"{kubectl} get pods -A",
+        "logs": f"{kubectl} logs -n projectcontour deploy/contour",
+        "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
+    }
+    if services:
+        host, _, envoy_port = services[0].target.rpartition(":")
+        port = doors.services.getsockname()[1]
+        cluster.sandbox.relay(doors.services, host, int(envoy_port))
+        client = f"client {services[0].target}"
+        lines["a client in a pod"] = f"grpc-platform local exec default/POD -- {client}"
+        lines["calls from the host"] = f"127.0.0.1:{port}, with {host} as :authority"
+        envoy = "grpc-platform local exec -c envoy projectcontour/POD"
+        dump = "curl --unix-socket /admin/admin.sock http://envoy/config_dump"
+        lines["Envoy's config"] = f"{envoy} -- {dump}"
+    return [f"{what:20} {how}" for what, how in lines.items()]
+
+
+def measure(cluster: Cluster) -> list[Part]:
+    """The programs of the cluster with their memory, the largest first."""
+    said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
+    found: Mapping[str, tuple[int, int]] = json.loads(said)
+    named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
+    measured = [
+        Part(
+            name=named.get(name, name),
+            version=VERSIONS.get(name, ""),
+            processes=count,
+            mebibytes=kibibytes / 1024,
+            ready_seconds=cluster.started.get(named.get(name, name)),
+        )
+        for name, (count, kibibytes) in found.items()
+        if name in {*VERSIONS, *named, "route53"}
+    ]
+    return sorted(measured, key=lambda part: -part.mebibytes)
+
+
+def leave_up(box: Sandbox, lines: list[str], console: Console) -> None:
+    """Let the sandbox outlive this process, and say how to use it."""
+    box.keep()
+    (box.state / KEPT).touch()
+    console.print("\n[bold]The cluster stays up.[/] make local-down ends it.")
+    for line in lines:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def pod_command(state: Path, arguments: list[str]) -> list[str]:
+    """The command line that runs something in a pod of a kept cluster."""
+    pid = running(state)
+    if pid is None:
+        raise LocalError("no local cluster is up", advice="start one that stays: make local KEEP=1")
+    agent = (PYTHON, "-m", "grpc_platform.local.agent", "enter", "--state", str(state / "node"))
+    return enter_command(pid, *agent, *arguments)

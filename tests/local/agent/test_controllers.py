@@ -1,0 +1,115 @@
+"""What the cluster's controllers need of a node: Jobs, rollouts, CPU for the autoscaler, logs."""
+
+import json
+
+
+def deployment(bench, name, run, replicas=None, **fields):
+    spec = {
+        "selector": {"matchLabels": {"app": name}},
+        "template": {
+            "metadata": {"labels": {"app": name}},
+            "spec": {
+                "automountServiceAccountToken": False,
+                "terminationGracePeriodSeconds": 2,
+                "containers": [bench.shell(run=run, **fields)],
+            },
+        },
+    }
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
+
+
+def job(bench, run, **spec):
+    template = {"spec": {"restartPolicy": "Never", "containers": [bench.shell(run=run)]}}
+    return {"template": template, **spec}
+
+
+def test_a_job_completes_and_a_failing_one_gives_up(bench):
+    kind = {"apiVersion": "batch/v1", "kind": "Job"}
+    bench.apply({**kind, "metadata": {"name": "good"}, "spec": job(bench, "echo done")})
+    bench.apply({**kind, "metadata": {"name": "bad"}, "spec": job(bench, "exit 1", backoffLimit=0)})
+    bench.kubectl("wait", "job/good", "--for=condition=Complete", "--timeout=20s")
+    bench.kubectl("wait", "job/bad", "--for=condition=Failed", "--timeout=20s")
+    assert bench.kubectl("logs", "job/good") == "done\n"
+
+
+def test_a_cron_jobs_run_completes(bench):
+    cron = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job(bench, "echo tick")}}
+    bench.apply(
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "cron"}, "spec": cron}
+    )
+    bench.kubectl("create", "job", "now", "--from=cronjob/cron")
+    bench.kubectl("wait", "job/now", "--for=condition=Complete", "--timeout=20s")
+
+
+def test_a_rollout_replaces_every_pod(bench):
+    bench.apply(deployment(bench, "rolls", "echo 1; sleep infinity", replicas=2))
+    bench.kubectl("rollout", "status", "deployment/rolls", "--timeout=30s")
+    bench.apply(deployment(bench, "rolls", "echo 2; sleep infinity", replicas=2))
+    bench.kubectl("rollout", "status", "deployment/rolls", "--timeout=30s")
+    bench.wait(
+        "the old ones to go",
+        lambda: len(bench.cluster.get("pods", "-n", "agent-tests")["items"]) == 2,
+    )
+    names = bench.kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.name}").split()
+    assert [bench.kubectl("logs", name) for name in names] == ["2\n", "2\n"]
+
+
+def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench):
+    # 30 ms of CPU in every 100 ms; less where others want the cores.
+    burn = "a = time.process_time()\n  while time.process_time() - a < 0.03: pass"
+    code = f"import time\nwhile True:\n  {burn}\n  time.sleep(0.07)"
+    busy = f'exec python3 -c "{code}"'
+    resources = {"requests": {"cpu": "100m"}}
+    bench.apply(
+        deployment(bench, "busy", busy, resources=resources),
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "busy"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "busy"},
+                "maxReplicas": 2,
+                "metrics": [
+                    {
+                        "type": "ContainerResource",
+                        "containerResource": {
+                            "name": "cpu",
+                            "container": "main",
+                            "target": {"type": "Utilization", "averageUtilization": 50},
+                        },
+                    }
+                ],
+            },
+        },
+    )
+    replicas = "{.spec.replicas}"
+    bench.wait(
+        "two replicas",
+        lambda: bench.kubectl("get", "deployment", "busy", "-o", f"jsonpath={replicas}") == "2",
+        timeout=90,
+    )
+    path = "/apis/metrics.k8s.io/v1beta1/namespaces/agent-tests/pods?labelSelector=app%3Dbusy"
+    measured = json.loads(bench.cluster.kubectl("get", "--raw", path))["items"][0]["containers"][0]
+    assert 0.05e9 < int(measured["usage"]["cpu"].removesuffix("n")) < 0.35e9
+
+
+def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench):
+    bench.pod("talks", {"run": "echo one; echo two; echo three; test -e /tmp/again || exit 1"})
+    bench.wait("a restart", lambda: bench.container("talks")["restartCount"] >= 1)
+    assert bench.kubectl("logs", "talks", "--previous", "--tail=2") == "two\nthree\n"
+    bench.pod(
+        "counts", {"run": "for n in 1 2 3; do echo $n; sleep 0.5; done"}, restartPolicy="Never"
+    )
+    bench.wait("it to run", lambda: bench.log("counts"))
+    assert bench.kubectl("logs", "-f", "counts") == "1\n2\n3\n"
+
+
+def test_a_pod_that_does_nothing_causes_no_status_updates(bench):
+    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
+    bench.pod("quiet", {"readinessProbe": probe, "livenessProbe": probe})
+    before = bench.wait_ready("quiet")["metadata"]["resourceVersion"]
+    bench.pod("timer", {"run": "sleep 4"}, restartPolicy="Never")
+    bench.wait_phase("timer", "Succeeded")
+    assert bench.get("pod", "quiet")["metadata"]["resourceVersion"] == before

@@ -1,0 +1,240 @@
+"""What a pod's processes find: network, files, identity."""
+
+import json
+
+
+def test_init_containers_run_in_order_before_the_others_and_share_volumes(bench):
+    mount = [{"name": "shared", "mountPath": "/shared"}]
+    inits = [
+        bench.shell(name="one", run="echo 1 >> /shared/x", volumeMounts=mount),
+        bench.shell(name="two", run="echo 2 >> /shared/x", volumeMounts=mount),
+    ]
+    bench.pod(
+        "inits",
+        {"run": "echo 3 >> /shared/x; cat /shared/x", "volumeMounts": mount},
+        initContainers=inits,
+        restartPolicy="Never",
+        volumes=[{"name": "shared", "emptyDir": {}}],
+    )
+    pod = bench.wait_phase("inits", "Succeeded")
+    assert bench.log("inits") == "1\n2\n3\n"
+    assert all(one["ready"] for one in pod["status"]["initContainerStatuses"])
+
+
+def test_a_failing_init_container_is_tried_again_and_holds_the_pod_back(bench):
+    bench.pod("held", {}, initContainers=[bench.shell(name="init", run="exit 3")])
+    bench.wait("a restart", lambda: bench.container("held", "init")["restartCount"] >= 1)
+    assert bench.get("pod", "held")["status"]["phase"] == "Pending"
+    assert bench.container("held")["state"] == {"waiting": {"reason": "PodInitializing"}}
+
+
+def test_a_sidecar_starts_first_and_ends_with_the_job(bench):
+    sidecar = bench.shell(
+        name="side",
+        run="sleep 1; echo up > /shared/up; sleep infinity",
+        restartPolicy="Always",
+        startupProbe={"exec": {"command": ["cat", "/shared/up"]}, "periodSeconds": 1},
+        volumeMounts=[{"name": "shared", "mountPath": "/shared"}],
+    )
+    main = {
+        "run": "cat /shared/up",
+        "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
+    }
+    volumes = [{"name": "shared", "emptyDir": {}}]
+    bench.pod("sides", main, initContainers=[sidecar], restartPolicy="Never", volumes=volumes)
+    bench.wait_phase("sides", "Succeeded")
+    assert bench.log("sides") == "up\n"
+    bench.wait(
+        "the sidecar to end", lambda: "terminated" in bench.container("sides", "side")["state"]
+    )
+
+
+def test_data_volumes_follow_their_objects_while_the_pod_runs(bench):
+    bench.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "1"}},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"k": "1"}},
+    )
+    projected = [
+        {"configMap": {"name": "c", "items": [{"key": "a", "path": "deep/a"}]}},
+        {"secret": {"name": "s"}},
+        {
+            "downwardAPI": {
+                "items": [{"path": "app", "fieldRef": {"fieldPath": "metadata.labels['app']"}}]
+            }
+        },
+    ]
+    mounts = [{"name": "all", "mountPath": "/all"}]
+    volumes = [{"name": "all", "projected": {"sources": projected}}]
+    bench.pod("data", {"volumeMounts": mounts}, volumes=volumes)
+    bench.wait_ready("data")
+    read = ("sh", "-c", "cat /all/deep/a /all/k /all/app")
+    assert bench.enter("data", *read) == "11data"
+    bench.kubectl("patch", "configmap", "c", "-p", '{"data":{"a":"2"}}')
+    bench.kubectl("patch", "secret", "s", "-p", '{"stringData":{"k":"3"}}')
+    bench.kubectl("label", "pod", "data", "--overwrite", "app=new")
+    bench.wait("the files to change", lambda: bench.enter("data", *read) == "23new")
+
+
+def test_a_pod_waits_for_the_objects_it_refers_to(bench):
+    env = [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "late", "key": "a"}}}]
+    bench.pod("waits", {"env": env, "run": 'echo "A is $A"; sleep infinity'})
+
+    def reason():
+        return bench.container("waits")["state"].get("waiting", {}).get("reason")
+
+    bench.wait("the reason", lambda: reason() == "CreateContainerConfigError")
+    late = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "late"}}
+    bench.apply({**late, "data": {"a": "here"}})
+    bench.wait_ready("waits")
+    assert bench.log("waits") == "A is here\n"
+
+
+def test_the_service_accounts_token_opens_the_api_server(bench):
+    code = """
+import json, os, ssl, urllib.request
+base = "/var/run/secrets/kubernetes.io/serviceaccount/"
+url = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+body = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}).encode()
+request = urllib.request.Request(
+    url + "/apis/authentication.k8s.io/v1/selfsubjectreviews", body,
+    {"Authorization": "Bearer " + open(base + "token").read(), "Content-Type": "application/json"})
+context = ssl.create_default_context(cafile=base + "ca.crt")
+info = json.load(urllib.request.urlopen(request, context=context))["status"]["userInfo"]
+pod = info["extra"]["authentication.kubernetes.io/pod-name"][0]
+print(info["username"], pod, open(base + "namespace").read())
+"""
+    bench.pod(
+        "token",
+        {"run": 'exec python3 -c "$CODE"', "env": [{"name": "CODE", "value": code}]},
+        automountServiceAccountToken=True,
+        restartPolicy="Never",
+    )
+    bench.wait_phase("token", "Succeeded")
+    assert bench.log("token") == ("system:serviceaccount:agent-tests:default token agent-tests\n")
+
+
+def test_containers_of_a_pod_share_its_address_and_host_name_and_nobody_elses(bench):
+    serve = "exec python3 -u -m http.server 8080 --bind 0.0.0.0"
+    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/etc/hostname').read().decode())"
+    bench.pod(
+        "shares",
+        {"name": "server", "run": serve},
+        {"name": "client", "run": f'until python3 -c "{ask}"; do sleep 0.2; done; sleep infinity'},
+    )
+    pod = bench.wait_ready("shares")
+    bench.wait("an answer", lambda: "shares\n" in bench.log("shares", "client"))
+    bench.pod("other", {"run": f'python3 -c "{ask}"'}, restartPolicy="Never")
+    bench.wait_phase("other", "Failed")
+    assert "refused" in bench.log("other")
+    seen = bench.cluster.inside(
+        "python3", "-c", ask.replace("127.0.0.1", pod["status"]["podIP"])
+    ).stdout
+    assert seen == "shares\n\n"
+
+
+def test_users_groups_capabilities_and_read_only_roots(bench):
+    script = (
+        "id -u; id -g; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status | tr -d '\\t';"
+        "touch /x 2>/dev/null || echo no /x; touch /usr/x 2>/dev/null || echo no /usr;"
+        "touch /e/x && echo yes /e; touch /c/x 2>/dev/null || echo no /c"
+    )
+    security = {
+        "runAsUser": 1234,
+        "runAsGroup": 2345,
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    mounts = [{"name": "e", "mountPath": "/e"}, {"name": "c", "mountPath": "/c"}]
+    config = {"name": "kube-root-ca.crt"}
+    bench.pod(
+        "secure",
+        {"run": script, "securityContext": security, "volumeMounts": mounts},
+        volumes=[{"name": "e", "emptyDir": {}}, {"name": "c", "configMap": config}],
+        restartPolicy="Never",
+    )
+    bench.wait_phase("secure", "Succeeded")
+    assert bench.log("secure").splitlines() == [
+        "1234",
+        "2345",
+        "CapBnd:0000000000000000",
+        "NoNewPrivs:1",
+        "no /x",
+        "no /usr",
+        "yes /e",
+        "no /c",
+    ]
+
+
+def test_a_read_only_root_binds_root_too(bench):
+    script = "touch /x 2>/dev/null && echo written || echo refused"
+    bench.pod(
+        "roots",
+        {"name": "free", "run": script},
+        {"name": "bound", "run": script, "securityContext": {"readOnlyRootFilesystem": True}},
+        restartPolicy="Never",
+    )
+    bench.wait_phase("roots", "Succeeded")
+    assert bench.log("roots", "free") == "written\n"
+    assert bench.log("roots", "bound") == "refused\n"
+
+
+def test_a_container_sees_only_its_own_processes_and_what_the_host_lends(bench):
+    bench.pod(
+        "alone",
+        {"run": "ps -eo pid,args | grep -c .; ls -A / /work /root /home 2>&1; sleep infinity"},
+    )
+    bench.wait_ready("alone")
+    bench.wait("output", lambda: "/work" in bench.log("alone"))
+    lines = bench.log("alone").splitlines()
+    assert int(lines[0]) <= 5  # the heading, the shell, ps, grep
+    assert not any(name in lines for name in ("main", "shared", "tmp.txt", ".ssh"))
+
+
+def test_what_is_not_honoured_is_told_in_an_event(bench):
+    bench.pod("limited", {"resources": {"limits": {"memory": "64Mi"}}})
+    bench.wait("the event", lambda: bench.events("limited", "NotHonoured"))
+    assert "containers[main].resources.limits" in bench.events("limited", "NotHonoured")[0]
+
+
+def test_every_field_of_a_pod_in_the_api_servers_schema_is_known(bench):
+    from grpc_platform.local.agent import fields
+
+    schema = json.loads(bench.cluster.kubectl("get", "--raw", "/openapi/v3/api/v1"))
+    kinds = schema["components"]["schemas"]
+
+    def below(name):
+        return kinds[f"io.k8s.api.core.v1.{name}"]["properties"]
+
+    paths = [*below("PodSpec"), *(f"securityContext.{one}" for one in below("PodSecurityContext"))]
+    paths += [f"containers[].{one}" for one in below("Container")]
+    paths += [f"containers[].securityContext.{one}" for one in below("SecurityContext")]
+    paths += [f"containers[].lifecycle.{one}" for one in below("Lifecycle")]
+    paths += [f"containers[].resources.{one}" for one in below("ResourceRequirements")]
+    known = {entry.removesuffix("[]") for entry in fields.TABLE}
+    unknown = [
+        path
+        for path in paths
+        if fields.reason(path) is None
+        and not any(entry.startswith((f"{path}.", f"{path}[")) for entry in known)
+    ]
+    assert unknown == []
+
+
+def test_a_sysctl_lets_a_plain_user_listen_on_port_80(bench):
+    serve = "exec python3 -m http.server 80 --bind 0.0.0.0"
+    security = {
+        "runAsUser": 1234,
+        "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+    }
+    probe = {"tcpSocket": {"port": 80}, "periodSeconds": 1}
+    bench.pod("low", {"run": serve, "readinessProbe": probe}, securityContext=security)
+    bench.wait_ready("low")
+
+
+def test_a_network_that_cannot_be_made_is_told_and_leaves_nothing(bench):
+    security = {"sysctls": [{"name": "net.ipv4.no_such_setting", "value": "0"}]}
+    bench.pod("refused", {}, securityContext=security)
+    bench.wait("the event", lambda: bench.events("refused", "FailedCreatePodSandBox"))
+    assert "no_such_setting" in bench.events("refused", "FailedCreatePodSandBox")[0]
+    bench.kubectl("delete", "pod", "refused")

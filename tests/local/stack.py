@@ -1,0 +1,93 @@
+"""The local stack on the running cluster, as the tests see it."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from grpc_platform.graph import Graph
+from grpc_platform.local import apps, deploy
+from grpc_platform.local.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+_numbers = count()
+
+
+def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
+    """What the program registers for a stack."""
+    command = (sys.executable, "-m", "grpc_platform", "preview", stack)
+    subprocess.run(
+        [*command, "--program", str(program), "--output", str(output)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return Graph.load(output / "resources.json")
+
+
+def changed_program(directory: Path, stack: str, **sections: Any) -> Path:
+    """The program of this tree with other sections in one stack's file."""
+    for name in ("__main__.py", "Pulumi.yaml", "config"):
+        (directory / name).symlink_to(ROOT / name)
+    file = f"Pulumi.{stack}.yaml"
+    text = yaml.safe_load((ROOT / file).read_text())
+    for section, keys in sections.items():
+        text["config"].setdefault(f"grpc-platform:{section}", {}).update(keys)
+    (directory / file).write_text(yaml.safe_dump(text))
+    return directory
+
+
+@dataclass
+class Platform:
+    """The local stack, deployed, and its sample services."""
+
+    cluster: Cluster
+    graph: Graph
+    services: dict[str, apps.Service] = field(init=False)
+    deployed: deploy.Deployed = field(default_factory=deploy.Deployed)
+
+    def bring_to(self, graph: Graph) -> None:
+        """Deploy a graph in place of the last one, and wait for all of it."""
+        self.deployed = deploy.deploy(self.cluster, graph, self.deployed)
+        deploy.wait_for_all(self.cluster, self.deployed)
+        self.graph = graph
+        self.services = {service.name: service for service in apps.services(graph)}
+
+    def start(self, *arguments: str) -> str:
+        """Start a client in a pod; its name."""
+        name = f"client-{next(_numbers)}"
+        apps.start_client(self.cluster, name, arguments)
+        return name
+
+    def report(self, name: str) -> dict[str, Any]:
+        """What a client said of its (first) target."""
+        return apps.client_report(self.cluster, name)["targets"][0]
+
+    def call(self, *arguments: str) -> dict[str, Any]:
+        """Call from a pod and return what came of it."""
+        return self.report(self.start(*arguments))
+
+    def envoys(self) -> list[dict[str, Any]]:
+        """Envoy's pods that are not on their way out."""
+        selector = ("-n", "projectcontour", "-l", "app.kubernetes.io/name=envoy")
+        pods = self.cluster.get("pods", *selector)["items"]
+        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+    def config_dump(self) -> str:
+        """What one Envoy is configured with."""
+        pod = self.envoys()[0]["metadata"]["name"]
+        ask = (
+            "import http.client, socket; c = http.client.HTTPConnection('envoy'); "
+            "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect('/admin/admin.sock'); "
+            "c.request('GET', '/config_dump'); print(c.getresponse().read().decode())"
+        )
+        return self.enter("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
+
+    def enter(self, *arguments: str) -> str:
+        """Run something in a pod."""
+        agent = (sys.executable, "-m", "grpc_platform.local.agent", "enter")
+        state = ("--state", str(self.cluster.state / "node"))
+        return self.cluster.inside(*agent, *state, *arguments).stdout

@@ -1,0 +1,37 @@
+"""Every manifest of every stack, as a real API server of the stacks' version judges it."""
+
+from pathlib import Path
+
+import pytest
+
+from grpc_platform.local import deploy
+from grpc_platform.local.cluster import Cluster
+from tests.local.stack import ROOT, preview
+
+STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_api_server_takes_every_manifest_with_strict_validation(
+    cluster: Cluster, stack: str, tmp_path: Path
+) -> None:
+    objects = [
+        deploy.manifest(resource)
+        for resource in preview(stack, tmp_path / stack)
+        if {"apiVersion", "kind"} <= resource.inputs.keys()
+    ]
+    # A dry run makes nothing, and an object is refused where its namespace is not.
+    spaces = {item["metadata"].get("namespace", "default") for item in objects}
+    spaces |= {item["metadata"]["name"] for item in objects if item["kind"] == "Namespace"}
+    deploy.apply(
+        cluster,
+        [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": n}} for n in spaces],
+    )
+    assert objects
+    deploy.apply(cluster, objects, "--dry-run=server")
+
+
+def test_a_field_the_server_does_not_know_is_refused(cluster: Cluster) -> None:
+    wrong = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dta": {}}
+    with pytest.raises(deploy.LocalError, match="dta"):
+        deploy.apply(cluster, [wrong], "--dry-run=server")
