@@ -29,18 +29,11 @@ def vpc_cni_settings(pod_address_cooldown: timedelta) -> str:
     NetworkPolicy does nothing until `enableNetworkPolicy`. A pod's address is handed out again only
     after `pod_address_cooldown`: by default after 30 s, when clients may still dial it as Envoy's.
     https://github.com/aws/amazon-vpc-cni-k8s#ip_cooldown_period-v1150
-
-    Unless translation to the node's address is left to the NAT gateway, a pod does not answer who
-    dials it from outside the VPC by its own address, as callers in peered networks do:
-    https://docs.aws.amazon.com/eks/latest/userguide/external-snat.html
     """
     return json.dumps(
         {
             "enableNetworkPolicy": "true",
-            "env": {
-                "AWS_VPC_K8S_CNI_EXTERNALSNAT": "true",
-                "IP_COOLDOWN_PERIOD": str(whole_seconds(pod_address_cooldown)),
-            },
+            "env": {"IP_COOLDOWN_PERIOD": str(whole_seconds(pod_address_cooldown))},
         }
     )
 

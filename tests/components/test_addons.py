@@ -53,11 +53,6 @@ def test_network_policies_are_enforced(graph: Graph) -> None:
     assert settings["enableNetworkPolicy"] == "true"
 
 
-def test_pods_answer_callers_outside_the_vpc_by_their_own_address(graph: Graph) -> None:
-    settings = json.loads(addon(graph, "vpc-cni").inputs["configurationValues"])
-    assert settings["env"]["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "true"
-
-
 def test_every_addon_is_pinned_and_keeps_to_the_stack_file(graph: Graph) -> None:
     addons = graph.of_type(ADDON)
     assert len(addons) == 5
