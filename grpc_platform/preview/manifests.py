@@ -127,7 +127,8 @@ def kubernetes_body(resource: Resource) -> dict[str, Any]:
         annotations = {k: v for k, v in annotations.items() if not k.startswith(_PULUMI_ANNOTATION)}
     if annotations:
         metadata["annotations"] = annotations
-    return _dashed({**resource.inputs, "metadata": metadata})
+    body = {**resource.inputs, "metadata": metadata}
+    return _dashed(body) if body["kind"] == "CustomResourceDefinition" else body
 
 
 def _dashed(value: Any) -> Any:

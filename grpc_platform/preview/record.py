@@ -91,7 +91,7 @@ def record(
         try:
             asyncio.run(settle())
         finally:
-            # The SDK keeps these for the whole process: the next run would stumble over them.
+            # The SDK would keep these, and with them all of a failed program, until the next run.
             sdk: Any = SETTINGS  # its type hides what its descriptors give
             sdk.rpc_manager.clear()
             sdk.outputs.clear()
