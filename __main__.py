@@ -16,9 +16,8 @@ timing, tags = settings.timing, settings.tags
 network = None
 if settings.network:
     network = Network("network", NetworkArgs(spec=settings.network, tags=tags))
-vpc_id = network.vpc_id if network and settings.zone_lacks_vpc else None
-vpcs = settings.caller_vpc_ids
-args = ZoneArgs(spec=settings.zone, vpc_id=vpc_id, caller_vpc_ids=vpcs, tags=tags)
+vpc = network.vpc_id if network and settings.zone_lacks_vpc else None
+args = ZoneArgs(spec=settings.zone, vpc_id=vpc, caller_vpc_ids=settings.caller_vpc_ids, tags=tags)
 zone = Zone("zone", args)
 
 clusters: dict[str, Cluster] = {}
@@ -55,8 +54,5 @@ for name, spec in settings.services.items():
     opts = pulumi.ResourceOptions(depends_on=[ingress], provider=ingress.provider)
     services[name] = GrpcService(name, ingress.service_args(spec), opts)
 
-outputs = exports(
-    zone=zone, timing=timing, clusters=clusters, ingresses=ingresses, services=services
-)
-for name, value in outputs.items():
+for name, value in exports(zone, timing, clusters, ingresses, services).items():
     pulumi.export(name, value)

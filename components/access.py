@@ -35,10 +35,11 @@ def grant_access(
     account = aws.get_caller_identity_output(opts=lookup).account_id
 
     def let_in(
-        label: str, role: str, policy: str, namespaces: tuple[str, ...] = ()
+        role: str, policy: str, namespaces: tuple[str, ...] = ()
     ) -> aws.eks.AccessPolicyAssociation:
+        # Named after the role: EKS takes one entry for each, whatever the role is for.
         entry = aws.eks.AccessEntry(
-            f"{name}-{label}",
+            f"{name}-{role}",
             cluster_name=cluster_name,
             principal_arn=pulumi.Output.format(
                 "arn:{0}:iam::{1}:role/{2}", partition, account, role
@@ -47,7 +48,7 @@ def grant_access(
             opts=pulumi.ResourceOptions(parent=parent),
         )
         return aws.eks.AccessPolicyAssociation(
-            f"{name}-{label}",
+            f"{name}-{role}",
             cluster_name=cluster_name,
             # From the entry, so that the association waits for it.
             principal_arn=entry.principal_arn,
@@ -57,11 +58,16 @@ def grant_access(
             access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(
                 type="namespace" if namespaces else "cluster", namespaces=namespaces or None
             ),
-            opts=pulumi.ResourceOptions(parent=parent),
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                # Other namespaces make another association of the same identity: deleting the old
+                # one last would take the new one with it.
+                delete_before_replace=bool(namespaces),
+            ),
         )
 
     for role in spec.admin_roles:
-        let_in(f"admin-{role}", role, _CLUSTER_ADMIN)
-    for team, member in spec.teams.items():
-        let_in(f"team-{team}", member.role, _TEAM_POLICIES[member.policy], member.namespaces)
-    return let_in("deployer", spec.deployer_role, _CLUSTER_ADMIN)
+        let_in(role, _CLUSTER_ADMIN)
+    for member in spec.teams.values():
+        let_in(member.role, _TEAM_POLICIES[member.policy], member.namespaces)
+    return let_in(spec.deployer_role, _CLUSTER_ADMIN)

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import ConfigDict
+
 from .specs import ServiceSpec
 from .timing import Timing, format_duration
 
@@ -18,6 +20,8 @@ _MAX_HEAD_START = timedelta(milliseconds=500)
 @dataclass(frozen=True, kw_only=True)
 class ClientContract:
     """How to dial one service, and what to expect of its connections. Times are in seconds."""
+
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
     target_uri: str
     """What a gRPC channel is opened with: `dns:///<host>:<port>`."""

@@ -117,7 +117,12 @@ class Cluster(pulumi.ComponentResource):
             tags=args.tags,
         )
         nodes = [] if spec.auto_mode else _nodes(name, args, cluster, addons, self)
-        ready: list[pulumi.Resource] = [deployer, *nodes, metrics_server(name, addons, nodes)]
+        ready: list[pulumi.Resource] = [
+            deployer,
+            *nodes,
+            metrics_server(name, addons, nodes),
+            *_private_access(name, args, self.security_group_id, self),
+        ]
         if not spec.auto_mode:
             ready.append(coredns(name, addons, nodes))
         self.kubeconfig = _kubeconfig(cluster, self)
@@ -130,6 +135,27 @@ class Cluster(pulumi.ComponentResource):
         )
         if spec.auto_mode:
             _enforce_network_policies(name, self.provider, self)
+
+
+def _private_access(
+    name: str, args: ClusterArgs, group_id: pulumi.Input[str], parent: pulumi.Resource
+) -> list[pulumi.Resource]:
+    """The private endpoint carries the cluster's security group, which lets in nodes and pods only:
+    https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html"""
+    return [
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-api-{cidr}",
+            security_group_id=group_id,
+            description=f"{cidr} to the Kubernetes API",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            cidr_ipv4=cidr,
+            tags=args.tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        for cidr in args.spec.private_access_cidrs
+    ]
 
 
 def _nodes(

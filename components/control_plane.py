@@ -75,7 +75,11 @@ def control_plane(
         zonal_shift_config=aws.eks.ClusterZonalShiftConfigArgs(enabled=spec.zonal_shift),
         tags=tags,
         opts=pulumi.ResourceOptions(
-            parent=parent, depends_on=[*role.policies, *auto.needs, log_group]
+            parent=parent,
+            depends_on=[*role.policies, *auto.needs, log_group],
+            # EKS refuses subnets in zones that the cluster was not made with; nodes may use them:
+            # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+            ignore_changes=["vpcConfig.subnetIds"],
         ),
     )
 

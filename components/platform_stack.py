@@ -171,7 +171,6 @@ def service_args(
 
 
 def exports(
-    *,
     zone: Zone,
     timing: Timing,
     clusters: Mapping[str, Cluster],

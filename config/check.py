@@ -108,6 +108,12 @@ def warnings(settings: Settings) -> list[str]:
             f"a terminating Envoy may take {format_duration(grace)}: above "
             f"{format_duration(LONG_TERMINATION_GRACE_PERIOD)} rollouts and node upgrades are slow"
         )
+    for name, cluster in settings.clusters.items():
+        if not (cluster.existing or cluster.public_access_cidrs or cluster.private_access_cidrs):
+            found.append(
+                f"clusters.{name}: only its own nodes and pods reach its API; "
+                "list the runner of pulumi up in private_access_cidrs"
+            )
     if not settings.callers:
         found.append("callers is empty: nobody may dial Envoy")
     return found

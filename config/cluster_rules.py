@@ -63,7 +63,7 @@ def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterat
         yield from _fleet_fits(settings, cluster, path)
     reachable = (
         cluster.public_access_cidrs
-        or cluster.private_endpoint_path
+        or cluster.private_access_cidrs
         or (settings.network is not None and settings.network.existing is not None)
     )
     if not reachable:
@@ -71,7 +71,7 @@ def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterat
             (*path, "public_access_cidrs"),
             list(cluster.public_access_cidrs),
             "leaves a private endpoint in a VPC that does not exist yet: nobody could apply the "
-            "Kubernetes half; list CIDRs, or say in private_endpoint_path how it is reached",
+            "Kubernetes half; list CIDRs here, or in private_access_cidrs those of a runner or VPN",
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from grpc_platform.components.platform_stack import PlatformStack
 from grpc_platform.components.timing import format_duration
 
 from .schema import stack_file_schema
@@ -28,6 +29,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "config" / "stack.schema.json": json.dumps(stack_file_schema(), indent=2) + "\n",
         ROOT / "docs" / "configuration.md": _reference(),
+        ROOT / "docs" / "outputs.md": _outputs(),
     }
 
 
@@ -58,6 +60,38 @@ def _reference() -> str:
         if rows:
             lines += ["", "| key | default | meaning |", "| --- | --- | --- |", *rows]
     return "\n".join(lines) + "\n"
+
+
+def _outputs() -> str:
+    schema = PlatformStack.model_json_schema()
+    lines = [
+        HEADER,
+        "# Outputs",
+        "",
+        "What a stack exports: read it with `pulumi stack output`, or typed, from another stack,",
+        'with `PlatformStack.from_reference("<organization>/grpc-platform/<stack>")`.',
+        "",
+        "| output | type | meaning |",
+        "| --- | --- | --- |",
+        *_output_rows(schema, schema["$defs"], ""),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _output_rows(schema: dict[str, Any], definitions: dict[str, Any], prefix: str) -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        kinds: list[dict[str, Any]] = list(value.get("anyOf", [value]))
+        prose = " ".join(value.get("description", "").split())
+        for kind in kinds:
+            inner = kind.get("additionalProperties", kind)
+            step = f"{prefix}{key}.<name>" if inner is not kind else f"{prefix}{key}"
+            if "$ref" in inner:
+                nested = definitions[inner["$ref"].rsplit("/", 1)[-1]]
+                meaning = prose or " ".join(nested.get("description", "").split())
+                yield f"| `{step}` | object | {meaning} |"
+                yield from _output_rows(nested, definitions, f"{step}.")
+            elif kind["type"] != "null":
+                yield f"| `{step}` | {kind['type']} | {prose} |"
 
 
 def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:

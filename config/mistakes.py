@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi import RunError
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
@@ -15,8 +16,11 @@ Path = tuple[str | int, ...]
 _VALUE_LENGTH = 60
 
 
-class ConfigError(Exception):
-    """A stack file is wrong; `problems` has one line for each mistake: path, value, remedy."""
+class ConfigError(RunError):
+    """A stack file is wrong; `problems` has one line for each mistake: path, value, remedy.
+
+    A RunError, so that `pulumi up` prints the lines and no traceback.
+    """
 
     exit_status = 2
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from grpc_platform.local.cli import app as local
+
 # Each command imports what it runs, so that --help and a mistyped name answer at once.
 
 app = typer.Typer(
@@ -15,6 +17,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+app.add_typer(local, name="local")
 
 
 @app.callback()
@@ -28,8 +33,8 @@ Runs the program's own __main__.py. It needs no credentials, no network, no Pulu
 plugin; encrypted config stays encrypted and appears nowhere. Compared with what is deployed it
 says nothing: that is `pulumi preview`.
 
-Leaves resources.json, manifests/ (kubectl apply --server-side -f takes them in order), dns.json,
-topology.mmd and summary.md.
+Leaves resources.json, manifests/ (kubectl apply --server-side -f takes them in order; a folder for
+each cluster when there are several), dns.json, topology.mmd and summary.md.
 
 Exit status: 0 when rendered; 1 when the program failed or registered something unsound; 2 when the
 stack, its file, its config or a flag is wrong."""

@@ -123,8 +123,9 @@ class ClusterSpec(Spec):
     """Fixed node groups by name; without Auto Mode at least one."""
     public_access_cidrs: tuple[Cidr, ...] = ()
     """Who reaches the API from outside the VPC; empty: the public endpoint is off."""
-    private_endpoint_path: str | None = None
-    """How whoever runs `pulumi up` reaches a private-only endpoint (`VPN`, `runner in the VPC`)."""
+    private_access_cidrs: tuple[Cidr, ...] = ()
+    """Who else reaches the private endpoint: the runner of `pulumi up`, a VPN. Nodes and pods
+    always do; their port 443 opens to these blocks too."""
     deletion_protection: bool = True
     """EKS refuses to delete the cluster until this is false."""
     upgrade_policy: Literal["standard", "extended"] = "standard"

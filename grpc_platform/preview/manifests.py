@@ -14,6 +14,7 @@ _PULUMI_ANNOTATION = "pulumi.com/"  # read by Pulumi's provider only
 _FIRST = ("apiVersion", "kind", "metadata", "name", "namespace")
 # Text that Go's YAML reads as a number or a boolean and PyYAML, to which it is text, leaves bare.
 _NUMBER_OR_BOOLEAN = re.compile(r"[-+.]?[0-9][0-9a-fA-FxXoO_.:eE+-]*|[yYnN]")
+_LINE_BREAK = re.compile(r"[\x85\u2028\u2029\ufeff]")  # to YAML 1.1; Go's reader is of two minds
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def manifests(graph: Graph) -> list[Manifest]:
     result: list[Manifest] = []
     for resource in found:
         counts[resource.provider] += 1
-        body = _body(resource)
+        body = kubernetes_body(resource)
         metadata = body["metadata"]
         words = (resource.inputs["kind"].lower(), metadata.get("namespace"), metadata["name"])
         name = "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", str(word)) for word in words if word)
@@ -118,14 +119,31 @@ def _is_object(resource: Resource) -> bool:
     )
 
 
-def _body(resource: Resource) -> dict[str, Any]:
+def kubernetes_body(resource: Resource) -> dict[str, Any]:
+    """The object as the API server takes it, which is not quite as Pulumi's provider does."""
     metadata: dict[str, Any] = {"name": resource.name, **resource.inputs["metadata"]}
     annotations: Mapping[str, Any] = metadata.pop("annotations", {})
     if isinstance(annotations, dict):
         annotations = {k: v for k, v in annotations.items() if not k.startswith(_PULUMI_ANNOTATION)}
     if annotations:
         metadata["annotations"] = annotations
-    return {**resource.inputs, "metadata": metadata}
+    body = {**resource.inputs, "metadata": metadata}
+    return _dashed(body) if body["kind"] == "CustomResourceDefinition" else body
+
+
+def _dashed(value: Any) -> Any:
+    """Pulumi's provider has no dashes in names, and makes x-kubernetes-* of x_kubernetes_*:
+    https://github.com/pulumi/pulumi-kubernetes/blob/master/provider/pkg/provider/provider.go"""
+    if isinstance(value, dict):
+        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return {
+            key.replace("_", "-") if key.startswith("x_kubernetes_") else key: _dashed(item)
+            for key, item in items.items()
+        }
+    if isinstance(value, list):
+        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_dashed(item) for item in elements]
+    return value
 
 
 def _ordered(value: Any) -> Any:
@@ -151,7 +169,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else "'" if _NUMBER_OR_BOOLEAN.fullmatch(text) else None
+    if _LINE_BREAK.search(text):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    else:
+        style = "'" if _NUMBER_OR_BOOLEAN.fullmatch(text) else None
     return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType]
         "tag:yaml.org,2002:str", text, style
     )

@@ -37,11 +37,11 @@ def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
                 config=stack_file.config,
                 secret_keys=stack_file.secret_keys,
             )
-    except RunError as error:
-        raise UserError(_explained(str(error))) from error
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):
             raise
+        if isinstance(error, RunError):
+            raise UserError(_explained(str(error))) from error
         raise FailedProgramError(_where_and_what(error, main.parent)) from error
 
 

@@ -19,7 +19,7 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import engine_pb2, resource_pb2
-from pulumi.runtime.settings import Settings, configure
+from pulumi.runtime.settings import SETTINGS, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
 from grpc_platform.graph import STACK_TYPE, Graph, Resource, in_dependency_order
@@ -88,7 +88,13 @@ def record(
                 asyncio.get_running_loop().set_exception_handler(_say_nothing)
                 raise
 
-        asyncio.run(settle())
+        try:
+            asyncio.run(settle())
+        finally:
+            # The SDK would keep these, and with them all of a failed program, until the next run.
+            sdk: Any = SETTINGS  # its type hides what its descriptors give
+            sdk.rpc_manager.clear()
+            sdk.outputs.clear()
 
     # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
     with ThreadPoolExecutor(max_workers=1) as pool:

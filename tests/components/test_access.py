@@ -38,8 +38,8 @@ def granted(graph: Graph, name: str) -> tuple[str, str, dict[str, object]]:
     ("name", "role"),
     [
         ("main-deployer", "deployer"),
-        ("main-admin-platform", "platform"),
-        ("main-admin-sso/eu/admins", "sso/eu/admins"),
+        ("main-platform", "platform"),
+        ("main-sso/eu/admins", "sso/eu/admins"),
     ],
 )
 def test_deployer_and_administrators_act_everywhere(graph: Graph, name: str, role: str) -> None:
@@ -47,12 +47,12 @@ def test_deployer_and_administrators_act_everywhere(graph: Graph, name: str, rol
 
 
 def test_teams_act_in_their_namespaces_only(graph: Graph) -> None:
-    assert granted(graph, "main-team-payments") == (
+    assert granted(graph, "main-payments") == (
         "payments",
         "AmazonEKSEditPolicy",
         {"type": "namespace", "namespaces": ["payments", "ledger"]},
     )
-    assert granted(graph, "main-team-audit") == (
+    assert granted(graph, "main-auditors") == (
         "auditors",
         "AmazonEKSViewPolicy",
         {"type": "namespace", "namespaces": ["payments"]},
@@ -68,6 +68,21 @@ def test_each_association_waits_for_the_entry_of_its_role(graph: Graph) -> None:
         entry = graph.only(ENTRY, association.name)
         assert entry.inputs["principalArn"] == association.inputs["principalArn"]
         assert entry.urn in graph.needs(association)
+
+
+def test_a_team_keeps_its_access_when_its_namespaces_change(graph: Graph) -> None:
+    # The association's identity is cluster, role and policy, and a new scope replaces it.
+    assert graph.only(ASSOCIATION, "main-payments").options["delete_before_replace"] is True
+
+
+def test_a_role_that_changes_its_part_keeps_its_entry(recorded: Recorder) -> None:
+    def entries(access: AccessSpec) -> set[str]:
+        spec = ClusterSpec(access=access, auto_mode=True)
+        made = recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+        return {entry.urn for entry in made.of_type(ENTRY)}
+
+    before = entries(AccessSpec(deployer_role="a", admin_roles=("b",)))
+    assert entries(AccessSpec(deployer_role="b", admin_roles=("a",))) == before
 
 
 @pytest.mark.parametrize("role", ["arn:aws:iam::000000000000:role/deployer", "a b", "", "/a", "a/"])

@@ -102,6 +102,11 @@ def test_the_cluster_waits_for_its_log_group_and_all_its_permissions(
     assert {("RolePolicyAttachment", name) for name in attached} <= needed
 
 
+def test_a_zone_added_to_the_network_leaves_the_control_plane_alone(recorded: Recorder) -> None:
+    cluster = recorded(program(fixed())).only(CLUSTER)
+    assert cluster.options["ignore_changes"] == ["vpcConfig.subnetIds"]
+
+
 def test_the_log_group_is_the_one_eks_writes_to_and_forgets_in_time(recorded: Recorder) -> None:
     graph = recorded(program(fixed(log_retention_days=30)))
     group = graph.only("aws:cloudwatch/logGroup:LogGroup").inputs
@@ -136,6 +141,18 @@ def test_secrets_are_encrypted_with_a_rotating_key_the_cluster_may_use(recorded:
         graph.only("aws:iam/rolePolicy:RolePolicy", "main-secrets").inputs["policy"]
     )
     assert policy["Statement"][0]["Resource"] == encryption["provider"]["keyArn"]
+
+
+def test_those_who_reach_the_private_endpoint_pass_the_clusters_security_group(
+    recorded: Recorder,
+) -> None:
+    graph = recorded(program(fixed(public_access_cidrs=(), private_access_cidrs=["10.40.0.0/24"])))
+    rule = graph.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.inputs["securityGroupId"] == "sg-main-cluster"
+    assert rule.inputs["cidrIpv4"] == "10.40.0.0/24"
+    assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (443, 443)
+    # Or `pulumi up` is locked out as it begins with the Kubernetes half, or ends with it.
+    assert rule.urn in graph.needs(graph.only(PROVIDER))
 
 
 def test_without_cidrs_only_the_private_endpoint_is_on(recorded: Recorder) -> None:

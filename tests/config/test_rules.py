@@ -165,8 +165,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"clusters.serving.public_access_cidrs": []},
         "clusters.serving.public_access_cidrs = []: leaves a private endpoint in a VPC that does "
-        "not exist yet: nobody could apply the Kubernetes half; list CIDRs, or say in "
-        "private_endpoint_path how it is reached",
+        "not exist yet: nobody could apply the Kubernetes half; list CIDRs here, or in "
+        "private_access_cidrs those of a runner or VPN",
     ),
     (
         {"clusters.there": {**EXISTING, "serves": False, "zonal_shift": True}},
@@ -221,7 +221,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "zone": {"name": "a.example", "public": True, "acknowledge_public_addresses": True},
             "callers.office.vpc_id": "vpc-0a",
         },
-        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered everywhere",
+        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered "
+        "everywhere",
     ),
     (
         {"envoy.max_replicas": 41},
@@ -345,6 +346,17 @@ def test_a_long_termination_is_allowed_and_warned_of() -> None:
         "a terminating Envoy may take 13m57s: above 10m rollouts and node upgrades are slow"
     ]
     assert warnings(check(GOOD)) == []
+
+
+def test_a_private_endpoint_that_admits_nobody_is_warned_of() -> None:
+    existing = {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}}
+    private = {"network": existing, "clusters.serving.public_access_cidrs": None}
+    assert warnings(check(changed(private))) == [
+        "clusters.serving: only its own nodes and pods reach its API; "
+        "list the runner of pulumi up in private_access_cidrs"
+    ]
+    admitted = {**private, "clusters.serving.private_access_cidrs": ["10.40.0.0/24"]}
+    assert warnings(check(changed(admitted))) == []
 
 
 def test_a_fleet_that_nobody_may_dial_is_warned_of() -> None:

@@ -1,5 +1,7 @@
 """What a recording guarantees: the engine's names and order, and nothing unsound in silence."""
 
+import gc
+import weakref
 from collections.abc import Callable
 
 import pulumi
@@ -12,6 +14,11 @@ from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
 
 from grpc_platform.graph import SECRET, Graph
 from grpc_platform.preview.record import ProgramError, record
+
+pytestmark = [
+    pytest.mark.usefixtures("stopped_programs"),
+    pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning"),
+]
 
 
 class Group(pulumi.ComponentResource):
@@ -132,6 +139,17 @@ def test_a_secret_is_marked_and_its_value_is_nowhere() -> None:
     assert graph.exports == {"password": SECRET}
     assert graph.only("pulumi:pulumi:Stack").secret_paths == ("outputs.password",)
     assert "hunter2" not in repr(graph)
+
+
+def test_the_paths_of_several_secrets_are_in_order() -> None:
+    names = [f"secret-{n}" for n in range(20)]
+
+    def program() -> None:
+        data = {name: Output.secret(name) for name in reversed(names)}
+        ConfigMap("map", metadata={"name": "map"}, data=data, opts=inside(Group("group")))
+
+    config_map = record(program).only("kubernetes:core/v1:ConfigMap")
+    assert config_map.secret_paths == tuple(f"inputs.data.{name}" for name in sorted(names))
 
 
 def test_encrypted_config_is_a_secret_nobody_can_read() -> None:
@@ -282,6 +300,22 @@ def test_an_exception_of_the_program_or_of_its_applies_reaches_the_caller() -> N
     for program in (at_once, later):
         with pytest.raises(ZeroDivisionError):
             record(program)
+
+
+def test_a_program_that_failed_is_forgotten() -> None:
+    groups: list[weakref.ref[Group]] = []
+
+    def program() -> None:
+        group = Group("group")
+        groups.append(weakref.ref(group))
+        made = zone("zone", inside(group))
+        zone("other", inside(group), comment=made.zone_id.apply(lambda _: str(1 // 0)))
+
+    with pytest.raises(ZeroDivisionError):
+        record(program)
+    gc.collect()
+    assert groups[0]() is None
+    assert record(lambda: pulumi.export("after", 1)).exports == {"after": 1}
 
 
 def test_a_stack_reference_reads_the_exports_given_and_no_others() -> None:
