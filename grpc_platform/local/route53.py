@@ -22,7 +22,7 @@ def main() -> None:
     """Make missing zones, then write and delete records."""
     wanted = json.load(sys.stdin)
     client: Any = boto3.client(
-        "route53", config=Config(connect_timeout=2, retries={"total_max_attempts": 1})
+        "route53", config=config.Config(connect_timeout=2, retries={"total_max_attempts": 1})
     )
     ids = _zones(client)
     for name in wanted["zones"]:
