@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from grpc_platform.graph import Graph
-from grpc_platform.local import deploy
+from grpc_platform.local import deploy, readiness
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
@@ -64,14 +64,14 @@ def install(cluster: Cluster) -> None:
         program.chmod(0o755)
 
 
-def manifests() -> list[deploy.Object]:
+def manifests() -> list[readiness.Object]:
     """The sample servers' Deployments."""
     return [yaml.safe_load((SOURCES / f"{name}.yaml").read_text()) for name in SERVERS]
 
 
 def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
     """Start the client in a pod called ``name``."""
-    pod: deploy.Object = {
+    pod: readiness.Object = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {

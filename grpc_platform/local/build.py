@@ -176,6 +176,8 @@ class Builder:
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
             "CGO_ENABLED": "0",
+            # The compiler collects its garbage less often: a fifth less time for more memory.
+            "GOGC": "400",
         }
         # A build must not go on alone when this process is killed.
         command = ["setpriv", "--pdeathsig", "TERM", "nice", "-n", "5", str(self._go_program)]

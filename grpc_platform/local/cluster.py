@@ -135,6 +135,9 @@ class Cluster:
         until = time.monotonic() + timeout
         while not holds():
             self.check()
+            if not all(self.builder.done(name) for name in POD_PARTS):
+                # What is waited for may need a part that is still being built.
+                until = time.monotonic() + timeout
             if time.monotonic() > until:
                 if why:
                     raise why()

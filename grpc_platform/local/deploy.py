@@ -6,7 +6,7 @@ other than Route53's have no counterpart here and are passed over; so is whoever
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,15 +14,19 @@ from grpc_platform.graph import SECRET, Graph, Resource
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import AWS_ENVIRONMENT, GATEWAY, PYTHON
 from grpc_platform.local.errors import LocalError
+from grpc_platform.local.readiness import (
+    READY_TIMEOUT,
+    Object,
+    awaits,
+    reference,
+    wait_until_ready,
+    wait_until_scaled,
+)
 from grpc_platform.preview import fixtures
 
 ZONE = "aws:route53/zone:Zone"
 RECORD = "aws:route53/record:Record"
 FIELD_MANAGER = "grpc-platform"
-READY_TIMEOUT = 180
-SKIP_AWAIT = "pulumi.com/skipAwait"
-
-Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
     needs = {r.urn: graph.needs(r) for r in waiting}
     records = {r.urn: _record_set(r) for r in waiting if r.type == RECORD}
     objects = {r.urn: manifest(r, known) for r in waiting if r.type != RECORD}
-    awaited = {urn for urn, item in objects.items() if _awaits(item)}
+    awaited = {urn for urn, item in objects.items() if awaits(item)}
     while waiting:
         batch = _startable(waiting, needs, awaited)
         apply(cluster, [objects[r.urn] for r in batch if r.urn in objects])
@@ -67,11 +71,15 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
 def _startable(
     waiting: list[Resource], needs: Mapping[str, set[str]], awaited: set[str]
 ) -> list[Resource]:
-    """All that need nothing unready: one call makes them, in their order."""
+    """All that need nothing unready: one call makes them, in their order.
+
+    A record waits for more than ready pods (`_write_records`), so it need not wait for those.
+    """
     batch: list[Resource] = []
     to_come = {r.urn for r in waiting}
     for resource in waiting:
-        if not needs[resource.urn] & (to_come | awaited):
+        unready = set[str]() if resource.type == RECORD else awaited
+        if not needs[resource.urn] & (to_come | unready):
             batch.append(resource)
             to_come.discard(resource.urn)
     return batch
@@ -82,11 +90,7 @@ def wait_for_all(cluster: Cluster, deployed: Deployed) -> None:
     that an autoscaler has yet to bring to their least size."""
     for item in deployed.objects:
         if item["kind"] == "HorizontalPodAutoscaler":
-            cluster.wait(
-                f"{describe(item)} to have scaled",
-                lambda item=item: _scaled(cluster.get(*reference(item))),
-                timeout=READY_TIMEOUT,
-            )
+            wait_until_scaled(cluster, item)
     for item in deployed.objects:
         wait_until_ready(cluster, item)
 
@@ -139,25 +143,6 @@ def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:
         ) from None
 
 
-def wait_until_ready(cluster: Cluster, item: Object, timeout: float = READY_TIMEOUT) -> None:
-    """Wait as the engine does: for rollouts, Jobs and CRDs, unless the object says not to."""
-    if not _awaits(item):
-        return
-    is_ready = _READY[item["kind"]]
-    what = describe(item)
-    cluster.wait(
-        f"{what} to be ready",
-        lambda: is_ready(cluster.get(*reference(item))),
-        timeout=timeout,
-        why=lambda: _why_not_ready(cluster, item),
-    )
-
-
-def _awaits(item: Object) -> bool:
-    annotations: dict[str, str] = item["metadata"].get("annotations") or {}
-    return annotations.get(SKIP_AWAIT) != "true" and item["kind"] in _READY
-
-
 def _write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
     """Write records, and wait until the name server knows them, as the engine waits for Route53.
 
@@ -179,83 +164,6 @@ def _wait_until_published(cluster: Cluster, name: str, kind: str) -> None:
         lambda: cluster.published(name, kind),
         timeout=READY_TIMEOUT,
         blame="coredns",
-    )
-
-
-def reference(item: Object) -> list[str]:
-    """The arguments by which kubectl finds an object."""
-    group = str(item["apiVersion"]).rpartition("/")[0]
-    kind = f"{item['kind']}.{group}" if group else str(item["kind"])
-    if group:
-        version = str(item["apiVersion"]).rpartition("/")[2]
-        kind = f"{item['kind']}.{version}.{group}"
-    namespace = item["metadata"].get("namespace")
-    scope = ["-n", str(namespace)] if namespace else []
-    return [*scope, kind, str(item["metadata"]["name"])]
-
-
-def describe(item: Object) -> str:
-    """`Deployment projectcontour/contour`."""
-    metadata = item["metadata"]
-    namespace = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-    return f"{item['kind']} {namespace}{metadata['name']}"
-
-
-def _rolled_out(item: Object) -> bool:
-    status, spec = item.get("status", {}), item["spec"]
-    wanted = spec.get("replicas", 1)
-    return (
-        status.get("observedGeneration", 0) >= item["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == wanted
-        # Ready, not available: minReadySeconds paces rollouts, and dependents need not sit it out.
-        and status.get("readyReplicas", 0) >= wanted
-        and status.get("replicas", 0) == wanted
-    )
-
-
-def _scaled(item: Object) -> bool:
-    return item.get("status", {}).get("currentReplicas", 0) >= item["spec"]["minReplicas"]
-
-
-def _has_condition(item: Object, kind: str) -> bool:
-    conditions = item.get("status", {}).get("conditions", [])
-    return any(c["type"] == kind and c["status"] == "True" for c in conditions)
-
-
-_READY: dict[str, Callable[[Object], bool]] = {
-    "Deployment": _rolled_out,
-    "Job": lambda item: _has_condition(item, "Complete"),
-    "CustomResourceDefinition": lambda item: _has_condition(item, "Established"),
-}
-
-
-def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
-    """What the pods of an object say, for the one that is worst off."""
-    namespace = str(item["metadata"].get("namespace", "default"))
-    labels = item["spec"].get("selector", {}).get("matchLabels", {})
-    if item["kind"] == "Job":
-        labels = {"batch.kubernetes.io/job-name": item["metadata"]["name"]}
-    selector = ",".join(f"{key}={value}" for key, value in labels.items())
-    for pod in cluster.get("pods", "-n", namespace, "-l", selector)["items"]:
-        status, name = pod["status"], pod["metadata"]["name"]
-        if _has_condition(pod, "Ready"):
-            continue
-        every = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
-        for container in every:
-            state: Object = container["state"]
-            reason: dict[str, str] = state.get("waiting") or state.get("terminated") or {}
-            if container["ready"] or reason.get("reason") == "Completed":
-                continue
-            said = f"{reason.get('reason', 'not ready')} {reason.get('message', '')}".strip()
-            return LocalError(
-                f"{describe(item)} did not get ready: container {container['name']} of pod "
-                f"{name}: {said}",
-                advice="KEEP=1 leaves the cluster up for a look: kubectl describe pod",
-                log=cluster.pod_log(namespace, name, container["name"]),
-            )
-    return LocalError(
-        f"{describe(item)} did not get ready: {json.dumps(item.get('status', {}))[:300]}",
-        log=cluster.sandbox.log("node-agent"),
     )
 
 

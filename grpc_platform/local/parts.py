@@ -36,7 +36,10 @@ MODULES = {
 
 # Only the plugins that the cluster's Corefile names, in CoreDNS's own order: all of CoreDNS takes
 # minutes longer to build.
-COREDNS_PLUGINS = tuple("ready log errors loadbalance cache kubernetes route53 forward".split())
+COREDNS_PLUGINS = (
+    *("ready", "log", "errors", "loadbalance", "cache"),
+    *("kubernetes", "route53", "forward"),
+)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from grpc_platform.graph import Graph
-from grpc_platform.local import apps, deploy, parts, sandbox, traffic, usage
+from grpc_platform.local import apps, deploy, parts, readiness, sandbox, traffic, usage
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.display import Display
@@ -27,7 +27,7 @@ from grpc_platform.local.sandbox import Sandbox
 
 ROUTE53 = ("route53", "local-platform")
 """The emulator's Service and namespace, as the local stack's `route53_endpoint` names them."""
-ROUTE53_SECRET: deploy.Object = {
+ROUTE53_SECRET: readiness.Object = {
     "apiVersion": "v1",
     "kind": "Secret",
     "metadata": {"name": "route53-credentials", "namespace": "external-dns"},
@@ -66,7 +66,9 @@ def up(
             with Display(console, builder) as display, _telling_of_a_full_disk():
                 cluster = Cluster(box, builder, on_wait=display.tick)
                 _start(cluster, display, doors)
-                resources = Graph.load(graph or _finish_preview(preview, directory, stack, output))
+                with display.step("preview"):
+                    graph = graph or _finish_preview(preview, directory, stack, output)
+                    resources = Graph.load(graph)
                 if doors:
                     how = usage.connect(cluster, doors, apps.services(resources), output)
                 report = _deploy_and_call(cluster, display, resources, stack, began)
@@ -118,7 +120,7 @@ def _deploy_and_call(
         prepare(cluster)
         deployed = deploy.deploy(cluster, graph)
         for manifest in apps.manifests():
-            deploy.wait_until_ready(cluster, manifest)
+            readiness.wait_until_ready(cluster, manifest)
     services = apps.services(graph)
     with display.step("first calls"):
         compared, first_answer = traffic.compare(cluster, services)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from grpc_platform.local import apps, deploy, run, traffic
+from grpc_platform.local import apps, readiness, run, traffic
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
@@ -39,6 +39,6 @@ def platform(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Plat
     found = Platform(cluster, preview("local", tmp_path_factory.mktemp("preview") / "local"))
     found.bring_to(found.graph)
     for manifest in apps.manifests():
-        deploy.wait_until_ready(cluster, manifest)
+        readiness.wait_until_ready(cluster, manifest)
     traffic.wait_for_fleet(cluster, list(found.services.values()))
     return found

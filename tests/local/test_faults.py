@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from grpc_platform.local import deploy, sandbox
+from grpc_platform.local import deploy, readiness, sandbox
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
 from tests.local.stack import ROOT
 
-FAILING: deploy.Object = {
+FAILING: readiness.Object = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
     "metadata": {"name": "never-ready", "namespace": "default"},
@@ -43,7 +43,7 @@ FAILING: deploy.Object = {
 def test_a_pod_that_never_gets_ready_is_named_with_its_log(cluster: Cluster) -> None:
     deploy.apply(cluster, [FAILING])
     with pytest.raises(LocalError, match=r"container main of pod never-ready-\S+: ") as caught:
-        deploy.wait_until_ready(cluster, FAILING, timeout=4)
+        readiness.wait_until_ready(cluster, FAILING, timeout=4)
     assert "no configuration" in caught.value.log_end()
     cluster.kubectl("delete", "deployment", "never-ready")
 

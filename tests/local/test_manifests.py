@@ -6,6 +6,7 @@ import pytest
 
 from grpc_platform.local import deploy
 from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.errors import LocalError
 from tests.local.stack import ROOT, preview
 
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
@@ -33,5 +34,5 @@ def test_the_api_server_takes_every_manifest_with_strict_validation(
 
 def test_a_field_the_server_does_not_know_is_refused(cluster: Cluster) -> None:
     wrong = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "dta": {}}
-    with pytest.raises(deploy.LocalError, match="dta"):
+    with pytest.raises(LocalError, match="dta"):
         deploy.apply(cluster, [wrong], "--dry-run=server")
