@@ -42,8 +42,9 @@ check: .venv/.local  ## Format, lint, types, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file - \
-	  --constraint requirements.lock | cmp - requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
+	@cp requirements.lock .venv/dev.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file .venv/dev.lock
+	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
 	@cp requirements-local.lock .venv/local.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group local --no-header --constraint requirements.lock --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
