@@ -183,8 +183,6 @@ class Builder:
         command = ["setpriv", "--pdeathsig", "TERM", "nice", "-n", "5", str(self._go_program)]
         lines: list[str] = []
         with self._log(part).open("a") as log:
-            if self._stopping.is_set():
-                raise LocalError(f"the build of {part.name} was stopped")
             process = subprocess.Popen(
                 [*command, *arguments],
                 cwd=self._work(part),
@@ -195,6 +193,9 @@ class Builder:
                 text=True,
             )
             self._processes.add(process)
+            # Only now: whoever stops either finds the process, or is found here.
+            if self._stopping.is_set():
+                process.terminate()
             assert process.stdout is not None
             with process:
                 for line in process.stdout:
