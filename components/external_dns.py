@@ -295,7 +295,7 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
             for secret in secrets
         ],
         ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=METRICS_PORT)],
-        readiness_probe=k8s.core.v1.ProbeArgs(http_get=health),
+        readiness_probe=k8s.core.v1.ProbeArgs(http_get=health, period_seconds=2),
         liveness_probe=k8s.core.v1.ProbeArgs(http_get=health),
         resources=k8s.core.v1.ResourceRequirementsArgs(
             requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "128Mi"}

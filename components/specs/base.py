@@ -34,8 +34,9 @@ def _duration(value: Any) -> Any:
 
 
 def _positive(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("a duration must be longer than zero")
+    # Less would be written 0s, which Contour takes for no limit at all.
+    if value < timedelta(milliseconds=1):
+        raise ValueError("a duration must be a millisecond at least")
     return value
 
 
@@ -83,6 +84,46 @@ Label = Annotated[str, AfterValidator(_label)]
 """A DNS label, which is also what Kubernetes takes as a name everywhere."""
 
 DnsName = Annotated[str, AfterValidator(_dns_name)]
+
+
+def _object_name(value: str) -> str:
+    try:
+        return _dns_name(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not the name of a Kubernetes object") from None
+
+
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_LABEL_PART = re.compile(r"[A-Za-z0-9]([-\w.]*[A-Za-z0-9])?", re.ASCII)
+
+
+def _label_part(text: str) -> bool:
+    return len(text) <= 63 and bool(_LABEL_PART.fullmatch(text))
+
+
+def _label_key(key: str) -> str:
+    prefix, slash, name = key.rpartition("/")
+    if slash:
+        _dns_name(prefix)
+    if not _label_part(name):
+        raise ValueError(f"{key!r} is not the key of a Kubernetes label")
+    return key
+
+
+def _label_value(value: str) -> str:
+    if value and not _label_part(value):
+        raise ValueError(f"{value!r} is not the value of a Kubernetes label")
+    return value
+
+
+LabelKey = Annotated[str, AfterValidator(_label_key)]
+LabelValue = Annotated[str, AfterValidator(_label_value)]
+
+Image = Annotated[str, Field(pattern=r"^\S+(:[\w.-]+|@sha256:[0-9a-f]{64})$")]
+"""A container image with its tag or digest, so that it does not mean `latest`."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

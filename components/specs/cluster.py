@@ -7,14 +7,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .. import versions
 from ..quantities import instance_type
-from .base import Cidr, Label, LogRetentionDays, Spec
+from .base import Cidr, Label, LabelKey, LabelValue, LogRetentionDays, Spec
 
 
 class Taint(Spec):
     """A Kubernetes taint."""
 
-    key: Annotated[str, Field(min_length=1, max_length=63)]
-    value: Annotated[str, Field(max_length=63)] = ""
+    key: LabelKey
+    value: LabelValue = ""
     effect: Literal["NoSchedule", "NoExecute", "PreferNoSchedule"] = "NoSchedule"
 
 
@@ -38,7 +38,7 @@ class NodeGroupSpec(Spec):
     """Operating system of the nodes."""
     spot: bool = False
     """Buy spot capacity. Envoy never runs there: two minutes' notice is shorter than its drain."""
-    labels: dict[str, str] = {}
+    labels: dict[LabelKey, LabelValue] = {}
     """Kubernetes labels of the nodes."""
     taints: tuple[Taint, ...] = ()
     """Taints of the nodes. Envoy tolerates none, so it stays off tainted groups."""

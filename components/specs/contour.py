@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .. import versions
-from .base import Cpu, Duration, Memory, Spec
+from .base import Cpu, Duration, Image, Memory, Spec
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -71,7 +71,7 @@ class ContourSpec(Spec):
 
     version: Literal["1.33.6", "1.33.8"] = versions.CONTOUR
     """Contour's release; goes with `envoy.version`."""
-    image: str | None = None
+    image: Image | None = None
     """Pull from here instead of upstream's registry: repository and tag."""
     replicas: Annotated[int, Field(ge=1, le=10)] = 2
     """One leads, all serve Envoy; two at least in production."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .. import versions
-from .base import Cpu, Duration, Memory, Port, Spec
+from .base import Cpu, Duration, Image, Memory, Port, Spec
 
 
 class EnvoySpec(Spec):
@@ -14,7 +14,7 @@ class EnvoySpec(Spec):
 
     version: Literal["1.38.3", "1.38.9"] = versions.ENVOY
     """Envoy's release; must be the one `contour.version` was released with."""
-    image: str | None = None
+    image: Image | None = None
     """Pull from here instead of upstream's registry: repository and tag."""
     min_replicas: Annotated[int, Field(ge=1, le=400)] = 2
     """The smallest fleet; two at least in production."""

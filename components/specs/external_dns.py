@@ -1,14 +1,18 @@
 """external-dns, the publisher of Envoy's addresses."""
 
-from .base import Spec
+from typing import Annotated
+
+from pydantic import Field
+
+from .base import Image, ObjectName, Spec
 
 
 class ExternalDnsSpec(Spec):
     """external-dns's Deployment. In an EKS cluster it needs nothing said."""
 
-    image: str | None = None
+    image: Image | None = None
     """Pull from here instead of upstream's registry: repository and tag."""
-    credentials_secret: str | None = None
+    credentials_secret: ObjectName | None = None
     """Outside EKS: a Secret beside it whose keys are AWS's environment variables."""
-    route53_endpoint: str | None = None
+    route53_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     """A Route53-compatible address to use instead of AWS's."""

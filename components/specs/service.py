@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import DnsName, Duration, Label, Port, Spec
+from .base import DnsName, Duration, Label, LabelKey, LabelValue, ObjectName, Port, Spec
 
 Limit = Annotated[int, Field(ge=1)]
 
@@ -33,13 +33,13 @@ class ServiceSpec(Spec):
     """Make the namespace too; at most one service may."""
     port: Port = 50051
     """The port the service's pods listen on (h2c)."""
-    selector: dict[str, str] | None = None
+    selector: Annotated[dict[LabelKey, LabelValue], Field(min_length=1)] | None = None
     """Labels of the service's pods; `app.kubernetes.io/name: <service>` unless given."""
     streaming: bool = False
     """Has calls without an end: the route then never times out."""
     deadline: Duration | Literal["infinity"] | None = None
     """Envoy ends a call after this long: 15s unless given, `infinity` when streaming."""
-    tls_secret: str | None = None
+    tls_secret: ObjectName | None = None
     """A Secret of type kubernetes.io/tls in `namespace`: the host is then served on the TLS port
     only. Whoever owns the service makes it."""
     circuit_breakers: CircuitBreakers = CircuitBreakers()
