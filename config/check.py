@@ -71,10 +71,13 @@ def _position(path: Path) -> list[tuple[bool, int, str]]:
 
 def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
     zones = settings.network.zones if settings.network else ()
+    # Without a region in the file the environment decides (AWS_REGION); it is one region still.
+    right = region or next((zone[:-1] for zone in zones), "")
+    where = f"aws:region ({region})" if region else f"one region with {zones[0]}" if zones else ""
     return [
-        Mistake(("network", "zones", index), zone, f"is not in aws:region ({region})")
+        Mistake(("network", "zones", index), zone, f"is not in {where}")
         for index, zone in enumerate(zones)
-        if region and not zone.startswith(region)
+        if zone[:-1] != right
     ]
 
 

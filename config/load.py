@@ -21,7 +21,7 @@ def load_settings() -> Settings:
     """
     config = pulumi.Config()
     keys = _keys(config.name)
-    found = _encrypted_sections(config.name, keys)
+    found = [*_encrypted_sections(config.name, keys), *_plain_kubeconfigs(config.name, keys)]
     raw: dict[str, Any] = {}
     for key in keys:
         if key in Settings.model_fields:
@@ -55,6 +55,14 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def _plain_kubeconfigs(project: str, keys: list[str]) -> list[Mistake]:
+    return [
+        Mistake((key,), None, f"must be encrypted: pulumi config set --secret {key} < FILE")
+        for key in keys
+        if key.startswith(KUBECONFIG) and not runtime.is_config_secret(f"{project}:{key}")
+    ]
 
 
 def _encrypted_sections(project: str, keys: list[str]) -> list[Mistake]:

@@ -66,10 +66,27 @@ def _remedy(error: ErrorDetails, root: type[BaseModel]) -> str:
             return f"must be {context['expected']}"
         case "value_error":
             return str(context["error"]).removeprefix(f"{error['input']!r} ")
+        case "dict_type" | "model_type":
+            return "must be a mapping, {} for the defaults"
+        case "tuple_type":
+            return "must be a list"
+        case "string_pattern_mismatch":
+            return f"must match {context['pattern']}"
+        case "too_short":
+            return f"must have at least {_items(context['min_length'])}"
+        case "too_long":
+            return f"must have at most {_items(context['max_length'])}"
         case _:
             return (
-                error["msg"].replace("Input should", "must").replace("must be a valid", "must be a")
+                error["msg"]
+                .replace("Input should", "must")
+                .replace("must be a valid integer", "must be an integer")
+                .replace("must be a valid", "must be a")
             )
+
+
+def _items(count: int) -> str:
+    return f"{count} item{'' if count == 1 else 's'}"
 
 
 def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
@@ -131,5 +148,6 @@ def _value_at(raw: Any, path: Path) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    # A mistake is one line.
+    text = value if isinstance(value, str) and value.isprintable() else repr(value)
     return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"

@@ -16,6 +16,13 @@ from grpc_platform.components.timing import (
 from .mistakes import Mistake
 from .settings import Settings
 
+MAX_NAME = 253
+"""Characters of a DNS name."""
+
+# What the platform makes itself: components/contour.py and components/external_dns.py cannot be
+# read without the SDK; a test holds them together.
+OWN_NAMESPACES = {"projectcontour", "external-dns"}
+
 ENVOY_OWN_PORTS = {
     8002: "metrics and readiness",
     8090: "the shutdown manager",
@@ -107,9 +114,26 @@ def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
     zone = settings.zone.name
     hosts = Counter(settings.host_of(name) for name in settings.services)
     contour_names = {settings.contour_name(cluster): cluster for cluster in settings.clusters}
+    for cluster in settings.serving:
+        length = len(f"_external-dns-a.{settings.contour_name(cluster)}")
+        if length > MAX_NAME:
+            yield Mistake(
+                ("clusters", cluster),
+                None,
+                f"external-dns's name for it has {length} characters, and DNS takes {MAX_NAME}; "
+                "shorten it or zone.name",
+            )
     for name, service in settings.services.items():
         path = ("services", name)
         host = settings.host_of(name)
+        if len(host) > MAX_NAME:
+            yield Mistake(
+                (*path, "host"), host, f"has {len(host)} characters; DNS takes {MAX_NAME}"
+            )
+        if service.namespace in OWN_NAMESPACES:
+            yield Mistake(
+                (*path, "namespace"), service.namespace, "is the platform's own; choose another"
+            )
         if not host.endswith(f".{zone}"):
             yield Mistake((*path, "host"), host, f"must lie in the zone: <name>.{zone}")
         if hosts[host] > 1:
@@ -158,9 +182,11 @@ def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
         if not service.create_namespace:
             continue
         path = ("services", name, "create_namespace")
-        place = (service.cluster or "", service.namespace)
-        if service.namespace == "default":
-            yield Mistake(path, True, "namespace default is there already; name another")
+        cluster = service.cluster or next(iter(settings.serving), "")
+        place = (cluster, service.namespace)
+        if service.namespace == "default" or service.namespace.startswith("kube-"):
+            there = f"namespace {service.namespace} is there already; name another"
+            yield Mistake(path, True, there)
         elif place in made:
             yield Mistake(path, True, f"{service.namespace} is already created by {made[place]}")
         made.setdefault(place, name)

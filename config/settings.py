@@ -1,8 +1,9 @@
 """What an environment may say: the sections of `Pulumi.<env>.yaml`."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from grpc_platform.components.specs import (
     CallerSpec,
@@ -16,6 +17,38 @@ from grpc_platform.components.specs import (
 )
 from grpc_platform.components.specs.base import Label, Spec
 from grpc_platform.components.timing import Timing
+
+
+def _service_name(name: str) -> str:
+    # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#rfc-1035-label-names
+    if not name[0].isalpha():
+        raise ValueError(f"{name!r} must begin with a letter, as a Kubernetes Service does")
+    return name
+
+
+# What all of AWS's services take: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+_TAG = re.compile(r"[\w .:/=+@-]*")
+
+
+def _tag_key(key: str) -> str:
+    if not 1 <= len(key) <= 128 or not _TAG.fullmatch(key) or key.lower().startswith("aws:"):
+        raise ValueError(
+            f"{key!r} is not a tag's key: up to 128 letters, digits, spaces and _.:/=+-@, not aws:"
+        )
+    return key
+
+
+def _tag_value(value: str) -> str:
+    if len(value) > 256 or not _TAG.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is not a tag's value: up to 256 letters, digits, spaces and _.:/=+-@"
+        )
+    return value
+
+
+ServiceName = Annotated[Label, AfterValidator(_service_name)]
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+TagValue = Annotated[str, AfterValidator(_tag_value)]
 
 
 class ServiceSettings(ServiceSpec):
@@ -43,11 +76,11 @@ class Settings(Spec):
     """The Envoy fleet of every serving cluster."""
     external_dns: ExternalDnsSpec = ExternalDnsSpec()
     """The publisher of Envoy's addresses in every serving cluster."""
-    services: dict[Label, ServiceSettings] = {}
+    services: dict[ServiceName, ServiceSettings] = {}
     """gRPC services by name."""
     callers: dict[Label, CallerSpec] = {}
     """Who may dial Envoy, by name."""
-    tags: dict[str, str] = {}
+    tags: dict[TagKey, TagValue] = {}
     """Tags of every AWS resource, beside those the components set."""
 
     @property

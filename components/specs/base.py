@@ -121,8 +121,17 @@ def _label_value(value: str) -> str:
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 
-Image = Annotated[str, Field(pattern=r"^\S+(:[\w.-]+|@sha256:[0-9a-f]{64})$")]
-"""A container image with its tag or digest, so that it does not mean `latest`."""
+_IMAGE = re.compile(r"[^\s@]+(:[\w.-]+|@sha256:[0-9a-f]{64})", re.ASCII)
+
+
+def _image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is not a repository with a tag or digest")
+    return value
+
+
+Image = Annotated[str, AfterValidator(_image)]
+"""A container image. Without a tag it would mean `latest`."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

@@ -33,7 +33,7 @@ class ServiceSpec(Spec):
     """Make the namespace too; at most one service may."""
     port: Port = 50051
     """The port the service's pods listen on (h2c)."""
-    selector: Annotated[dict[LabelKey, LabelValue], Field(min_length=1)] | None = None
+    selector: dict[LabelKey, LabelValue] | None = None
     """Labels of the service's pods; `app.kubernetes.io/name: <service>` unless given."""
     streaming: bool = False
     """Has calls without an end: the route then never times out."""

@@ -112,13 +112,15 @@ def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
 
 def _parse(path: Path) -> Any:
     try:
-        return yaml.load(path.read_bytes(), _Loader)
+        document = yaml.load(path.read_bytes(), _Loader)
+        json.dumps(document)  # as the engine passes values: a set, or an alias of itself, cannot be
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UserError(f"{where}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, OSError) as error:
+    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+    return document
 
 
 class _Loader(yaml.SafeLoader):

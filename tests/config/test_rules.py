@@ -15,6 +15,7 @@ NEW_CLUSTER = {
 }
 EXISTING = {"existing": {"context": "there", "kubeconfig": "file", "eks_cluster_name": "there"}}
 SUBNETS = ["subnet-0a", "subnet-0b"]
+LONG_ZONE = ".".join(["z" * 54] * 4)  # 219 characters
 GOOD: dict[str, Any] = {
     "environment": "production",
     "network": {"zones": ["eu-west-1a", "eu-west-1b"]},
@@ -102,7 +103,81 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "services.reports.deadline = 2m: exceeds envoy.max_deadline (1m), which Envoy's drain "
         "waits for; raise that",
     ),
+    (
+        {"services.greeter.deadline": "0.0001s"},
+        "services.greeter.deadline = 0.0001s: a duration must be a millisecond at least",
+    ),
+    # Shapes.
+    ({"envoy": ["x"]}, "envoy = ['x']: must be a mapping, {} for the defaults"),
+    ({"services": ["greeter"]}, "services = ['greeter']: must be a mapping, {} for the defaults"),
+    (
+        {"envoy.image": "mirror:5000/envoy"},
+        "envoy.image = mirror:5000/envoy: is not a repository with a tag or digest",
+    ),
+    (
+        {"clusters.serving.node_groups.default.size": 1.5},
+        "clusters.serving.node_groups.default.size = 1.5: must be an integer, got a number with a "
+        "fractional part",
+    ),
+    (
+        {"network": {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": ["subnet-0a"]}}},
+        "network.existing.private_subnet_ids = ['subnet-0a']: must have at least 2 items",
+    ),
+    (
+        {"zone.name": "a\nb"},
+        "zone.name = 'a\\nb': is not a DNS name in lower case such as grpc.example.com",
+    ),
+    (
+        {"tags": {"aws:owner": "me"}},
+        "tags.aws:owner = me: is not a tag's key: up to 128 letters, digits, spaces and _.:/=+-@, "
+        "not aws:",
+    ),
+    (
+        {"tags": {"owner": "<me>"}},
+        "tags.owner = <me>: is not a tag's value: up to 256 letters, digits, spaces and _.:/=+-@",
+    ),
     # Names.
+    (
+        {"services.3d": {}},
+        "services.3d = {}: must begin with a letter, as a Kubernetes Service does",
+    ),
+    (
+        {"services.greeter.tls_secret": "My TLS"},
+        "services.greeter.tls_secret = My TLS: is not the name of a Kubernetes object",
+    ),
+    (
+        {"services.greeter.selector": {"app name": "greeter"}},
+        "services.greeter.selector.app name = greeter: is not the key of a Kubernetes label",
+    ),
+    (
+        {"services.greeter.selector": {"app": "the greeter"}},
+        "services.greeter.selector.app = the greeter: is not the value of a Kubernetes label",
+    ),
+    (
+        {"services.greeter.namespace": "projectcontour"},
+        "services.greeter.namespace = projectcontour: is the platform's own; choose another",
+    ),
+    (
+        {"zone.name": LONG_ZONE, "clusters.serving": None, "clusters." + "s" * 20: NEW_CLUSTER},
+        f"clusters.{'s' * 20}: external-dns's name for it has 256 characters, and DNS takes 253; "
+        "shorten it or zone.name",
+    ),
+    (
+        {"zone.name": LONG_ZONE, "services": {"g" * 40: {}}},
+        f"services.{'g' * 40}.host = {'g' * 40}.{'z' * 18}…: has 260 characters; DNS takes 253",
+    ),
+    (
+        {"services.greeter": {"namespace": "kube-system", "create_namespace": True}},
+        "services.greeter.create_namespace = True: namespace kube-system is there already; name "
+        "another",
+    ),
+    (
+        {
+            "services.a": {"namespace": "shop", "create_namespace": True},
+            "services.b": {"namespace": "shop", "create_namespace": True, "cluster": "serving"},
+        },
+        "services.b.create_namespace = True: shop is already created by a",
+    ),
     (
         {"services.greeter.host": "greeter.example.org"},
         "services.greeter.host = greeter.example.org: must lie in the zone: "
