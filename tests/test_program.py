@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from config.serving_rules import OWN_NAMESPACES
 from grpc_platform.graph import STACK_TYPE, Graph, Resource
 from grpc_platform.preview.program import run_program
 from grpc_platform.preview.stack_file import read_stack_file
@@ -173,6 +174,13 @@ def test_pods_keep_their_address_until_nobody_dials_it(prod: Graph) -> None:
     ]
     assert cooldown == 127
     assert any("--drain-delay=2m7s" in hook for hook in hooks)
+
+
+def test_the_namespaces_closed_to_services_are_those_the_platform_makes(
+    graphs: dict[str, Graph],
+) -> None:
+    made = graphs["local"].of_type("kubernetes:core/v1:Namespace")
+    assert {r.inputs["metadata"]["name"] for r in made} == OWN_NAMESPACES
 
 
 def test_the_local_stack_differs_from_prod_in_nothing_that_matters_to_a_call(

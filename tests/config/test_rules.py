@@ -370,6 +370,15 @@ def test_a_zone_of_another_region_is_refused() -> None:
     ]
 
 
+def test_zones_lie_in_one_whole_region() -> None:
+    assert refusals({}, region="eu-west")[0] == (
+        "network.zones.0 = eu-west-1a: is not in aws:region (eu-west)"
+    )
+    assert refusals({"network.zones": ["eu-west-1a", "eu-west-2b"]}) == [
+        "network.zones.1 = eu-west-2b: is not in one region with eu-west-1a"
+    ]
+
+
 def test_an_existing_cluster_needs_a_kubeconfig_and_an_encrypted_one_needs_a_cluster() -> None:
     existing = {"existing": {"context": "c", "eks_cluster_name": "c"}, "serves": False}
     assert refusals({"clusters.there": existing}, kubeconfigs=["their"]) == [

@@ -71,6 +71,15 @@ def test_an_encrypted_section_is_refused_because_it_could_not_be_kept_secret() -
     assert expected in refused.value.problems
 
 
+def test_a_kubeconfig_in_clear_is_refused() -> None:
+    with pytest.raises(ConfigError) as refused:
+        loaded({"grpc-platform:kubeconfig-there": "token: x"})
+    expected = (
+        "kubeconfig-there: must be encrypted: pulumi config set --secret kubeconfig-there < FILE"
+    )
+    assert expected in refused.value.problems
+
+
 def test_every_key_is_in_the_reference() -> None:
     reference = docs.generated()[ROOT / "docs" / "configuration.md"]
     for key in ("clusters", "`timeouts.max_connection_duration`", "`node_groups.<name>.spot`"):

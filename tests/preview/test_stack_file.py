@@ -125,3 +125,14 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_bytes(b"config: \xff\xff\n")
     with pytest.raises(UserError, match=r"Pulumi\.dev\.yaml: .*invalid start byte"):
         read_stack_file(tmp_path, "dev")
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("&a {x: *a}", "Circular reference detected"),
+        ("!!set {x}", "Object of type set is not JSON serializable"),
+    ],
+)
+def test_a_value_the_engine_could_not_pass_is_refused(value: str, why: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, f"config:\n  a: {value}\n") == f"DIR/Pulumi.dev.yaml: {why}"
