@@ -53,7 +53,7 @@ def check(
             *_zones_outside(settings, region),
             *_kubeconfigs(settings, kubeconfigs),
         ]
-        mistakes += [m for m in broken if not _touches(m.path, concerned)]
+        mistakes += [m for m in broken if not _touches(m, concerned)]
     if mistakes or settings is None:
         raise ConfigError([str(m) for m in sorted(mistakes, key=lambda m: str(m.path))])
     return settings
@@ -122,8 +122,10 @@ def warnings(settings: Settings) -> list[str]:
     return found
 
 
-def _touches(path: Path, others: list[Path]) -> bool:
-    return any(path[: len(o)] == o[: len(path)] for o in others)
+def _touches(mistake: Mistake, wrong: list[Path]) -> bool:
+    """Whether a rule speaks of a value that is wrong already."""
+    concerned = [path for path in (mistake.path, mistake.against) if path]
+    return any(path[: len(w)] == w[: len(path)] for path in concerned for w in wrong)
 
 
 def _without(values: dict[str, Any], paths: list[Path]) -> bool:

@@ -92,6 +92,7 @@ def _fleet_fits(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterato
             f"hold {found.room} Envoys, and a rollout of envoy.max_replicas ({largest}) may have "
             f"{found.needed} at once, those that drain included; add nodes or larger ones, lower "
             "envoy.max_replicas, or use auto_mode",
+            against=("envoy",),
         )
 
 

@@ -36,6 +36,8 @@ class Mistake:
     path: Path
     value: Any
     remedy: str
+    against: Path = ()
+    """The other value it does not agree with, where there is one."""
 
     def __str__(self) -> str:
         value = "" if self.value is None else f" = {_short(self.value)}"

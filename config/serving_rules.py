@@ -56,6 +56,7 @@ def _times_agree(settings: Settings) -> Iterator[Mistake]:
             format_duration(timing.record_ttl),
             f"must be shorter than contour.timeouts.max_connection_duration ({given}), or clients "
             "reconnect to addresses they still have",
+            against=path,
         )
 
 
@@ -76,6 +77,7 @@ def _envoy_is_possible(settings: Settings) -> Iterator[Mistake]:
             ("envoy", "min_replicas"),
             envoy.min_replicas,
             f"must not exceed envoy.max_replicas ({envoy.max_replicas})",
+            against=("envoy", "max_replicas"),
         )
     if envoy.concurrency is None and not cpu_cores(envoy.cpu).is_integer():
         yield Mistake(("envoy", "cpu"), envoy.cpu, "must be whole cores, or give envoy.concurrency")
@@ -173,6 +175,7 @@ def _deadlines_fit(settings: Settings) -> Iterator[Mistake]:
                 format_duration(deadline),
                 f"exceeds envoy.max_deadline ({format_duration(longest)}), which Envoy's drain "
                 "waits for; raise that",
+                against=("envoy", "max_deadline"),
             )
 
 

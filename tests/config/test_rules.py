@@ -424,6 +424,11 @@ def test_a_rule_says_nothing_about_values_that_are_wrong_already() -> None:
     assert [line.split(" ")[0] for line in lines] == ["contour.timeouts.max_connection_duration"]
 
 
+def test_nor_about_values_that_only_disagree_with_a_wrong_one() -> None:
+    lines = refusals({"envoy.max_deadline": "90 s", "services.reports": {"deadline": "80s"}})
+    assert [line.split(" ")[0] for line in lines] == ["envoy.max_deadline"]
+
+
 def test_a_long_termination_is_allowed_and_warned_of() -> None:
     settings = check(changed({"contour.timeouts.max_connection_duration": "10m"}))
     assert warnings(settings) == [
