@@ -39,7 +39,10 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
 
         graph = run_program(directory, stack, stack_file)
         summary = summarise(graph, stack)
-        written = write_preview(graph, summary, target)
+        try:
+            written = write_preview(graph, summary, target)
+        except OSError as error:  # read-only, full, or another preview came in between
+            raise UserError(f"{target} cannot be written: {error.strerror}") from error
     console = Console(highlight=False)
     print_summary(summary, console)
     took = time.monotonic() - started

@@ -37,7 +37,9 @@ def read_stack_file(directory: Path, stack: str) -> StackFile:
     """
     project_path = directory / "Pulumi.yaml"
     if not project_path.is_file():
-        raise UserError(f"no Pulumi.yaml in {directory}: not a Pulumi program")
+        raise UserError(
+            f"no Pulumi.yaml in {directory.resolve()}: not a Pulumi program; name one by --program"
+        )
     stacks = stacks_of(directory)
     if stack not in stacks:
         known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"

@@ -112,6 +112,14 @@ def test_a_programs_own_modules_and_files_are_found_from_anywhere(tmp_path: Path
     assert (dict(os.environ), sys.path) == (before, path)
 
 
+def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" / "below" / "out"
+    result = preview("dev", "--program", TOY, "--output", target)
+    assert result.exit_code == 2
+    assert result.stderr == f"{target} cannot be written: Not a directory\n"
+
+
 def test_an_earlier_preview_is_replaced_as_a_whole(tmp_path: Path) -> None:
     target = tmp_path / "out"
     write_preview(EMPTY, summarise(EMPTY, "dev"), target)
