@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Graph:
 
     def by_urn(self, urn: str) -> Resource:
         """The resource of this URN."""
-        return self._index()[urn]
+        return self._index[urn]
 
     def needs(self, resource: Resource) -> set[str]:
         """URNs that must exist before `resource`, directly or through others.
@@ -81,7 +82,7 @@ class Graph:
         A provider counts, and so does what a provider itself waits for; a parent does not (the
         engine creates a child after its parent's registration, not after its siblings).
         """
-        index = self._index()
+        index = self._index
         seen: set[str] = set()
         todo = [resource]
         while todo:
@@ -98,6 +99,7 @@ class Graph:
         """The stack's outputs."""
         return self.only(STACK_TYPE).outputs
 
+    @cached_property
     def _index(self) -> dict[str, Resource]:
         return {r.urn: r for r in self.resources}
 

@@ -128,21 +128,21 @@ def kubernetes_body(resource: Resource) -> dict[str, Any]:
     if annotations:
         metadata["annotations"] = annotations
     body = {**resource.inputs, "metadata": metadata}
-    return _dashed(body) if body["kind"] == "CustomResourceDefinition" else body
+    return dashed(body) if body["kind"] == "CustomResourceDefinition" else body
 
 
-def _dashed(value: Any) -> Any:
+def dashed(value: Any) -> Any:
     """Pulumi's provider has no dashes in names, and makes x-kubernetes-* of x_kubernetes_*:
     https://github.com/pulumi/pulumi-kubernetes/blob/master/provider/pkg/provider/provider.go"""
     if isinstance(value, dict):
         items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         return {
-            key.replace("_", "-") if key.startswith("x_kubernetes_") else key: _dashed(item)
+            key.replace("_", "-") if key.startswith("x_kubernetes_") else key: dashed(item)
             for key, item in items.items()
         }
     if isinstance(value, list):
         elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_dashed(item) for item in elements]
+        return [dashed(item) for item in elements]
     return value
 
 

@@ -1,6 +1,6 @@
 """A program's components as a tree, with what each one makes."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from grpc_platform.graph import STACK_TYPE, Graph, Resource
@@ -28,10 +28,13 @@ class Component:
 
 def outline(graph: Graph) -> Component:
     """The stack's component, and with it all others; providers count as resources."""
-    holders = {r.urn: holder(graph, r) for r in graph if r.type != STACK_TYPE}
+    holdings: defaultdict[str | None, list[Resource]] = defaultdict(list)
+    for resource in graph:
+        if resource.type != STACK_TYPE:
+            holdings[holder(graph, resource)].append(resource)
 
     def component(resource: Resource) -> Component:
-        held = [r for r in graph if holders.get(r.urn) == resource.urn]
+        held = holdings[resource.urn]
         inner = [component(r) for r in held if r.is_component]
         # The classes as they first appear, which is as they are built; within each, by name.
         classes = list(dict.fromkeys(c.resource.type for c in inner))

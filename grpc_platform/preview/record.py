@@ -76,9 +76,9 @@ def record(
         )
         set_all_config(values, list(secret_keys))
 
-        def start() -> None:
-            # Whatever the program evaluates to is not an awaitable for the SDK to run.
+        async def start() -> None:
             program()
+            await _until_quiet()
 
         async def settle() -> None:
             try:
@@ -109,6 +109,21 @@ def record(
         raise ProgramError(problems)
     # Threads decide the order of registrations and messages; what is kept has an order of its own.
     return Graph(in_dependency_order(monitor.recorded()), tuple(sorted(set(engine.warnings))))
+
+
+async def _until_quiet() -> None:
+    """Wait for what the program left under way, up to the first failure, which the SDK then tells.
+
+    The SDK waits too, but anew for all that is left whenever anything is done: for a thousand
+    services that is most of a preview.
+    """
+    sdk: Any = SETTINGS  # its type hides what its descriptors give
+    outstanding: set[asyncio.Task[object]] = sdk.outputs
+    while pending := list(outstanding):
+        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+        if any(task.cancelled() or task.exception() for task in done):
+            return
+        outstanding.difference_update(done)
 
 
 def _say_nothing(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
