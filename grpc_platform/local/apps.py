@@ -18,6 +18,8 @@ from grpc_platform.local.errors import LocalError
 SOURCES = Path(__file__).parents[2] / "examples" / "apps"
 SERVERS = ("greeter", "ticker")
 CLIENT = "client"
+CONFIG_DUMP = "config-dump"
+"""Prints the configuration of the Envoy in whose pod it is run."""
 _SERVICE = "grpc-platform:index:GrpcService"
 
 
@@ -56,10 +58,17 @@ def install(cluster: Cluster) -> None:
     """Put the sample programs where the node agent looks for them, under their images' names."""
     parts = cluster.state / "parts"
     shutil.copytree(SOURCES, parts / "apps", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (*SERVERS, CLIENT):
-        program = parts / name
+    scripts = {
         # The sources import each other and read their .proto files beside them.
-        script = f'cd /parts/apps && exec {PYTHON} -B {name}.py "$@"'
+        name: f'cd /parts/apps && exec {PYTHON} -B {name}.py "$@"'
+        for name in (*SERVERS, CLIENT)
+    }
+    # Contour makes every Envoy listen here, for reading only.
+    url = "http://127.0.0.1:9001/config_dump"
+    read = f'import urllib.request as r; print(r.urlopen("{url}").read().decode())'
+    scripts[CONFIG_DUMP] = f"exec {PYTHON} -c '{read}'"
+    for name, script in scripts.items():
+        program = parts / name
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
 

@@ -23,6 +23,7 @@ from grpc_platform.local.readiness import (
     wait_until_scaled,
 )
 from grpc_platform.preview import fixtures
+from grpc_platform.preview.manifests import dashed
 
 ZONE = "aws:route53/zone:Zone"
 RECORD = "aws:route53/record:Record"
@@ -105,7 +106,7 @@ def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
     def settle(value: Any) -> Any:
         if isinstance(value, dict):
             items = cast(dict[str, Any], value)
-            return {_provider_key(key): settle(item) for key, item in items.items()}
+            return {key: settle(item) for key, item in items.items()}
         if isinstance(value, list):
             return [settle(item) for item in cast(list[Any], value)]
         if isinstance(value, str):
@@ -113,18 +114,13 @@ def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
                 value = value.replace(guessed, real)
         return value
 
-    found: Object = settle(resource.inputs)
+    found: Object = settle(dashed(resource.inputs))
     if found.get("kind") == "Secret" and "data" in found:
         found["data"] = {
             key: "c2VjcmV0" if value == SECRET else value for key, value in found["data"].items()
         }
     found.setdefault("metadata", {}).setdefault("name", resource.name)
     return found
-
-
-def _provider_key(key: str) -> str:
-    """The provider's schema has no dashes in names: it makes x-kubernetes-* of x_kubernetes_*."""
-    return key.replace("_", "-") if key.startswith("x_kubernetes_") else key
 
 
 def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:

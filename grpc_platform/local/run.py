@@ -164,6 +164,8 @@ def _differences(cluster: Cluster) -> list[str]:
         f"Envoy {parts.ENVOY} runs in place of {version}: the nearest there is a wheel of"
         for version in envoys
     )
+    if cluster.get("networkpolicies", "-A")["items"]:
+        found["NetworkPolicies are stored and not enforced (nothing here filters packets)"] = None
     return list(found)
 
 

@@ -4,12 +4,14 @@ import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from grpc_platform.local import parts, pki
-from grpc_platform.local.apps import Service
+from grpc_platform.local.apps import CONFIG_DUMP, Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
@@ -88,8 +90,7 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
         lines["a client in a pod"] = f"grpc-platform local exec default/POD -- {client}"
         lines["calls from the host"] = f"127.0.0.1:{port}, with {host} as :authority"
         envoy = "grpc-platform local exec -c envoy projectcontour/POD"
-        dump = "curl --unix-socket /admin/admin.sock http://envoy/config_dump"
-        lines["Envoy's config"] = f"{envoy} -- {dump}"
+        lines["Envoy's config"] = f"{envoy} -- {CONFIG_DUMP}"
     return [f"{what:20} {how}" for what, how in lines.items()]
 
 
@@ -98,18 +99,40 @@ def measure(cluster: Cluster) -> list[Part]:
     said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
     found: Mapping[str, tuple[int, int]] = json.loads(said)
     named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
+    started = {**_container_starts(cluster.get("pods", "-A")["items"]), **cluster.started}
     measured = [
         Part(
             name=named.get(name, name),
             version=VERSIONS.get(name, ""),
             processes=count,
             mebibytes=kibibytes / 1024,
-            ready_seconds=cluster.started.get(named.get(name, name)),
+            ready_seconds=started.get(named.get(name, name)),
         )
         for name, (count, kibibytes) in found.items()
         if name in {*VERSIONS, *named, "route53"}
     ]
     return sorted(measured, key=lambda part: -part.mebibytes)
+
+
+def _container_starts(pods: list[dict[str, Any]]) -> dict[str, float]:
+    """Seconds from a container's start to its pod's readiness, by container; the slowest of each.
+
+    Kubernetes keeps whole seconds.
+    """
+    slowest: dict[str, float] = {}
+    for pod in pods:
+        status = pod["status"]
+        ready = {c["type"]: c for c in status.get("conditions", ())}.get("Ready", {})
+        if ready.get("status") != "True":
+            continue
+        for container in status.get("containerStatuses", ()):
+            if began := container["state"].get("running", {}).get("startedAt"):
+                took = datetime.fromisoformat(ready["lastTransitionTime"]) - datetime.fromisoformat(
+                    began
+                )
+                name = container["name"]
+                slowest[name] = max(slowest.get(name, 0.0), took.total_seconds())
+    return slowest
 
 
 def leave_up(box: Sandbox, lines: list[str], console: Console) -> None:
