@@ -38,8 +38,9 @@ class Cluster:
         pki.make_certificates(self.state / "pki")
         (self.state / "parts").mkdir()
         self.link("envoy", parts.wheel_program("envoy"))
-        self._run("etcd", [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state)])
-        self._run("route53", control_plane.route53())
+        etcd = [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state)]
+        self.sandbox.run("etcd", etcd, listens=control_plane.ETCD)
+        self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
         # Until it is built there is nothing else to do.
         self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state))
         self.wait(
@@ -52,6 +53,12 @@ class Cluster:
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
         self.wait("the node to be ready", self._node_ready, blame="node-agent")
         self.started["node-agent"] = self._since("node-agent")
+        self.wait(
+            "the controllers to be at work",
+            lambda: bool(self._try("get", "serviceaccount", "default", "-n", "default")),
+            blame="kube-controller-manager",
+        )
+        self.started["kube-controller-manager"] = self._since("kube-controller-manager")
 
     def start_resolver(self, zones: Mapping[str, str]) -> None:
         """Start CoreDNS, or start it anew, for ``zones`` (name to Route53 id)."""

@@ -16,13 +16,15 @@ from grpc_platform.local.supervisor import (
 
 PYTHON = sys.executable
 NODE = "local"
-ROUTE53 = f"http://{GATEWAY}:5000"
+ETCD = ("127.0.0.1", 2379)
+_ETCD_URL = f"http://{ETCD[0]}:{ETCD[1]}"
+ROUTE53 = (GATEWAY, 5000)
 AGENT_PORT = 10250
 NAME_SERVER_PORT = 5300
 """Where CoreDNS answers what Route53 holds at this moment, uncached."""
 # What the emulator takes for an account: any will do.
 AWS_ENVIRONMENT = {
-    "AWS_ENDPOINT_URL": ROUTE53,
+    "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{ROUTE53[1]}",
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",
     "AWS_REGION": "us-east-1",
@@ -52,8 +54,8 @@ def etcd(state: Path) -> list[str]:
     """Without fsync: nothing here outlives the machine."""
     return [
         f"--data-dir={state}/etcd",
-        "--listen-client-urls=http://127.0.0.1:2379",
-        "--advertise-client-urls=http://127.0.0.1:2379",
+        f"--listen-client-urls={_ETCD_URL}",
+        f"--advertise-client-urls={_ETCD_URL}",
         "--listen-peer-urls=http://127.0.0.1:2380",
         "--unsafe-no-fsync",
         "--log-level=warn",
@@ -65,7 +67,7 @@ def kube_apiserver(state: Path) -> list[str]:
     pki = state / "pki"
     (state / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
     return [
-        "--etcd-servers=http://127.0.0.1:2379",
+        f"--etcd-servers={_ETCD_URL}",
         "--secure-port=443",
         f"--advertise-address={GATEWAY}",
         f"--service-cluster-ip-range={SERVICE_CIDR}",
@@ -131,7 +133,7 @@ def agent(state: Path) -> list[str]:
 def route53() -> list[str]:
     """The emulated Route53; it forgets everything when it ends."""
     code = "from moto.server import main; main()"
-    return [PYTHON, "-c", code, "--host", GATEWAY, "--port", "5000"]
+    return [PYTHON, "-c", code, "--host", GATEWAY, "--port", str(ROUTE53[1])]
 
 
 def coredns(state: Path, zones: Mapping[str, str]) -> list[str]:

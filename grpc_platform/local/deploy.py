@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from grpc_platform.graph import SECRET, Graph, Resource
 from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.control_plane import AWS_ENVIRONMENT, GATEWAY, PYTHON
+from grpc_platform.local.control_plane import AWS_ENVIRONMENT, GATEWAY, PYTHON, ROUTE53
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.readiness import (
     READY_TIMEOUT,
@@ -216,14 +216,14 @@ def provide_route53(cluster: Cluster, name: str, namespace: str, credentials: Ob
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": metadata,
-                "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": 5000}]},
+                "spec": {"clusterIP": "None", "ports": [{"name": "http", "port": ROUTE53[1]}]},
             },
             {
                 "apiVersion": "discovery.k8s.io/v1",
                 "kind": "EndpointSlice",
                 "metadata": {**metadata, "labels": {"kubernetes.io/service-name": name}},
                 "addressType": "IPv4",
-                "ports": [{"name": "http", "port": 5000, "protocol": "TCP"}],
+                "ports": [{"name": "http", "port": ROUTE53[1], "protocol": "TCP"}],
                 "endpoints": [{"addresses": [GATEWAY], "conditions": {"ready": True}}],
             },
             credentials,

@@ -38,6 +38,8 @@ class Sandbox:
         self.logs = state / "logs"
         self.exits: queue.Queue[tuple[str, int]] = queue.Queue()
         """Programs that ended without being told to, with their exit statuses."""
+        self.listening: dict[str, float] = {}
+        """Seconds from a program's start until it listened, for those asked about."""
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
         self._pid = 0
@@ -71,9 +73,18 @@ class Sandbox:
         self._pid = _only_child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
 
-    def run(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-        """Start a program; what it writes goes to ``logs/NAME.log``."""
-        self._order(start=name, argv=list(argv), env=dict(env or {}))
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        listens: tuple[str, int] | None = None,
+    ) -> None:
+        """Start a program; what it writes goes to ``logs/NAME.log``.
+
+        Once it accepts connections at ``listens``, `listening` has how long that took.
+        """
+        self._order(start=name, argv=list(argv), env=dict(env or {}), listens=listens)
 
     def relay(self, listener: socket.socket, host: str, port: int) -> None:
         """Connect whoever calls this socket of the host to an address inside."""
@@ -132,6 +143,8 @@ class Sandbox:
             event = json.loads(line)
             if "ready" in event:
                 self._ready.set()
+            elif "listening" in event:
+                self.listening[event["listening"]] = event["seconds"]
             else:
                 self.exits.put((event["exited"], event["status"]))
 

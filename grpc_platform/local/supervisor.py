@@ -3,14 +3,19 @@
 It is PID 1 of its namespace, so that everything in the sandbox dies with it. It reads one JSON
 object a line from standard input, and ends the sandbox when that closes without a word:
 
-- ``{"start": NAME, "argv": [...], "env": {...}}`` starts a program, its output in LOGS/NAME.log;
+- ``{"start": NAME, "argv": [...], "env": {...}, "listens": [HOST, PORT]}`` starts a program, its
+  output in LOGS/NAME.log; ``listens`` may be null;
 - ``{"stop": NAME}`` sends it SIGTERM;
 - ``{"relay": FD, "to": [HOST, PORT]}`` accepts on an inherited listening socket of the host and
   connects each caller to an address inside;
 - ``{"keep": true}`` lets the sandbox outlive standard input.
 
-It writes one JSON object a line: ``{"ready": true}`` once, then ``{"exited": NAME, "status": N}``
-for each program that ends, unless it was told to stop it.
+It writes one JSON object a line:
+
+- ``{"ready": true}`` once;
+- ``{"listening": NAME, "seconds": N}`` when a program listens where it was said to, so long after
+  its start;
+- ``{"exited": NAME, "status": N}`` when one ends that was not told to.
 """
 
 import asyncio
@@ -21,6 +26,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +70,7 @@ class Supervisor:
         self._names: dict[int, str] = {}
         self._stopped: set[int] = set()
         self._keep = False
+        self._watches: set[asyncio.Task[None]] = set()  # the loop alone would not hold them
 
     async def run(self) -> None:
         """Obey standard input until it ends."""
@@ -83,8 +90,10 @@ class Supervisor:
 
     async def _obey(self, order: dict[str, Any]) -> None:
         match order:
-            case {"start": str(name), "argv": argv, "env": env}:
+            case {"start": str(name), "argv": argv, "env": env, "listens": listens}:
                 self._start(name, argv, env)
+                if listens:
+                    self._watches.add(asyncio.create_task(self._watch(name, *listens)))
             case {"stop": str(name)}:
                 for pid in [pid for pid, known in self._names.items() if known == name]:
                     self._stopped.add(pid)
@@ -113,6 +122,18 @@ class Supervisor:
                 return
         self._names[process.pid] = name
         process.returncode = 0  # reaped below, not by subprocess
+
+    async def _watch(self, name: str, host: str, port: int) -> None:
+        began = time.monotonic()
+        while name in self._names.values():
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                return self._say(listening=name, seconds=time.monotonic() - began)
+        return None
 
     def _reap(self) -> None:
         """Wait for every child that ended: those started here, and orphans of theirs."""

@@ -99,7 +99,8 @@ def measure(cluster: Cluster) -> list[Part]:
     said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
     found: Mapping[str, tuple[int, int]] = json.loads(said)
     named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
-    started = {**_container_starts(cluster.get("pods", "-A")["items"]), **cluster.started}
+    started = _container_starts(cluster.get("pods", "-A")["items"])
+    started |= cluster.started | cluster.sandbox.listening
     measured = [
         Part(
             name=named.get(name, name),
