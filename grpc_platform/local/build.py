@@ -24,7 +24,10 @@ from grpc_platform.local.parts import GoPart
 
 DISK_NEEDED = 8 * 1024**3
 
-_FULL = re.compile("no space left on device|disk quota exceeded", re.IGNORECASE)
+# Namespaces that the kernel grants no more of are "no space" too.
+FULL_DISK = re.compile(
+    "(?<!unshare failed: )no space left on device|disk quota exceeded", re.IGNORECASE
+)
 _NETWORK = re.compile(
     r"dial tcp|no such host|i/o timeout|connection re(fused|set)|TLS handshake"
     r"|module lookup disabled|: [45]\d\d [A-Z]|unexpected EOF|proxyconnect"
@@ -214,7 +217,7 @@ class Builder:
     def _failure(self, part: GoPart) -> LocalError:
         log = self._log(part)
         text = log.read_text(errors="replace")
-        if _FULL.search(text):
+        if FULL_DISK.search(text):
             return LocalError(
                 f"the disk was full while {part.name} was built",
                 advice=f"free some space for {self.root} and run it again",

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy, parts, readiness, sandbox, traffic, usage
-from grpc_platform.local.build import Builder
+from grpc_platform.local.build import FULL_DISK, Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.display import Display
 from grpc_platform.local.errors import LocalError
@@ -39,6 +39,8 @@ ROUTE53_SECRET: readiness.Object = {
     },
 }
 """The Secret that the local stack's `credentials_secret` names."""
+_FULL = 4 * 1024**2
+"""Bytes free below which nothing here works: etcd alone answers errors of all kinds then."""
 
 
 def up(
@@ -63,7 +65,7 @@ def up(
         how: list[str] = []
         kept = False
         try:
-            with Display(console, builder) as display, _telling_of_a_full_disk():
+            with Display(console, builder) as display, telling_of_a_full_disk(state):
                 cluster = Cluster(box, builder, on_wait=display.tick)
                 _start(cluster, display, doors)
                 with display.step("preview"):
@@ -209,15 +211,21 @@ def _ends_in_order() -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _telling_of_a_full_disk() -> Generator[None]:
+def telling_of_a_full_disk(state: Path) -> Generator[None]:
+    """Name a full disk as the cause of whatever went wrong on it."""
+    advice = "free some space, run it again"
     try:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise LocalError(
-            f"the disk is full ({error.filename or error})", advice="free some space, run it again"
-        ) from None
+        raise LocalError(f"the disk is full ({error.filename or error})", advice=advice) from None
+    except LocalError as error:
+        told = error.log.read_text("utf-8", "replace") if error.log and error.log.exists() else ""
+        full = state.exists() and shutil.disk_usage(state).free < _FULL
+        if not full and not FULL_DISK.search(told):
+            raise
+        raise LocalError(f"the disk is full: {error.cause}", advice=advice, log=error.log) from None
 
 
 def _clean(state: Path, console: Console) -> None:

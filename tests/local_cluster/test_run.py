@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grpc_platform.local import sandbox
+from grpc_platform.local import run, sandbox
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report, Route
 from grpc_platform.local.sandbox import Sandbox
@@ -37,6 +37,28 @@ def test_a_kernel_that_refuses_is_told_in_one_line(
     monkeypatch.setattr(sandbox, "_UNSHARE", refuse)
     with pytest.raises(LocalError, match=cause):
         Sandbox(tmp_path / "state").start()
+
+
+@pytest.mark.parametrize(
+    ("said", "full"),
+    [
+        ("wal: write 0.tmp: no space left on device", True),
+        ("unshare: unshare failed: No space left on device", False),
+        ("panic: out of range", False),
+    ],
+)
+def test_a_program_that_ended_for_want_of_disk_says_so(
+    tmp_path: Path, said: str, full: bool
+) -> None:
+    log = tmp_path / "etcd.log"
+    log.write_text(f"{said}\n" + "goroutine\n" * 40)
+    with (
+        pytest.raises(LocalError) as caught,
+        run.telling_of_a_full_disk(tmp_path),
+    ):
+        raise LocalError("etcd ended with status 2", log=log)
+    assert ("disk is full" in caught.value.cause) is full
+    assert "etcd ended" in caught.value.cause
 
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
