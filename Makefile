@@ -38,6 +38,9 @@ local-down: .venv/.local  ## End a kept local cluster
 test-local: .venv/.local  ## The tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
+bench: install  ## What a preview and a diff of 1,000 services cost, against the SDK alone
+	@$(BIN)/python -m benchmarks
+
 check: .venv/.local  ## Format, lint, types, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -57,4 +60,4 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview local local-down test test-local check lock docs
+.PHONY: help install preview local local-down test test-local bench check lock docs

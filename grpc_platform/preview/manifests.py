@@ -161,7 +161,7 @@ def _rank(key: str) -> tuple[int, str]:
     return (_FIRST.index(key) if key in _FIRST else len(_FIRST), key)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):  # written in C: half the time for the same text
     """Text of several lines as a block, and quotes wherever a YAML reader might see no text."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML's signature)

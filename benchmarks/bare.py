@@ -1,0 +1,105 @@
+"""The floor of a preview: as many of the same resources, straight on the SDK's own mocks.
+
+`python -m benchmarks.bare N` registers what N services are in a preview (a component, a Service, an
+Ingress and a CNAME each) with plain values and the SDK's typed classes, and does nothing with them.
+"""
+
+import sys
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
+
+
+class _Mocks(Mocks):
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        given: Any = args  # its type leaves the inputs' own out
+        return f"{args.name}-id", given.inputs
+
+    def call(self, args: MockCallArgs) -> Any:  # noqa: ARG002 (the SDK's signature)
+        return {}
+
+
+def register(name: str) -> None:
+    """One service, with the inputs that GrpcService gives its children."""
+    component = pulumi.ComponentResource("bare:index:Service", name)
+    child = pulumi.ResourceOptions(parent=component)
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "grpc-platform"}
+    host = f"{name}.grpc.test"
+    k8s.core.v1.Service(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace="default",
+            labels=labels,
+            annotations={
+                "projectcontour.io/upstream-protocol.h2c": "50051",
+                "pulumi.com/skipAwait": "true",
+            },
+        ),
+        spec=k8s.core.v1.ServiceSpecArgs(
+            cluster_ip="None",
+            selector={"app.kubernetes.io/name": name},
+            ports=[
+                k8s.core.v1.ServicePortArgs(
+                    name="grpc", port=50051, target_port=50051, protocol="TCP"
+                )
+            ],
+        ),
+        opts=child,
+    )
+    backend = k8s.networking.v1.IngressBackendArgs(
+        service=k8s.networking.v1.IngressServiceBackendArgs(
+            name=name, port=k8s.networking.v1.ServiceBackendPortArgs(number=50051)
+        )
+    )
+    path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)
+    ingress = k8s.networking.v1.Ingress(
+        f"{name}-ingress",
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace="default",
+            labels=labels,
+            annotations={
+                "projectcontour.io/response-timeout": "15s",
+                "pulumi.com/skipAwait": "true",
+            },
+        ),
+        spec=k8s.networking.v1.IngressSpecArgs(
+            ingress_class_name="contour",
+            rules=[
+                k8s.networking.v1.IngressRuleArgs(
+                    host=host, http=k8s.networking.v1.HTTPIngressRuleValueArgs(paths=[path])
+                )
+            ],
+        ),
+        opts=child,
+    )
+    aws.route53.Record(
+        f"{name}-cname",
+        zone_id="Z-grpc.test",
+        name=host,
+        type="CNAME",
+        ttl=30,
+        records=["local.grpc.test"],
+        opts=pulumi.ResourceOptions(parent=component, depends_on=[ingress]),
+    )
+    component.register_outputs({"host": host})
+
+
+def main() -> None:
+    count = int(sys.argv[1])
+
+    @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType, reportUntypedFunctionDecorator]
+    def program() -> None:
+        for number in range(count):
+            register(f"service-{number:04}")
+
+    pulumi.runtime.set_mocks(_Mocks())
+    program()
+
+
+if __name__ == "__main__":
+    main()
