@@ -1,0 +1,128 @@
+"""What a diff found, as plain data: what `diff.json` holds and what every rendering is made of.
+
+Nothing in it is a secret or an account id: those are taken out before anything is compared.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+Operation = Literal["replace", "delete", "change", "create"]
+OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create")
+"""The most destructive first, which is the order of everything that is shown."""
+
+FORMAT = 1
+"""Version of the data form; a reader refuses any other."""
+
+_STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@checked(frozen=True, kw_only=True, config=_STRICT)
+class PropertyChange:
+    """One value that differs. `path` is a YAML path whose lists go by their natural keys:
+    `spec.template.spec.containers[envoy].image`.
+
+    `hidden` says that the values may not be shown; `old` and `new` are then None.
+    """
+
+    path: str
+    kind: Literal["added", "removed", "changed"]
+    old: Any = None
+    new: Any = None
+    hidden: bool = False
+
+
+@checked(frozen=True, kw_only=True, config=_STRICT)
+class ResourceChange:
+    """One resource that the two revisions register differently.
+
+    `forced_by` are the paths that make the provider replace it, `because` the URNs of the
+    resources whose replacement brings its own. `was` is its URN before, where an alias says that it
+    is the same resource under another one.
+    """
+
+    operation: Operation
+    urn: str
+    type: str
+    label: str
+    """How a person calls it: `Deployment projectcontour/envoy`, `Cluster serving`."""
+    component: str
+    """The component that makes it, `Envoy serving`, or the stack."""
+    properties: tuple[PropertyChange, ...] = ()
+    forced_by: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    was: str | None = None
+    protected: bool = False
+    """Deleting or replacing it loses data or addresses, or the program protects it."""
+    notes: tuple[str, ...] = ()
+    """What else to know: `kept in the cloud (retain_on_delete)`."""
+
+
+@checked(frozen=True, kw_only=True, config=_STRICT)
+class StackDiff:
+    """One stack at two revisions. A failed one has `problems` and nothing else; `new` and `removed`
+    stacks have a file in one revision only."""
+
+    stack: str
+    status: Literal["compared", "new", "removed", "failed"]
+    problems: dict[Literal["base", "head"], list[str]]
+    resources: tuple[ResourceChange, ...] = ()
+    config: tuple[PropertyChange, ...] = ()
+    """By the stack file's keys."""
+    times: tuple[PropertyChange, ...] = ()
+    """Derived times: the stack's output `timing`."""
+    outputs: tuple[PropertyChange, ...] = ()
+    """The stack's other outputs."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the two revisions differ in anything that is compared."""
+        return bool(self.resources or self.config or self.times or self.outputs)
+
+    def count(self, operation: Operation) -> int:
+        """How many resources an update would treat so."""
+        return sum(change.operation == operation for change in self.resources)
+
+
+@checked(frozen=True, kw_only=True, config=_STRICT)
+class Report:
+    """All stacks of one program at two revisions."""
+
+    project: str
+    base: str
+    """What was asked for and the commit it is: `main (1a2b3c4)`."""
+    head: str
+    stacks: tuple[StackDiff, ...]
+    format: Literal[1] = FORMAT
+
+    @property
+    def failed(self) -> bool:
+        """Whether a revision of some stack could not be recorded."""
+        return any(stack.status == "failed" for stack in self.stacks)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any stack differs."""
+        return any(stack.changed or stack.status in ("new", "removed") for stack in self.stacks)
+
+    def of(self, *operations: Operation) -> Iterator[tuple[StackDiff, ResourceChange]]:
+        """Every resource change of these kinds, with its stack."""
+        for stack in self.stacks:
+            for change in stack.resources:
+                if change.operation in operations:
+                    yield stack, change
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.write_bytes(_REPORT.dump_json(self, indent=1) + b"\n")
+
+    @classmethod
+    def load(cls, text: bytes) -> "Report":
+        """Read what `save` wrote; ValueError for anything else."""
+        return _REPORT.validate_json(text)
+
+
+_REPORT = TypeAdapter(Report)
