@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,12 @@ class Graph:
 
     def save(self, path: Path) -> None:
         """Write the graph as JSON, with stable order, for other tools and for diffs."""
-        text = json.dumps([asdict(r) for r in self.resources], indent=2, sort_keys=True)
-        path.write_text(text + "\n")
+        with path.open("w") as file:
+            # One at a time: the whole text of a large stack would take as much memory again.
+            for number, resource in enumerate(self.resources):
+                file.write(",\n" if number else "[\n")
+                file.write(json.dumps(vars(resource), indent=2, sort_keys=True))
+            file.write("\n]\n" if self.resources else "[]\n")
 
     @classmethod
     def load(cls, path: Path) -> "Graph":

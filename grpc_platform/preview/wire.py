@@ -1,5 +1,6 @@
 """What the SDK sends, as plain data."""
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,8 @@ def plain(struct: struct_pb2.Struct, root: str) -> Plain:
             if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
                 secret.append(path)
                 return SECRET
-            return {key: walk(items[key], f"{path}.{key}") for key in sorted(items)}
+            # Each request brings the same few names anew.
+            return {sys.intern(key): walk(items[key], f"{path}.{key}") for key in sorted(items)}
         if isinstance(value, list):
             elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
             return [walk(item, f"{path}[{index}]") for index, item in enumerate(elements)]
