@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 SECRET = "[secret]"
 """Stands in for every secret value; the value itself is never recorded."""
 
@@ -20,18 +18,24 @@ class Resource:
     """One registration, as the engine would have received it.
 
     `inputs` are plain JSON with the provider's own (camelCase) keys; `outputs` are what a component
-    or the stack registered. `depends_on` holds explicit dependencies and those carried by inputs.
-    `secret_paths` are dotted paths into inputs (`inputs.data.key`) or outputs whose values were
-    secret and now read `[secret]`.
+    or the stack registered. `id` is the stand-in for what the provider would have answered.
+    `depends_on` holds explicit dependencies and those carried by inputs; of the latter,
+    `property_dependencies` says which input carries which. `secret_paths` are dotted paths into
+    inputs (`inputs.data.key`) or outputs whose values were secret
+    and now read `[secret]`.
     """
 
     urn: str
     type: str
     name: str
+    id: str = ""
     parent: str | None = None
     provider: str | None = None
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     depends_on: tuple[str, ...] = ()
+    property_dependencies: dict[str, tuple[str, ...]] = field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
     secret_paths: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     aliases: tuple[str, ...] = ()
@@ -41,9 +45,6 @@ class Resource:
     def is_component(self) -> bool:
         """Whether this groups other resources and creates nothing itself."""
         return self.type == STACK_TYPE or bool(self.options.get("component"))
-
-
-_RESOURCES = TypeAdapter(tuple[Resource, ...])
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,10 @@ class Graph:
     @classmethod
     def load(cls, path: Path) -> "Graph":
         """Read what `save` wrote."""
-        return cls(_RESOURCES.validate_json(path.read_text()))
+        # Only here: the program of another revision may be recorded where there is no pydantic.
+        from pydantic import TypeAdapter
+
+        return cls(TypeAdapter(tuple[Resource, ...]).validate_json(path.read_bytes()))
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:

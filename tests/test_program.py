@@ -43,8 +43,8 @@ UNTAGGED = {
 
 @pytest.fixture(scope="module")
 def graphs() -> dict[str, Graph]:
-    """Every committed stack, recorded (which itself refuses duplicate URNs, resources outside
-    components and unresolved values)."""
+    """Every committed stack, recorded (which itself refuses duplicate URNs and unresolved
+    values)."""
     return {stack: run_program(ROOT, stack, read_stack_file(ROOT, stack)) for stack in STACKS}
 
 
@@ -70,6 +70,13 @@ def test_the_type_tokens_of_components_stay_as_they_are(graphs: dict[str, Graph]
     """A renamed token replaces everything below it, unless it gets an alias."""
     found = {r.type for g in graphs.values() for r in g if r.is_component and r.type != STACK_TYPE}
     assert found == {f"grpc-platform:index:{name}" for name in COMPONENTS}
+
+
+def test_every_resource_belongs_to_a_component(graph: Graph) -> None:
+    for resource in graph:
+        if resource.type != STACK_TYPE and not resource.is_component:
+            assert resource.parent, resource.urn
+            assert graph.by_urn(resource.parent).type != STACK_TYPE, resource.urn
 
 
 def test_a_component_registers_the_outputs_its_class_declares(graphs: dict[str, Graph]) -> None:

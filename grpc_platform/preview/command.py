@@ -13,7 +13,6 @@ from rich.console import Console
 
 from grpc_platform.errors import UserError
 from grpc_platform.graph import Graph
-from grpc_platform.preview.dns import Chain
 from grpc_platform.preview.manifests import manifests
 from grpc_platform.preview.stack_file import read_stack_file
 from grpc_platform.preview.summary import Summary, as_markdown, print_summary, summarise
@@ -61,14 +60,16 @@ def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
             path = folder / "manifests" / manifest.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(manifest.text())
-        (folder / "dns.json").write_text(_dns_json(summary.chains))
+        # What a stack that refers to this one may be given: see fixture_file.
+        (folder / "outputs.json").write_text(_json(graph.exports))
+        (folder / "dns.json").write_text(_json([asdict(chain) for chain in summary.chains]))
         (folder / "topology.mmd").write_text(topology(graph, summary.chains))
         (folder / "summary.md").write_text(as_markdown(summary))
     return len(found)
 
 
-def _dns_json(chains: list[Chain]) -> str:
-    return json.dumps([asdict(chain) for chain in chains], indent=2) + "\n"
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
 
 
 def _refuse_strange(target: Path) -> None:

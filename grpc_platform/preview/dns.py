@@ -66,16 +66,18 @@ class Chain:
     steps: tuple[Step, ...]
     pods: Pods | None
     routes: tuple[Route, ...]
+    elsewhere: bool = False
+    """Whether it ends at a name that another stack feeds: this one publishes no pods at all."""
 
     @property
     def problems(self) -> list[str]:
         """Why a call to the host would not arrive; empty for a sound chain."""
         if not self.steps:
             return [f"{self.host} is routed, and no record leads to it"]
-        if self.pods is None:
+        if self.pods is None and not self.elsewhere:
             return [f"{self.host} leads to {self.steps[-1].value}, which nothing here publishes"]
         routed = {route.cluster for route in self.routes}
-        if routed and self.pods.cluster not in routed:
+        if routed and self.pods and self.pods.cluster not in routed:
             there = ", ".join(sorted(routed))
             return [f"{self.host} leads to cluster {self.pods.cluster}, and is routed in {there}"]
         return []
@@ -100,7 +102,13 @@ def chains(graph: Graph) -> list[Chain]:
         if pods:
             steps.append(Step(name=name, type="A", ttl=ttl, value=pods.description))
         result.append(
-            Chain(host=host, steps=tuple(steps), pods=pods, routes=tuple(routes.get(host, ())))
+            Chain(
+                host=host,
+                steps=tuple(steps),
+                pods=pods,
+                routes=tuple(routes.get(host, ())),
+                elsewhere=not published,
+            )
         )
     return result
 

@@ -1,11 +1,15 @@
 """What AWS and Kubernetes would have answered: named stand-ins for look-ups and computed outputs.
 
-Nothing here is a real account, address or key. A preview that needs a value not named here fails
-and says which, rather than printing a guess.
+Nothing here is a real account, address or key. A preview that needs a value named neither here nor
+in the program's own fixture file fails and says which, rather than printing a guess.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
+
+FILE = "preview-fixtures.yaml"
+"""Beside a program's Pulumi.yaml: see docs/pull-requests.md."""
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-1"
@@ -13,8 +17,54 @@ REGION = "eu-west-1"
 Inputs = Mapping[str, Any]
 
 
-def computed(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
-    """The id and the provider-computed outputs of a new resource."""
+@dataclass(frozen=True, kw_only=True)
+class LookUp:
+    """The answer of a provider function to a call that has these arguments, whatever others."""
+
+    function: str
+    arguments: Inputs = field(default_factory=dict[str, Any])
+    result: Inputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """What the provider computes for the resources of a type, or for the one of a name."""
+
+    type: str
+    name: str | None = None
+    outputs: Inputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixtures:
+    """A program's own answers; of several that fit, the first. `stacks` maps what a StackReference
+    names to that stack's outputs."""
+
+    stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    lookups: tuple[LookUp, ...] = ()
+    computed: tuple[Computed, ...] = ()
+
+    def made(self, type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
+        """The id and the provider-computed outputs of a new resource."""
+        identifier, outputs = _made(type_token, name, inputs)
+        for given in self.computed:
+            if given.type == type_token and given.name in (None, name):
+                outputs |= given.outputs
+                break
+        return str(outputs.pop("id", identifier)), outputs
+
+    def looked_up(self, function: str, arguments: Inputs) -> dict[str, Any]:
+        """The answer to a provider function; LookupError names one that has none."""
+        for given in self.lookups:
+            if given.function == function and given.arguments.items() <= arguments.items():
+                return dict(given.result)
+        if function in _LOOK_UPS:
+            return _LOOK_UPS[function](arguments)
+        shown = ", ".join(f"{key}: {value}" for key, value in arguments.items())
+        raise LookupError(f"{function}({shown}): no answer; give one under lookups in {FILE}")
+
+
+def _made(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
     if type_token.startswith("kubernetes:"):
         metadata: Inputs = inputs.get("metadata") or {}
         namespace = metadata.get("namespace")
@@ -27,13 +77,6 @@ def computed(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str,
         kind = type_token.split(":")[2]
         outputs.setdefault("arn", _arn(service, f"{kind.lower()}/{name}"))
     return str(identifier), outputs
-
-
-def looked_up(token: str, arguments: Inputs) -> dict[str, Any]:
-    """The answer to a provider function; LookupError names one that has no fixture."""
-    if token not in _LOOK_UPS:
-        raise LookupError(f"{token}: no fixture; add one to grpc_platform/preview/fixtures.py")
-    return _LOOK_UPS[token](arguments)
 
 
 def _arn(service: str, resource: str) -> str:

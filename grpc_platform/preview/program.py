@@ -6,20 +6,26 @@ import sys
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from pulumi import RunError
 
 from grpc_platform.errors import FailedProgramError, UserError
 from grpc_platform.graph import Graph
+from grpc_platform.preview.fixture_file import read_fixtures
 from grpc_platform.preview.record import record
 from grpc_platform.preview.stack_file import ENCRYPTED, StackFile
 
+_PACKAGE = "grpc_platform"
+_COMPONENTS = f"{_PACKAGE}.components"
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
 def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
-    """The graph that the program in `directory` registers for `stack`.
+    """The graph that the program in `directory` registers for `stack`, with its own components and
+    its own fixtures.
 
     One program per process: its modules stay imported. Raises UserError when the program refuses
     by `pulumi.RunError`, as it is whatever carries its own `problems` (grpc_platform.errors), and
@@ -28,14 +34,16 @@ def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
     main = directory.resolve() / "__main__.py"
     if not main.is_file():
         raise UserError(f"no __main__.py in {directory}: not a Python program")
+    fixtures = read_fixtures(directory)
     try:
-        with _alone_in(main.parent):
+        with _alone_in(main.parent), _components_of(main.parent):
             return record(
                 lambda: runpy.run_path(str(main), run_name="__main__"),
                 project=stack_file.project,
                 stack=stack,
                 config=stack_file.config,
                 secret_keys=stack_file.secret_keys,
+                fixtures=fixtures,
             )
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):
@@ -68,6 +76,28 @@ def _alone_in(directory: Path) -> Generator[None]:
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(environment)
+
+
+@contextmanager
+def _components_of(directory: Path) -> Generator[None]:
+    """Let the program import the components that the engine would give it, its own checkout's or
+    its environment's: they are part of this tool's package, but not of this tool."""
+    package = PathFinder.find_spec(_PACKAGE, [str(directory), *sys.path])
+    where = package.submodule_search_locations if package else None
+    if where is None:
+        yield  # installed in another way than as files on the path, so there is only this one
+        return
+
+    class Finder(MetaPathFinder):
+        def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+            return PathFinder.find_spec(fullname, where) if fullname == _COMPONENTS else None
+
+    finder = Finder()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def _where_and_what(error: BaseException, directory: Path) -> list[str]:

@@ -9,9 +9,10 @@ a `None` to print.
 import asyncio
 import contextvars
 import gc
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,8 +26,8 @@ from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.settings import SETTINGS, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
-from grpc_platform.graph import STACK_TYPE, Graph, Resource, in_dependency_order
-from grpc_platform.preview import fixtures
+from grpc_platform.graph import SECRET, STACK_TYPE, Graph, Resource, in_dependency_order
+from grpc_platform.preview.fixtures import FILE, Fixtures
 from grpc_platform.preview.stack_file import ENCRYPTED
 from grpc_platform.preview.wire import Plain, plain
 
@@ -46,19 +47,19 @@ def record(
     stack: str = "test",
     config: Mapping[str, str] | None = None,
     secret_keys: tuple[str, ...] = (),
-    stacks: Mapping[str, Mapping[str, Any]] | None = None,
+    fixtures: Fixtures | None = None,
 ) -> Graph:
     """Run `program` as stack `stack` of `project` and return the graph of what it registered.
 
     `config` maps full keys (`aws:region`) to strings, as the engine passes them. `secret_keys` are
     with anything encrypted in the stack file: such a value reads ENCRYPTED, where `config` says so
-    or else in place of the whole key. `stacks` are the exports
-    of the stacks a StackReference names.
-    Raises ProgramError for duplicate URNs, resources outside every component, values that reach an
-    input or output unknown or encrypted and not marked secret, look-ups without a fixture, and
-    errors the program logged; and whatever the program itself raises.
+    or else in place of the whole key. `fixtures` are the program's own answers.
+
+    Raises ProgramError for duplicate URNs, values that reach an input or output unknown or
+    encrypted and not marked secret, look-ups and StackReferences without an answer, and errors the
+    program logged; and whatever the program itself raises.
     """
-    monitor = _Monitor(project, stack, stacks or {})
+    monitor = _Monitor(project, stack, fixtures or Fixtures())
     engine = _Engine()
     values = dict(config or {})
     for key in secret_keys:
@@ -163,8 +164,8 @@ class _Engine:
 class _Monitor(MockMonitor):
     """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
 
-    def __init__(self, project: str, stack: str, stacks: Mapping[str, Mapping[str, Any]]) -> None:
-        self._project, self._stack, self._stacks = project, stack, stacks
+    def __init__(self, project: str, stack: str, fixtures: Fixtures) -> None:
+        self._project, self._stack, self._fixtures = project, stack, fixtures
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
         self._problems: list[str] = []
@@ -182,20 +183,26 @@ class _Monitor(MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = plain(request.object, "inputs")
+        identifier, computed = self._fixtures.made(request.type, request.name, inputs.values)
         resource = Resource(
             urn=urn,
             type=request.type,
             name=request.name,
+            id=identifier if request.custom else "",
             parent=request.parent or None,
             provider=request.provider.rpartition("::")[0] or None,
             inputs=inputs.values,
             # Each service may name dozens, and each time anew.
-            depends_on=tuple(sorted(map(sys.intern, request.dependencies))),
+            depends_on=_interned(request.dependencies),
+            property_dependencies={
+                sys.intern(key): _interned(carried.urns)
+                for key, carried in sorted(request.propertyDependencies.items())
+                if carried.urns
+            },
             secret_paths=inputs.secret,
             aliases=self._alias_urns(request),
             options=_options(request),
         )
-        identifier, computed = fixtures.computed(request.type, request.name, inputs.values)
         with self._lock:
             self._recorded.append(resource)
             self._problems += _unsound(urn, inputs)
@@ -203,9 +210,7 @@ class _Monitor(MockMonitor):
         if request.custom:
             state.CopyFrom(request.object)
             state.update(computed)
-        return resource_pb2.RegisterResourceResponse(
-            urn=urn, id=identifier if request.custom else "", object=state
-        )
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=state)
 
     def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.RegisterResourceOutputsRequest
@@ -221,7 +226,7 @@ class _Monitor(MockMonitor):
     ) -> resource_pb2.ResourceInvokeResponse:
         arguments = plain(request.args, "args").values
         try:
-            answer = fixtures.looked_up(request.tok, arguments)
+            answer = self._fixtures.looked_up(request.tok, arguments)
         except LookupError as error:
             self.unanswered.add(str(error))
             answer = {}
@@ -235,16 +240,19 @@ class _Monitor(MockMonitor):
     ) -> resource_pb2.ReadResourceResponse:
         arguments = plain(request.properties, "properties").values
         if request.type == "pulumi:pulumi:StackReference":
-            if request.id not in self._stacks:
-                self.unanswered.add(f"stack {request.id}: no exports given to read back")
-            exports = dict(self._stacks.get(request.id, {}))
+            stacks = self._fixtures.stacks
+            if request.id not in stacks:
+                self.unanswered.add(
+                    f"stack {request.id}: outputs not known; give them under stacks in {FILE}"
+                )
+            exports = dict(stacks.get(request.id, {}))
             known: dict[str, Any] = {
                 "name": request.id,
                 "outputs": exports,
-                "secretOutputNames": [],
+                "secretOutputNames": [k for k, v in exports.items() if SECRET in json.dumps(v)],
             }
         else:
-            _, known = fixtures.computed(request.type, request.name, arguments)
+            _, known = self._fixtures.made(request.type, request.name, arguments)
         state = struct_pb2.Struct()
         state.update(known)
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -265,13 +273,7 @@ class _Monitor(MockMonitor):
         """What makes the recording unsound."""
         counts = Counter(r.urn for r in self._recorded)
         duplicates = [f"{urn}: registered {n} times" for urn, n in counts.items() if n > 1]
-        stacks = {r.urn for r in self._recorded if r.type == STACK_TYPE}
-        unparented = [
-            f"{r.urn}: belongs to no component; pass ResourceOptions(parent=self)"
-            for r in self._recorded
-            if r.parent in stacks and not r.is_component and not r.type.startswith("pulumi:")
-        ]
-        return sorted({*self._problems, *self.unanswered}) + duplicates + unparented
+        return sorted({*self._problems, *self.unanswered}) + duplicates
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """What the resource was called before, by its own aliases and by its parents'."""
@@ -299,6 +301,10 @@ class _Monitor(MockMonitor):
         return tuple(dict.fromkeys(urns))
 
 
+def _interned(urns: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(map(sys.intern, urns)))
+
+
 def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     """The options that change what an update does to a resource; absent when at their default."""
     options: dict[str, Any] = {
@@ -316,7 +322,7 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
 def _unsound(urn: str, values: Plain) -> list[str]:
     unknown = [
         f"{urn}: {path} is not known without an engine; "
-        "add the output it comes from to grpc_platform/preview/fixtures.py"
+        f"give the output it comes from under computed in {FILE}"
         for path in values.unknown
     ]
     return unknown + [

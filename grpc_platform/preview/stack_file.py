@@ -35,33 +35,50 @@ def read_stack_file(directory: Path, stack: str) -> StackFile:
     Raises UserError when there is no such program or stack, and with file and line for YAML that
     cannot be read.
     """
-    project_path = directory / "Pulumi.yaml"
-    if not project_path.is_file():
-        raise UserError(
-            f"no Pulumi.yaml in {directory.resolve()}: not a Pulumi program; name one by --program"
-        )
-    stacks = stacks_of(directory)
-    if stack not in stacks:
-        known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"
-        raise UserError(f"no stack {stack!r} in {directory}; {known}")
-    path = directory / f"Pulumi.{stack}.yaml"
-    project = _mapping(project_path, _parse(project_path))
-    name = project.get("name")
-    if not isinstance(name, str):
-        raise UserError(f"{project_path}: name: must be the project's name")
-    values = {
-        _full_key(name, key): _default(value)
-        for key, value in _config(project_path, project).items()
-        if _default(value) is not None
-    }
-    of_stack = _config(path, _mapping(path, _parse(path)))
-    values |= {_full_key(name, key): value for key, value in of_stack.items()}
-    texts = {key: _text(value) for key, value in values.items()}
+    name, _ = read_project(directory)
+    texts = {key: _text(value) for key, value in config_values(directory, stack).items()}
     return StackFile(
         project=name,
         config=texts,
         secret_keys=tuple(sorted(key for key, text in texts.items() if ENCRYPTED in text)),
     )
+
+
+def read_project(directory: Path) -> tuple[str, dict[str, Any]]:
+    """The name of the project in `directory`, and all that its Pulumi.yaml says.
+
+    Raises UserError where there is none.
+    """
+    path = directory / "Pulumi.yaml"
+    if not path.is_file():
+        raise UserError(
+            f"no Pulumi.yaml in {directory.resolve()}: not a Pulumi program; name one by --program"
+        )
+    project = _mapping(path, _parse(path))
+    name = project.get("name")
+    if not isinstance(name, str):
+        raise UserError(f"{path}: name: must be the project's name")
+    return name, project
+
+
+def config_values(directory: Path, stack: str) -> dict[str, Any]:
+    """The config of `stack` by full key, the project's defaults among it, ciphertext as it is.
+
+    Raises UserError as `read_stack_file` does.
+    """
+    name, project = read_project(directory)
+    stacks = stacks_of(directory)
+    if stack not in stacks:
+        known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"
+        raise UserError(f"no stack {stack!r} in {directory}; {known}")
+    path = directory / f"Pulumi.{stack}.yaml"
+    values = {
+        _full_key(name, key): _default(value)
+        for key, value in _config(directory / "Pulumi.yaml", project).items()
+        if _default(value) is not None
+    }
+    of_stack = _config(path, _mapping(path, _parse(path)))
+    return values | {_full_key(name, key): value for key, value in of_stack.items()}
 
 
 def stacks_of(directory: Path) -> list[str]:
@@ -90,13 +107,21 @@ def _text(value: Any) -> str:
 def _without_ciphertext(value: Any) -> Any:
     if isinstance(value, dict):
         items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if list(items) == ["secure"] and isinstance(items["secure"], str):
+        if is_ciphertext(items):
             return ENCRYPTED
         return {key: _without_ciphertext(item) for key, item in items.items()}
     if isinstance(value, list):
         elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [_without_ciphertext(item) for item in elements]
     return value
+
+
+def is_ciphertext(value: Any) -> bool:
+    """Whether a config value is what `pulumi config set --secret` writes."""
+    if not isinstance(value, dict):
+        return False
+    items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    return list(items) == ["secure"] and isinstance(items["secure"], str)
 
 
 def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,15 +137,28 @@ def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
     return document  # pyright: ignore[reportUnknownVariableType]
 
 
+def parse_yaml(text: str | bytes) -> Any:
+    """A document that JSON can hold, as the engine passes values (a set, or an alias of itself,
+    cannot be).
+
+    Raises yaml.YAMLError or ValueError.
+    """
+    document = yaml.load(text, _Loader)
+    try:
+        json.dumps(document)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    return document
+
+
 def _parse(path: Path) -> Any:
     try:
-        document = yaml.load(path.read_bytes(), _Loader)
-        json.dumps(document)  # as the engine passes values: a set, or an alias of itself, cannot be
+        document = parse_yaml(path.read_bytes())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise UserError(f"{where}: {error.problem or error.context}") from error
-    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
+    except (yaml.YAMLError, OSError, ValueError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
     return document
 

@@ -14,6 +14,7 @@ from grpc_platform.components.client_contract import client_contract
 from grpc_platform.components.platform_stack import PlatformStack, ServingOutputs, service_args
 from grpc_platform.components.specs import ServiceSpec
 from grpc_platform.components.timing import Timing
+from grpc_platform.preview.fixtures import Fixtures
 from grpc_platform.preview.record import ProgramError, record
 
 STACK = "organization/grpc-platform/prod"
@@ -70,7 +71,7 @@ def read_back(
     record(
         lambda: of(PlatformStack.from_reference(STACK)).apply(seen.append),
         project="billing",
-        stacks={STACK: exports},
+        fixtures=Fixtures(stacks={STACK: exports}),
     )
     return seen
 

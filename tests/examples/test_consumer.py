@@ -1,6 +1,6 @@
 """The consumer example, on the platform that this repository's own prod stack exports."""
 
-import runpy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 
 from grpc_platform.components.platform_stack import PlatformStack
 from grpc_platform.graph import Graph
+from grpc_platform.preview.fixtures import Fixtures
 from grpc_platform.preview.program import run_program
 from grpc_platform.preview.record import record
 from grpc_platform.preview.stack_file import read_stack_file
@@ -23,22 +24,19 @@ def platform() -> Graph:
 
 
 @pytest.fixture(scope="module")
-def consumer(platform: Graph) -> Graph:
-    stack_file = read_stack_file(CONSUMER, "prod")
-    return record(
-        lambda: runpy.run_path(str(CONSUMER / "__main__.py"), run_name="__main__"),
-        project=stack_file.project,
-        stack="prod",
-        config=stack_file.config,
-        stacks={STACK: platform.exports},
-    )
+def consumer() -> Graph:
+    return run_program(CONSUMER, "prod", read_stack_file(CONSUMER, "prod"))
+
+
+def test_what_the_consumer_is_previewed_with_is_what_the_platform_exports(platform: Graph) -> None:
+    assert json.loads((CONSUMER / "platform-prod.json").read_text()) == platform.exports
 
 
 def test_every_output_of_the_platform_is_one_that_others_read(platform: Graph) -> None:
     seen: list[PlatformStack] = []
     record(
         lambda: PlatformStack.from_reference(STACK).apply(seen.append),
-        stacks={STACK: platform.exports},
+        fixtures=Fixtures(stacks={STACK: platform.exports}),
     )
     assert without_nulls(seen[0].model_dump(mode="json")) == without_nulls(platform.exports)
 

@@ -155,10 +155,15 @@ def test_a_tls_host_is_known_by_its_ingress() -> None:
 
 
 def test_a_name_nobody_publishes_is_a_problem() -> None:
-    chain = only(cname("greeter", "gone.grpc.example"))
+    chain = only(envoy(), cname("greeter", "gone.grpc.example"))
     assert chain.problems == [
         "greeter.grpc.example leads to gone.grpc.example, which nothing here publishes"
     ]
+
+
+def test_a_stack_that_publishes_nothing_may_lead_to_another_stacks_name() -> None:
+    chain = only(cname("greeter", "main.grpc.example"), ingress("greeter.grpc.example"))
+    assert chain.problems == []
 
 
 def test_a_routed_host_without_a_record_is_a_problem() -> None:

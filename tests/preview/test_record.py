@@ -13,6 +13,7 @@ from pulumi_kubernetes import Provider
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
 
 from grpc_platform.graph import SECRET, Graph
+from grpc_platform.preview.fixtures import Computed, Fixtures, LookUp
 from grpc_platform.preview.record import ProgramError, record
 
 pytestmark = [
@@ -79,16 +80,8 @@ def test_one_name_for_two_types_is_not_a_duplicate() -> None:
     assert len(record(program)) == 3
 
 
-def test_a_resource_outside_every_component_is_refused() -> None:
-    (problem,) = refusal(lambda: route53.Zone("stray"))
-    assert problem == (
-        "urn:pulumi:test::grpc-platform::aws:route53/zone:Zone::stray: belongs to no component; "
-        "pass ResourceOptions(parent=self)"
-    )
-
-
-def test_a_provider_may_stand_outside_every_component() -> None:
-    assert len(record(lambda: Provider("cluster"))) == 2
+def test_a_plain_program_needs_no_components() -> None:
+    assert [r.name for r in record(lambda: route53.Zone("zone")).of_type("aws:route53/zone:Zone")]
 
 
 def test_an_output_no_fixture_resolves_is_refused_where_it_is_used() -> None:
@@ -116,7 +109,8 @@ def test_a_look_up_without_a_fixture_is_refused_by_name() -> None:
 
     problems = refusal(program)
     assert any(
-        p.startswith("aws:index/getAvailabilityZones:getAvailabilityZones: no fixture")
+        p == "aws:index/getAvailabilityZones:getAvailabilityZones(state: available): no answer; "
+        "give one under lookups in preview-fixtures.yaml"
         for p in problems
     )
 
@@ -323,6 +317,67 @@ def test_a_stack_reference_reads_the_exports_given_and_no_others() -> None:
         other = pulumi.StackReference("organization/shop/prod")
         zone("zone", inside(Group("group")), comment=other.require_output("zone_id"))
 
-    graph = record(program, stacks={"organization/shop/prod": {"zone_id": "Z1"}})
+    graph = record(program, fixtures=Fixtures(stacks={"organization/shop/prod": {"zone_id": "Z1"}}))
     assert graph.only("aws:route53/zone:Zone").inputs["comment"] == "Z1"
-    assert refusal(program) == ["stack organization/shop/prod: no exports given to read back"]
+    assert refusal(program) == [
+        "stack organization/shop/prod: outputs not known; "
+        "give them under stacks in preview-fixtures.yaml"
+    ]
+
+
+def test_a_secret_output_of_another_stack_stays_one() -> None:
+    def program() -> None:
+        other = pulumi.StackReference("organization/shop/prod")
+        zone("zone", inside(Group("group")), comment=other.require_output("token"))
+
+    outputs = {"token": SECRET, "plain": "x"}
+    graph = record(program, fixtures=Fixtures(stacks={"organization/shop/prod": outputs}))
+    assert graph.only("aws:route53/zone:Zone").secret_paths == ("inputs.comment",)
+
+
+def test_a_look_up_is_answered_by_the_first_fixture_whose_arguments_it_has() -> None:
+    def program() -> None:
+        found = get_availability_zones_output(state="available", exclude_names=["c"])
+        zone("zone", inside(Group("group")), comment=found.names[0])
+
+    function = "aws:index/getAvailabilityZones:getAvailabilityZones"
+    answers = [({"state": "impaired"}, "no"), ({"state": "available"}, "yes"), ({}, "late")]
+    fixtures = Fixtures(
+        lookups=tuple(
+            LookUp(function=function, arguments=arguments, result={"names": [name]})
+            for arguments, name in answers
+        )
+    )
+    graph = record(program, fixtures=fixtures)
+    assert graph.only("aws:route53/zone:Zone").inputs["comment"] == "yes"
+
+
+def test_computed_outputs_can_be_given_by_type_and_by_name() -> None:
+    def program() -> None:
+        group = Group("group")
+        first, second = zone("first", inside(group)), zone("second", inside(group))
+        zone("third", inside(group), comment=first.primary_name_server)
+        zone("fourth", inside(group), comment=Output.concat(second.primary_name_server, second.id))
+
+    token = "aws:route53/zone:Zone"
+    fixtures = Fixtures(
+        computed=(
+            Computed(type=token, name="second", outputs={"primaryNameServer": "two", "id": "Z2"}),
+            Computed(type=token, outputs={"primaryNameServer": "any"}),
+        )
+    )
+    graph = record(program, fixtures=fixtures)
+    assert graph.only(token, "third").inputs["comment"] == "any"
+    assert graph.only(token, "fourth").inputs["comment"] == "twoZ2"
+
+
+def test_what_carries_a_dependency_is_recorded_by_input() -> None:
+    def program() -> None:
+        group = Group("group")
+        first = zone("first", inside(group))
+        zone("second", inside(group, depends_on=[zone("third", inside(group))]), comment=first.name)
+
+    second = record(program).only("aws:route53/zone:Zone", "second")
+    assert {
+        k: [u.rpartition("::")[2] for u in v] for k, v in second.property_dependencies.items()
+    } == {"comment": ["first"]}

@@ -66,14 +66,19 @@ def test_without_a_timing_export_there_are_no_derived_times() -> None:
 def test_warnings_of_program_manifests_and_names_are_all_told() -> None:
     stack = Resource(urn="urn:s", type=STACK_TYPE, name="toy-dev")
     chart = Resource(urn="urn:c", type="kubernetes:helm.sh/v3:Release", name="c", parent="urn:s")
-    record = Resource(
-        urn="urn:r",
-        type="aws:route53/record:Record",
-        name="r",
+    ingress = Resource(
+        urn="urn:i",
+        type="kubernetes:networking.k8s.io/v1:Ingress",
+        name="i",
         parent="urn:s",
-        inputs={"name": "a.b", "type": "CNAME", "records": ["c|d"]},
+        inputs={
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": "i"},
+            "spec": {"rules": [{"host": "c|d", "http": {"paths": [{"path": "/"}]}}]},
+        },
     )
-    summary = summarise(Graph((stack, chart, record), ("of the program",)), "dev")
+    summary = summarise(Graph((stack, chart, ingress), ("of the program",)), "dev")
     assert len(summary.warnings) == 3
     assert "- of the program" in as_markdown(summary).splitlines()
-    assert "- a.b leads to c\\|d, which nothing here publishes" in as_markdown(summary).splitlines()
+    assert "- c\\|d is routed, and no record leads to it" in as_markdown(summary).splitlines()
