@@ -26,6 +26,9 @@ install: .venv/.synced  ## Make .venv with the locked packages and the grpc-plat
 preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
 	@$(BIN)/grpc-platform preview $(STACK)
 
+diff: install  ## What changes in each stack since BASE, without engine or credentials
+	@$(BIN)/grpc-platform diff $(or $(BASE),$(error name the revision to compare with: make diff BASE=main))
+
 test: install  ## Unit, contract, config and property tests
 	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local
 
@@ -60,4 +63,4 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview local local-down test test-local bench check lock docs
+.PHONY: help install preview diff local local-down test test-local bench check lock docs

@@ -1,6 +1,8 @@
 """The `grpc-platform` command."""
 
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -60,11 +62,68 @@ def preview(
     """Render a stack without an engine."""
     from grpc_platform.preview.command import run_preview
 
-    try:
+    with _problems_told():
         run_preview(stack, program, output)
+
+
+DIFF_HELP = """Compare what a program registers at two revisions, with no engine.
+
+Runs the program's own __main__.py for every stack, at BASE and as the files are now (or at --head),
+each in a process of its own, with the dependencies that each revision locks. It needs no
+credentials and no network, once the dependencies are installed. It compares code with code: what
+is deployed is not asked.
+
+Leaves comment.md (for a pull request: at most 60,000 characters) and diff.json (all of it), without
+secrets and account ids.
+
+Exit status: 0 when nothing changes; 2 when something does; 1 when a revision cannot be recorded,
+when --fail-on refuses, or when an argument is wrong."""
+
+
+@app.command(help=DIFF_HELP)
+def diff(
+    base: Annotated[str, typer.Argument(help="The git revision to compare with.", metavar="BASE")],
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Another revision.", show_default="the files as they are"),
+    ] = None,
+    program: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
+    ] = Path(),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the files go.",
+            show_default="build/diff in the program's directory",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Fail for these, of replace and delete, where they hit a resource whose loss cuts "
+            "calls or loses names, addresses or data, or one with `protect`.",
+        ),
+    ] = "",
+) -> None:
+    """Compare two revisions without an engine."""
+    from grpc_platform.diff.command import parse_operations, run_diff
+
+    with _problems_told(status=1):
+        status = run_diff(base, head, program, output, parse_operations(fail_on))
+    raise typer.Exit(status)
+
+
+@contextmanager
+def _problems_told(status: int | None = None) -> Generator[None]:
+    """Print what carries `problems` (grpc_platform.errors) a line each, and end with its exit
+    status or with `status`."""
+    try:
+        yield
     except Exception as error:
         problems = getattr(error, "problems", None)
         if not isinstance(problems, list):
             raise
         sys.stderr.writelines(f"{problem}\n" for problem in problems)  # pyright: ignore[reportUnknownVariableType]
-        raise typer.Exit(getattr(error, "exit_status", 1)) from None
+        raise typer.Exit(status or getattr(error, "exit_status", 1)) from None

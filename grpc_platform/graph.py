@@ -116,10 +116,15 @@ class Graph:
     @classmethod
     def load(cls, path: Path) -> "Graph":
         """Read what `save` wrote."""
+        return cls.parse(path.read_bytes())
+
+    @classmethod
+    def parse(cls, text: bytes, warnings: Iterable[str] = ()) -> "Graph":
+        """The graph of what `save` wrote."""
         # Only here: the program of another revision may be recorded where there is no pydantic.
         from pydantic import TypeAdapter
 
-        return cls(TypeAdapter(tuple[Resource, ...]).validate_json(path.read_bytes()))
+        return cls(TypeAdapter(tuple[Resource, ...]).validate_json(text), tuple(warnings))
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -4,6 +4,7 @@ Nothing in it is a secret or an account id: those are taken out before anything 
 """
 
 from collections.abc import Iterator
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -70,12 +71,16 @@ class StackDiff:
     status: Literal["compared", "new", "removed", "failed"]
     problems: dict[Literal["base", "head"], list[str]]
     resources: tuple[ResourceChange, ...] = ()
+    totals: dict[str, int] = field(default_factory=dict[str, int])
+    """How many resources of each type that has changes the head registers."""
     config: tuple[PropertyChange, ...] = ()
     """By the stack file's keys."""
     times: tuple[PropertyChange, ...] = ()
     """Derived times: the stack's output `timing`."""
     outputs: tuple[PropertyChange, ...] = ()
     """The stack's other outputs."""
+    warnings: tuple[str, ...] = ()
+    """Those that the head gives and the base did not."""
 
     @property
     def changed(self) -> bool:

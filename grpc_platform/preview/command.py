@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,10 +16,9 @@ from grpc_platform.preview.manifests import manifests
 from grpc_platform.preview.stack_file import read_stack_file
 from grpc_platform.preview.summary import Summary, as_markdown, print_summary, summarise
 from grpc_platform.preview.topology import topology
+from grpc_platform.progress import progress
 
 _GRAPH_FILE = "resources.json"
-_PATIENCE = 1.0
-"""Seconds before a terminal is told that something is under way."""
 
 
 def run_preview(stack: str, directory: Path, output: Path | None) -> None:
@@ -32,7 +30,7 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
     stack_file = read_stack_file(directory, stack)
     target = output or directory / "build" / "preview" / stack
     _refuse_strange(target)
-    with _progress(f"previewing {stack}"):
+    with progress(f"previewing {stack}"):
         # Half of a short preview is this import, so a mistyped stack does not wait for it.
         from grpc_platform.preview.program import run_program
 
@@ -96,22 +94,3 @@ def _replaced(target: Path) -> Generator[Path]:
             if old.exists():
                 old.rename(target)
             raise
-
-
-@contextmanager
-def _progress(message: str) -> Generator[None]:
-    """Say on a terminal what is under way, once that takes longer than a person waits."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    status = console.status(message, spinner="line")
-    timer = threading.Timer(_PATIENCE, status.start)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        status.stop()

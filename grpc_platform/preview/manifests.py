@@ -68,7 +68,7 @@ def manifest_warnings(graph: Graph) -> list[str]:
     lines = [
         f"{r.type} {r.name} has no manifest: it is not one Kubernetes object"
         for r in graph
-        if r.type.startswith("kubernetes:") and not r.is_component and not _is_object(r)
+        if r.type.startswith("kubernetes:") and not r.is_component and not is_object(r)
     ]
     for r in kubernetes_objects(graph):
         metadata: Mapping[str, Any] = r.inputs["metadata"]
@@ -86,7 +86,7 @@ def manifest_warnings(graph: Graph) -> list[str]:
 
 def kubernetes_objects(graph: Graph) -> list[Resource]:
     """The resources that are one Kubernetes object each."""
-    return [r for r in graph if _is_object(r)]
+    return [r for r in graph if is_object(r)]
 
 
 def clusters(graph: Graph) -> dict[str | None, str]:
@@ -109,7 +109,8 @@ def object_label(resource: Resource) -> str:
     return f"{resource.inputs['kind']} {f'{namespace}/' if namespace else ''}{name}"
 
 
-def _is_object(resource: Resource) -> bool:
+def is_object(resource: Resource) -> bool:
+    """Whether a resource is one Kubernetes object."""
     inputs = resource.inputs
     return (
         resource.type.startswith("kubernetes:")

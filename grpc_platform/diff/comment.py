@@ -1,0 +1,197 @@
+"""A report as a comment on a pull request: bounded, whatever it holds, and safe to post.
+
+Whatever a program wrote is shown in code spans and code blocks only, so that it can neither mention
+anybody nor look like anything but a value.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grpc_platform.diff.report import PropertyChange, Report, StackDiff
+from grpc_platform.diff.wording import PAST, Group, counts, groups, lines
+from grpc_platform.preview.outline import plural
+
+LIMIT = 60_000
+"""Below the 65,536 characters that GitHub takes, with room for what a poster adds."""
+
+_MOST_LINES = 40
+_MOST_NAMES = 12
+_MOST_WARNINGS = 10
+_LONGEST = 200
+_RESERVE = 200
+"""For the line that says what a section left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """A piece that is shown whole or not at all."""
+
+    section: str
+    rank: int
+    text: str
+    count: int = 1
+
+
+def comment(report: Report, limit: int = LIMIT) -> str:
+    """Markdown of at most `limit` characters: the most destructive first, cut by whole resources,
+    with what was cut counted."""
+    busy = [s for s in report.stacks if s.status != "compared" or s.changed or s.warnings]
+    idle = [s for s in report.stacks if s not in busy]
+    top = [f"### {_code(report.project)}: what this changes", ""]
+    if not busy:
+        top.append(f"No change in {_names(s.stack for s in idle)}.")
+    foot = _foot(report)
+    blocks = {stack.stack: _blocks(stack) for stack in busy}
+    used = len("\n".join([*top, *foot])) + 2 * _RESERVE
+    shown: list[StackDiff] = []
+    for stack in busy:
+        if used + (cost := len(_heading(stack)) + _RESERVE) > limit:
+            break
+        used += cost
+        shown.append(stack)
+    kept: set[int] = set()
+    sections: set[tuple[str, str]] = set()
+    every = [(b, s.stack) for s in shown for b in blocks[s.stack]]
+    for block, name in sorted(every, key=lambda found: found[0].rank):
+        new = (name, block.section) not in sections
+        cost = len(block.text) + 2 + (len(block.section) + _RESERVE if new else 0)
+        if used + cost <= limit:
+            used += cost
+            kept.add(id(block))
+            sections.add((name, block.section))
+    body = [text for s in shown for text in (_heading(s), *_sections(blocks[s.stack], kept))]
+    if len(busy) > len(shown):
+        body.append(f"_{plural(len(busy) - len(shown), 'more stack')} in diff.json._\n")
+    if busy and idle:
+        body.append(f"No change in {_names(s.stack for s in idle)}.")
+    return "\n".join([*top, *body, *foot]) + "\n"
+
+
+def _foot(report: Report) -> list[str]:
+    return [
+        "",
+        f"<sub>{_code(report.base)} to {_code(report.head)}. Code against code: what is deployed "
+        "was not asked, so drift and failed updates do not show, and neither does what only the "
+        "provider knows.</sub>",
+    ]
+
+
+def _heading(stack: StackDiff) -> str:
+    said = {
+        "failed": "could not be compared",
+        "new": f"a new stack, {counts(stack)}",
+        "removed": "its file is gone. What it deployed stays until `pulumi destroy`",
+        "compared": counts(stack),
+    }[stack.status]
+    return f"#### {_code(stack.stack)}: {said}\n"
+
+
+def _sections(blocks: list[_Block], kept: set[int]) -> Iterable[str]:
+    for section in dict.fromkeys(block.section for block in blocks):
+        mine = [block for block in blocks if block.section == section]
+        texts = [block.text for block in mine if id(block) in kept]
+        left = sum(block.count for block in mine if id(block) not in kept)
+        if texts and section:
+            yield f"**{section}**\n"
+        yield from texts
+        if left:
+            what = section.lower() or "part"
+            yield f"_{left} more {what} than fit here: the whole is in diff.json._\n"
+
+
+def _blocks(stack: StackDiff) -> list[_Block]:
+    blocks: list[_Block] = []
+
+    def add(section: str, rank: int, text: str, count: int = 1) -> None:
+        blocks.append(_Block(section=section, rank=rank, text=text, count=count))
+
+    for side, problems in stack.problems.items():
+        said = {"base": "Before the change", "head": "With the change"}[side]
+        add(f"{said}, the program cannot be recorded", 0, _fenced(problems, ""))
+    found = groups(stack)
+    for group in found:
+        if group.operation in ("replace", "delete"):
+            add(PAST[group.operation].capitalize(), 1, _group(group), group.count)
+    if stack.warnings:
+        add("New warnings", 2, _fenced(stack.warnings[:_MOST_WARNINGS], ""))
+    if stack.times:
+        add("Derived times", 3, _times(stack.times), len(stack.times))
+    if stack.config:
+        add("Config", 3, _fenced(_all(stack.config), "diff"), len(stack.config))
+    for group in found:
+        if group.operation in ("change", "create"):
+            rank = 4 if group.operation == "change" else 5
+            add(PAST[group.operation].capitalize(), rank, _group(group), group.count)
+    if stack.outputs:
+        text = _details("the stack's outputs", _fenced(_all(stack.outputs), "diff"))
+        add("Outputs", 6, text, len(stack.outputs))
+    return blocks
+
+
+def _all(changes: Iterable[PropertyChange]) -> list[str]:
+    return [line for change in changes for line in lines(change)]
+
+
+def _times(times: Iterable[PropertyChange]) -> str:
+    rows = [f"| {_code(t.path)} | {_cell(t.old)} | {_cell(t.new)} |" for t in times]
+    return "\n".join(["| time | before | after |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else _code(str(value)).replace("|", "\\|")
+
+
+def _group(group: Group) -> str:
+    shown = [*group.names[:_MOST_NAMES]]
+    left = len(group.names) - len(shown)
+    names = ", ".join(map(_tagged, shown)) + (f" and {left} more" if left > 0 else "")
+    title = f"{html.escape(group.title)}: {names}" if group.title else names
+    notes = "".join(f"; {_tagged(note)}" for note in group.notes)
+    if not group.lines:
+        return f"- {title}{notes}\n"
+    open_ = group.operation in ("replace", "change")
+    return _details(f"{title}{notes}", _fenced(group.lines, "diff"), is_open=open_)
+
+
+def _details(summary: str, body: str, *, is_open: bool = False) -> str:
+    return (
+        f"<details{' open' if is_open else ''}><summary>{summary}</summary>\n\n{body}\n</details>\n"
+    )
+
+
+def _fenced(texts: Iterable[str], language: str) -> str:
+    """A code block that nothing in it can end."""
+    every = [_one_line(text) for text in texts]
+    if left := len(every[_MOST_LINES:]):
+        every = [*every[:_MOST_LINES], f" … {left} more lines in diff.json"]
+    content = "\n".join(every)
+    runs = [len(run) for run in re.findall("`+", content)]
+    fence = "`" * max([3, *(n + 1 for n in runs)])
+    return f"{fence}{language}\n{content}\n{fence}\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    found = list(names)
+    left = len(found) - 50
+    return ", ".join(map(_code, found[:50])) + (f" and {left} more" if left > 0 else "")
+
+
+def _code(text: str) -> str:
+    """A code span of any text (https://spec.github.com/gfm/#code-spans)."""
+    line = _one_line(text)[:_LONGEST]
+    runs = [len(run) for run in re.findall("`+", line)]
+    ticks = "`" * (max(runs, default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{pad}{line}{pad}{ticks}" if line else ""
+
+
+def _tagged(text: str) -> str:
+    """The same inside HTML."""
+    return f"<code>{html.escape(_one_line(text)[:_LONGEST])}</code>"
+
+
+def _one_line(text: str) -> str:
+    """Without what ends a line or cannot be seen."""
+    return "".join(c if c.isprintable() else " " for c in text)

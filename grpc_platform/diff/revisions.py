@@ -1,0 +1,110 @@
+"""The program at a git revision: its files, and a Python with the dependencies they lock."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from grpc_platform.diff.environments import environment_of, is_installed, lock_of
+from grpc_platform.errors import UserError
+from grpc_platform.preview.stack_file import stacks_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """A program's directory as it is at one revision, and how a person calls that.
+
+    `problems` say why it cannot be run at all.
+    """
+
+    label: str
+    directory: Path
+    python: Path
+    problems: tuple[str, ...] = ()
+
+    @property
+    def stacks(self) -> list[str]:
+        """The stacks that it has a file for."""
+        return stacks_of(self.directory) if self.directory.is_dir() else []
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A git work tree and, in it, the directory of a program."""
+
+    root: Path
+    inside: Path
+    """The program's directory, relative to `root`."""
+
+    @classmethod
+    def around(cls, directory: Path) -> "Repository":
+        """The repository that holds `directory`; UserError where none does."""
+        if not directory.is_dir():
+            raise UserError(f"there is no directory {directory}")
+        try:
+            root = _git(directory, "rev-parse", "--show-toplevel")
+        except UserError as error:
+            raise UserError(
+                f"{directory.resolve()} is in no git repository that can be read: {error}"
+            ) from error
+        return cls(Path(root), directory.resolve().relative_to(Path(root).resolve()))
+
+    def commit(self, ref: str) -> str:
+        """The commit that `ref` names; UserError with what would help where there is none."""
+        try:
+            asked = ("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            return _git(self.root, "rev-parse", *asked)
+        except UserError:
+            advice = "; this clone is shallow: fetch more of it" if self._shallow() else ""
+            raise UserError(f"{ref!r} is no commit of {self.root}{advice}") from None
+
+    def _shallow(self) -> bool:
+        return _git(self.root, "rev-parse", "--is-shallow-repository") == "true"
+
+    def working_tree(self) -> Revision:
+        """The files as they are now, with the Python that runs this."""
+        commit = _git(self.root, "rev-parse", "--short", "HEAD")
+        status = _git(self.root, "status", "--porcelain", "--untracked-files=normal")
+        label = f"{commit} and changes not committed" if status else commit
+        return Revision(label=label, directory=self.root / self.inside, python=Path(sys.executable))
+
+    def at(self, ref: str, folder: Path, say: Callable[[str], None]) -> Revision:
+        """The files of a commit, laid out in `folder`, which is not there yet; `say` is told of
+        what takes long."""
+        commit = self.commit(ref)
+        short = _git(self.root, "rev-parse", "--short", commit)
+        index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
+        # Neither the index of the repository nor a worktree that it would have to forget.
+        _git(self.root, "read-tree", commit, **index)
+        _git(self.root, "checkout-index", "--all", f"--prefix={folder}/", **index)
+        python, problems = Path(sys.executable), ()
+        directory = folder / self.inside
+        lock = lock_of(directory, folder)
+        if lock and not lock.same_as(lock_of(self.root / self.inside, self.root)):
+            if not is_installed(lock):
+                say(f"installing what {lock.path.name} of {short} locks")
+            try:
+                python = environment_of(lock)
+            except UserError as error:
+                problems = tuple(error.problems)
+        label = short if commit.startswith(ref) else f"{ref} ({short})"
+        return Revision(label=label, directory=directory, python=python, problems=problems)
+
+
+def _git(directory: Path, *arguments: str, **environment: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=directory,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UserError("there is no git on PATH") from None
+    if done.returncode:
+        raise UserError(" ".join(done.stderr.split()) or f"git {arguments[0]} failed")
+    return done.stdout.strip()
