@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from grpc_platform.diff.report import PropertyChange, Report, StackDiff
-from grpc_platform.diff.wording import PAST, Group, counts, groups, lines
+from grpc_platform.diff.wording import PAST, Group, Theirs, counts, groups, lines
 from grpc_platform.preview.outline import plural
 
 LIMIT = 60_000
 """Below the 65,536 characters that GitHub takes, with room for what a poster adds."""
 
 _MOST_LINES = 40
-_MOST_NAMES = 12
 _MOST_WARNINGS = 10
 _LONGEST = 200
 _RESERVE = 200
@@ -144,15 +143,15 @@ def _cell(value: object) -> str:
 
 
 def _group(group: Group) -> str:
-    shown = [*group.names[:_MOST_NAMES]]
-    left = len(group.names) - len(shown)
-    names = ", ".join(map(_tagged, shown)) + (f" and {left} more" if left > 0 else "")
-    title = f"{html.escape(group.title)}: {names}" if group.title else names
-    notes = "".join(f"; {_tagged(note)}" for note in group.notes)
     if not group.lines:
-        return f"- {title}{notes}\n"
-    open_ = group.operation in ("replace", "change")
-    return _details(f"{title}{notes}", _fenced(group.lines, "diff"), is_open=open_)
+        return f"- {''.join(_code(p) if isinstance(p, Theirs) else p for p in group.heading)}\n"
+    heading = "".join(_tagged(p) if isinstance(p, Theirs) else p for p in group.heading)
+    is_open = group.operation in ("replace", "change") or not _has_values(group)
+    return _details(heading, _fenced(group.lines, "diff"), is_open=is_open)
+
+
+def _has_values(group: Group) -> bool:
+    return any(line[0] in "-+!" for line in group.lines)
 
 
 def _details(summary: str, body: str, *, is_open: bool = False) -> str:
@@ -188,7 +187,7 @@ def _code(text: str) -> str:
 
 
 def _tagged(text: str) -> str:
-    """The same inside HTML."""
+    """The same inside a block of HTML, where Markdown means nothing."""
     return f"<code>{html.escape(_one_line(text)[:_LONGEST])}</code>"
 
 

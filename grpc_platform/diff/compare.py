@@ -195,7 +195,7 @@ def _differences(pair: _Pair) -> list[Difference]:
         if new.type == _KUBERNETES_SECRET:
             found = [_without_data(d) for d in found]
     if old and new:
-        options = [{key: r.options.get(key) for key in _OPTIONS} for r in (old, new)]
+        options = [{k: r.options[k] for k in _OPTIONS if k in r.options} for r in (old, new)]
         found += differences(*options, path=("options",))
     return found
 
@@ -303,14 +303,10 @@ def _say_what_moved(changes: dict[str, ResourceChange], old: Graph, new: Graph) 
         if change.operation == "create":
             created.setdefault(_identity(new.by_urn(urn)), urn)
     for urn, change in list(changes.items()):
-        again = change.operation == "delete" and created.get(_identity(old.by_urn(urn)))
+        again = change.operation == "delete" and created.pop(_identity(old.by_urn(urn)), None)
         if again:
-            there, here = (f"`{name}`" for name in (again, urn))
-            moved = f"an update would create it as {there} too: an alias there keeps it"
-            changes[urn] = replace(change, notes=(*change.notes, moved))
-            other = changes[again]
-            moved = f"exists as {here}: an alias keeps it"
-            changes[again] = replace(other, notes=(*other.notes, moved))
+            changes[urn] = replace(change, moved=again)
+            changes[again] = replace(changes[again], moved=urn)
 
 
 def _identity(resource: Resource) -> str:

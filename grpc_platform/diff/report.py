@@ -56,6 +56,9 @@ class ResourceChange:
     forced_by: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     was: str | None = None
+    moved: str | None = None
+    """URN of the same thing at the other revision, where no alias says so: an update would delete
+    the one and create the other."""
     protected: bool = False
     """Deleting or replacing it loses data or addresses, or the program protects it."""
     notes: tuple[str, ...] = ()

@@ -55,10 +55,9 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
 
 def _print_group(group: Group, console: Console) -> None:
     text = Text(f"  {PAST[group.operation]} ", style=_OPERATIONS[group.operation])
-    title = f"{group.title}: " if group.title else ""
-    text.append("; ".join((title + ", ".join(group.names), *group.notes)), style="not bold default")
+    text.append("".join(group.heading), style="not bold default")
     console.print(text, soft_wrap=True)
-    if group.operation in ("replace", "change"):
+    if group.operation != "create":
         _print_lines(list(group.lines), console)
 
 

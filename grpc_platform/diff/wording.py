@@ -29,20 +29,26 @@ OWN_NAME = "{name}"
 
 _ALIKE = 3
 """From so many on, what changed alike is said once."""
+_MOST_NAMES = 12
 _WIDTH = 80
 _LONGEST_LINE = 300
 
 
+class Theirs(str):
+    """A piece of a heading that the program wrote, so that nobody takes it for anything else."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Resources that are said together: `title` is ours, `names`, `notes` and `lines` hold what the
-    program wrote. `lines` begin with `-`, `+`, `!` or a blank, as in a diff."""
+    """Resources that are said together. `lines` are the program's, and begin with `-`, `+`, `!` or
+    a blank, as in a diff."""
 
     operation: Operation
-    title: str
-    names: tuple[str, ...]
+    heading: tuple[str, ...]
+    """In pieces, which are ours or `Theirs`."""
     count: int
-    notes: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
 
 
@@ -62,7 +68,9 @@ def groups(stack: StackDiff) -> list[Group]:
 def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
     changes = [change for change in stack.resources if change.operation == operation]
     if operation in ("create", "delete"):
-        yield from _by_component(changes, operation)
+        labels = {change.urn: change.label for change in stack.resources}
+        yield from _moved([change for change in changes if change.moved], labels)
+        yield from _by_component([change for change in changes if not change.moved])
         return
     alike, rest = _shared(changes)
     single: list[Group] = []
@@ -73,45 +81,59 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
             followers[change.because].append(change)
         elif left or not change.properties or change.forced_by or change.notes:
             single.append(_one(change, left))
-    yield from single if operation == "replace" else ()
-    for property_change, members in alike:
-        yield Group(
+    together = [
+        Group(
             operation=operation,
-            title=_how_many(members, stack),
-            names=tuple(_short_names(members)),
+            heading=(*_how_many(members, stack), ": ", *_names(_short_names(members))),
             count=len(members),
             lines=tuple(lines(property_change)),
         )
-    yield from single if operation == "change" else ()
+        for property_change, members in alike
+    ]
+    # Of what is replaced each one matters; of what changes, the cause.
+    yield from single + together if operation == "replace" else together + single
     labels = {change.urn: change.label for change in stack.resources}
     for because, members in followers.items():
-        causes = ", ".join(labels.get(urn, urn) for urn in because[:3])
         kinds = Counter(short_type(member.type) for member in members)
         yield Group(
             operation=operation,
-            title=f"{plural(len(members), 'resource')} made from it",
-            names=(causes,),
+            heading=(
+                f"{plural(len(members), 'resource')} made from ",
+                *_names([labels.get(urn, urn) for urn in because]),
+                ": ",
+                *_names([f"{kind} {count}" for kind, count in kinds.most_common()]),
+            ),
             count=len(members),
-            notes=(", ".join(f"{kind} {count}" for kind, count in kinds.most_common()),),
         )
 
 
-def _one(change: ResourceChange, left: list[PropertyChange]) -> Group:
-    notes = list(change.notes)
-    if change.protected:
-        notes.insert(0, "protected type: its loss cuts calls or loses names, addresses or data")
+def _one(change: ResourceChange, left: Iterable[PropertyChange]) -> Group:
+    heading: list[str] = [Theirs(change.label)]
+    if change.component not in ("", change.label):
+        heading += [" in ", Theirs(change.component)]
     if change.forced_by:
-        notes.insert(0, f"forced by {', '.join(change.forced_by)}")
+        heading += ["; forced by ", *_names(change.forced_by)]
+    if change.protected:
+        heading.append("; its loss cuts calls or loses names, addresses or data")
     if change.was:
-        notes.append(f"was {change.was}")
+        heading += ["; was ", Theirs(change.was)]
+    for note in change.notes:
+        heading += ["; ", Theirs(note)]
     return Group(
         operation=change.operation,
-        title="",
-        names=(change.label,),
+        heading=tuple(heading),
         count=1,
-        notes=((f"in {change.component}",) if change.component else ()) + tuple(notes),
         lines=tuple(_all_lines(left)),
     )
+
+
+def _names(names: Iterable[str]) -> Iterator[str]:
+    """A list of what the program calls things, as pieces of a heading."""
+    found = list(names)
+    for number, name in enumerate(found[:_MOST_NAMES]):
+        yield from (", ", Theirs(name)) if number else (Theirs(name),)
+    if left := len(found[_MOST_NAMES:]):
+        yield f" and {left} more"
 
 
 def _shared(
@@ -150,29 +172,46 @@ def _generic(found: list[tuple[ResourceChange, PropertyChange]]) -> PropertyChan
     return PropertyChange(path=path, kind=one.kind, old=old, new=new, hidden=one.hidden)
 
 
-def _how_many(members: list[ResourceChange], stack: StackDiff) -> str:
+def _how_many(members: list[ResourceChange], stack: StackDiff) -> tuple[str, ...]:
     types = {member.type for member in members}
     if len(types) > 1:
-        return f"{plural(len(members), 'resource')} of {len(types)} types"
+        return (f"{plural(len(members), 'resource')} of {len(types)} types",)
     (token,) = types
     total = stack.totals.get(token, len(members))
-    some = f"all {total}" if total == len(members) else f"{len(members)} of {total}"
-    return f"{some} {short_type(token)}"
+    some = f"all {total} " if total == len(members) else f"{len(members)} of {total} "
+    return (some, Theirs(short_type(token)))
 
 
-def _short_names(members: Iterable[ResourceChange]) -> list[str]:
+def _short_names(members: list[ResourceChange]) -> list[str]:
     """Each by its component's name, or by its own where one component made several of them."""
-    found = list(members)
-    names = [member.component.rpartition(" ")[2] or member.label for member in found]
-    return names if len(set(names)) == len(names) else [member.label for member in found]
+    names = [member.component.rpartition(" ")[2] or member.label for member in members]
+    return names if len(set(names)) == len(names) else [member.label for member in members]
 
 
-def _by_component(changes: list[ResourceChange], operation: Operation) -> Iterator[Group]:
+def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Group]:
+    """What is deleted under one URN and created under another, said where it is deleted."""
+    if not changes:
+        return
+    operation = changes[0].operation
+    how = "deleted and created anew" if operation == "delete" else "deleted first, see above"
+    yield Group(
+        operation=operation,
+        heading=(f"{plural(len(changes), 'resource')} {how}: another URN, and no alias",),
+        count=len(changes),
+        lines=tuple(
+            f" {change.label} → {labels.get(change.moved or '', '')}"
+            for change in changes
+            if operation == "delete"
+        ),
+    )
+
+
+def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
     """Together what one component made; and components that made the same."""
     made: defaultdict[str, list[ResourceChange]] = defaultdict(list)
     for change in changes:
         if change.protected or change.notes or not change.component:
-            yield _one(change, list(change.properties))
+            yield _one(change, change.properties)
         else:
             made[change.component].append(change)
     similar: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
@@ -181,27 +220,29 @@ def _by_component(changes: list[ResourceChange], operation: Operation) -> Iterat
         types = tuple(sorted(short_type(member.type) for member in members))
         similar[kind, types].append(component)
     for (kind, types), components in similar.items():
-        if len(components) == 1 and len(types) > 4:  # too much for one breath
-            yield from (_one(change, list(change.properties)) for change in made[components[0]])
-            continue
         first = made[components[0]]
-        each = "" if len(components) == 1 else " each"
+        if len(first) == 1 and len(components) == 1:
+            yield _one(first[0], first[0].properties)
+            continue
+        of_each = [f"{name} {n}" if n > 1 else name for name, n in Counter(types).items()]
+        several = len(components) > 1
+        names = (
+            [component.rpartition(" ")[2] for component in components] if several else components
+        )
         yield Group(
-            operation=operation,
-            title="" if len(components) == 1 else f"{len(components)} {kind}",
-            names=tuple(components)
-            if len(components) == 1
-            else tuple(component.rpartition(" ")[2] for component in components),
+            operation=first[0].operation,
+            heading=(
+                *((f"{len(components)} ", Theirs(kind), ": ") if several else ()),
+                *_names(names),
+                ", each " if several else ": ",
+                *_names(of_each),
+            ),
             count=len(types) * len(components),
-            notes=(", ".join(types) + each,),
             lines=tuple(
                 line
                 for change in first
                 if change.properties
-                for line in (
-                    f" # {change.label}",
-                    *(t for p in change.properties for t in lines(p)),
-                )
+                for line in (f" # {change.label}", *_all_lines(change.properties))
             ),
         )
 
