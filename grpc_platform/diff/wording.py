@@ -225,18 +225,13 @@ def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
             yield _one(first[0], first[0].properties)
             continue
         of_each = [f"{name} {n}" if n > 1 else name for name, n in Counter(types).items()]
-        several = len(components) > 1
-        names = (
-            [component.rpartition(" ")[2] for component in components] if several else components
-        )
+        where: tuple[str, ...] = (Theirs(components[0]),)
+        if len(components) > 1:
+            names = _names(component.rpartition(" ")[2] for component in components)
+            where = (f"each of {len(components)} ", Theirs(kind), ": ", *names)
         yield Group(
             operation=first[0].operation,
-            heading=(
-                *((f"{len(components)} ", Theirs(kind), ": ") if several else ()),
-                *_names(names),
-                ", each " if several else ": ",
-                *_names(of_each),
-            ),
+            heading=(*_names(of_each), " in ", *where),
             count=len(types) * len(components),
             lines=tuple(
                 line
