@@ -1,7 +1,7 @@
 """The recorded resource graph: the one plain data form that every tool here speaks."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +54,8 @@ class Graph:
     resources: tuple[Resource, ...]
     warnings: tuple[str, ...] = ()
     """What the program warned of while it ran; not saved."""
+    marks: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By URN and secret path, what is equal for equal secrets; not saved."""
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self.resources)
@@ -119,12 +121,20 @@ class Graph:
         return cls.parse(path.read_bytes())
 
     @classmethod
-    def parse(cls, text: bytes, warnings: Iterable[str] = ()) -> "Graph":
-        """The graph of what `save` wrote."""
+    def parse(
+        cls, text: bytes, warnings: Iterable[str] = (), marks: Mapping[str, str] | None = None
+    ) -> "Graph":
+        """The graph of what `save` wrote, with what it did not."""
         # Only here: the program of another revision may be recorded where there is no pydantic.
         from pydantic import TypeAdapter
 
-        return cls(TypeAdapter(tuple[Resource, ...]).validate_json(text), tuple(warnings))
+        resources = TypeAdapter(tuple[Resource, ...]).validate_json(text)
+        return cls(resources, tuple(warnings), marks or {})
+
+
+def mark_name(urn: str, path: str) -> str:
+    """The key of a secret in `Graph.marks`."""
+    return f"{urn} {path}"
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:

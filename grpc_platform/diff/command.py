@@ -1,5 +1,6 @@
 """`grpc-platform diff`: record two revisions, compare them, leave and show what was found."""
 
+import secrets
 import signal
 import sys
 import tempfile
@@ -89,12 +90,14 @@ def make_report(base: str, head: str | None, directory: Path, say: Callable[[str
             raise UserError(f"{directory}: neither revision has a Pulumi.<stack>.yaml")
         wanted = [(side, stack) for stack in stacks for side in sides if stack in side.stacks]
         accounts = Accounts()
+        # For this run only: nobody can try what a secret might be against a mark.
+        key = secrets.token_bytes()
 
         def recorded(done: int) -> None:
             say(f"recording stacks: {done} of {len(wanted)}")
 
         recorded(0)
-        found = dict(zip(_keys(wanted), record_all(wanted, accounts, recorded), strict=True))
+        found = dict(zip(_keys(wanted), record_all(wanted, accounts, key, recorded), strict=True))
         say("comparing")
         return Report(
             project=project,

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from grpc_platform.diff.lines import all_lines
 from grpc_platform.diff.report import PropertyChange, Report, StackDiff
-from grpc_platform.diff.wording import PAST, Group, Theirs, counts, groups, lines
+from grpc_platform.diff.wording import PAST, Group, Theirs, counts, groups
 from grpc_platform.preview.outline import plural
 
 LIMIT = 60_000
@@ -19,6 +20,7 @@ LIMIT = 60_000
 _MOST_LINES = 40
 _MOST_WARNINGS = 10
 _LONGEST = 200
+_RANKS = {"change": 4, "create": 5, "rename": 6}
 _RESERVE = 200
 """For the line that says what a section left out."""
 
@@ -96,8 +98,7 @@ def _sections(blocks: list[_Block], kept: set[int]) -> Iterable[str]:
             yield f"**{section}**\n"
         yield from texts
         if left:
-            what = section.lower() or "part"
-            yield f"_{left} more {what} than fit here: the whole is in diff.json._\n"
+            yield f"_{left} more {section.lower()} do not fit here: diff.json has them all._\n"
 
 
 def _blocks(stack: StackDiff) -> list[_Block]:
@@ -118,19 +119,14 @@ def _blocks(stack: StackDiff) -> list[_Block]:
     if stack.times:
         add("Derived times", 3, _times(stack.times), len(stack.times))
     if stack.config:
-        add("Config", 3, _fenced(_all(stack.config), "diff"), len(stack.config))
+        add("Config", 3, _fenced(all_lines(stack.config), "diff"), len(stack.config))
     for group in found:
-        if group.operation in ("change", "create"):
-            rank = 4 if group.operation == "change" else 5
+        if rank := _RANKS.get(group.operation):
             add(PAST[group.operation].capitalize(), rank, _group(group), group.count)
     if stack.outputs:
-        text = _details("the stack's outputs", _fenced(_all(stack.outputs), "diff"))
-        add("Outputs", 6, text, len(stack.outputs))
+        text = _details("the stack's outputs", _fenced(all_lines(stack.outputs), "diff"))
+        add("Outputs", 7, text, len(stack.outputs))
     return blocks
-
-
-def _all(changes: Iterable[PropertyChange]) -> list[str]:
-    return [line for change in changes for line in lines(change)]
 
 
 def _times(times: Iterable[PropertyChange]) -> str:

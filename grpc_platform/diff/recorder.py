@@ -1,8 +1,9 @@
 """Records one stack of a program: a script for the Python of the program's own revision.
 
-`recordings` starts it by its path, with the program's directory, the stack and a folder to leave
-`resources.json` and `warnings.json` in, or `problems.json` where the program cannot be recorded. It
-needs nothing of that Python but the Pulumi SDK and what that brings.
+`recordings` starts it by its path, with the program's directory, the stack and a folder, and the
+key for marks of secrets on its input. It leaves `resources.json` and `beside.json`, or
+`problems.json` where the program cannot be recorded. It needs nothing of that Python but the Pulumi
+SDK and what that brings.
 """
 
 import importlib
@@ -22,14 +23,16 @@ def main(directory: Path, stack: str, output: Path) -> None:
     from grpc_platform.preview.stack_file import read_stack_file
 
     try:
-        graph = run_program(directory, stack, read_stack_file(directory, stack))
+        stack_file = read_stack_file(directory, stack)
+        graph = run_program(directory, stack, stack_file, sys.stdin.buffer.read())
     except Exception as error:
         problems = getattr(error, "problems", None)
         if not isinstance(problems, list):
             raise
         (output / "problems.json").write_text(json.dumps(problems))
         return
-    (output / "warnings.json").write_text(json.dumps(graph.warnings))
+    beside = {"warnings": graph.warnings, "marks": graph.marks}
+    (output / "beside.json").write_text(json.dumps(beside))
     graph.save(output / "resources.json")
 
 

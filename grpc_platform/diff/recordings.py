@@ -26,22 +26,27 @@ class Recording:
     """One stack at one revision: its graph and its config by full key, or why there is none."""
 
     graph: Graph | None = None
-    config: dict[str, Any] = field(default_factory=dict[str, Any])
+    config: dict[str, Any] | None = None
+    """None where it cannot be read."""
     problems: tuple[str, ...] = ()
 
 
 def record_all(
-    wanted: list[tuple[Revision, str]], accounts: Accounts, recorded: Callable[[int], None]
+    wanted: list[tuple[Revision, str]],
+    accounts: Accounts,
+    mark_key: bytes,
+    recorded: Callable[[int], None],
 ) -> list[Recording]:
     """A recording for each revision and stack, in that order; `recorded` is told how many are done.
 
-    Interrupted, it ends what it started.
+    Recordings to be compared share `mark_key` (see preview.record). Interrupted, it ends what it
+    started.
     """
     processes: set[subprocess.Popen[bytes]] = set()
     done = count(1)
 
     def one(wish: tuple[Revision, str]) -> _Left:
-        left = _record(*wish, processes)
+        left = _record(*wish, mark_key, processes)
         recorded(next(done))
         return left
 
@@ -63,23 +68,26 @@ class _Left:
 
     resources: bytes = b""
     warnings: tuple[str, ...] = ()
+    marks: dict[str, str] = field(default_factory=dict[str, str])
     problems: tuple[str, ...] = ()
 
 
-def _record(revision: Revision, stack: str, processes: set[subprocess.Popen[bytes]]) -> _Left:
+def _record(
+    revision: Revision, stack: str, mark_key: bytes, processes: set[subprocess.Popen[bytes]]
+) -> _Left:
     if revision.problems:
         return _Left(problems=revision.problems)
     with tempfile.TemporaryDirectory(prefix="grpc-platform-recording-") as folder:
         # -P: beside the recorder are modules whose names a program may use for its own.
         command = [revision.python, "-P", _RECORDER, revision.directory, stack, folder]
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         processes.add(process)
-        _, errors = process.communicate()
+        _, errors = process.communicate(mark_key)
         processes.discard(process)
-        resources, warnings, problems = (
-            Path(folder, f"{name}.json") for name in ("resources", "warnings", "problems")
+        resources, beside, problems = (
+            Path(folder, f"{name}.json") for name in ("resources", "beside", "problems")
         )
         if problems.exists():
             return _Left(problems=tuple(json.loads(problems.read_bytes())))
@@ -87,14 +95,12 @@ def _record(revision: Revision, stack: str, processes: set[subprocess.Popen[byte
             last = errors.decode(errors="replace").strip().splitlines()[-1:]
             why = f"the recorder ended with status {process.returncode}"
             return _Left(problems=(why, *last))
-        return _Left(
-            resources=resources.read_bytes(), warnings=tuple(json.loads(warnings.read_bytes()))
-        )
+        return _Left(resources=resources.read_bytes(), **json.loads(beside.read_bytes()))
 
 
 def _read(left: _Left, revision: Revision, stack: str, accounts: Accounts) -> Recording:
     folder = f"{revision.directory}/"
-    config: dict[str, Any] = {}
+    config: dict[str, Any] | None = None
     try:
         config = accounts.hide(config_values(revision.directory, stack))
     except UserError as error:
@@ -102,10 +108,11 @@ def _read(left: _Left, revision: Revision, stack: str, accounts: Accounts) -> Re
     if left.problems:
         problems = (problem.replace(folder, "") for problem in left.problems)
         return Recording(config=config, problems=accounts.hide(tuple(problems)))
-    graph = Graph.parse(left.resources, left.warnings)
+    graph = Graph.parse(left.resources, left.warnings, left.marks)
     if has_account(left.resources.decode()):  # as a rule not, and a large graph is a long walk
         graph = Graph(
             tuple(replace(r, **accounts.hide(vars(r))) for r in graph),
             accounts.hide(graph.warnings),
+            accounts.hide(graph.marks),
         )
     return Recording(graph=graph, config=config)

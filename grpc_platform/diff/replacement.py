@@ -41,7 +41,6 @@ PROTECTED_TYPES = frozenset(
         "aws:ec2/natGateway:NatGateway",
         "aws:ec2/vpcEndpoint:VpcEndpoint",
         "aws:eks/nodeGroup:NodeGroup",
-        "kubernetes:core/v1:Service",  # with its load balancer
     }
 )
 

@@ -11,9 +11,13 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
-Operation = Literal["replace", "delete", "change", "create"]
-OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create")
-"""The most destructive first, which is the order of everything that is shown."""
+Operation = Literal["replace", "delete", "change", "create", "rename"]
+OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create", "rename")
+"""The most destructive first, which is the order of everything that is shown. What is only renamed
+has another URN and an alias that says so: nothing happens to it."""
+
+Kind = Literal["added", "removed", "changed", "reformatted"]
+"""How a value differs; reformatted is the same JSON or YAML, written in another way."""
 
 FORMAT = 1
 """Version of the data form; a reader refuses any other."""
@@ -30,7 +34,7 @@ class PropertyChange:
     """
 
     path: str
-    kind: Literal["added", "removed", "changed"]
+    kind: Kind
     old: Any = None
     new: Any = None
     hidden: bool = False

@@ -3,8 +3,9 @@
 from rich.console import Console
 from rich.text import Text
 
+from grpc_platform.diff.lines import all_lines
 from grpc_platform.diff.report import Report, StackDiff
-from grpc_platform.diff.wording import PAST, Group, counts, groups, lines
+from grpc_platform.diff.wording import PAST, Group, counts, groups
 
 _STYLES = {"-": "red", "+": "green", "!": "yellow"}
 _OPERATIONS = {
@@ -12,6 +13,7 @@ _OPERATIONS = {
     "delete": "bold red",
     "change": "bold",
     "create": "bold green",
+    "rename": "dim",
 }
 _MOST_LINES = 30
 
@@ -47,7 +49,7 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
     ):
         if changes:
             _print(console, f"  {title}", "bold")
-            _print_lines([line for change in changes for line in lines(change)], console)
+            _print_lines(list(all_lines(changes)), console)
     for warning in stack.warnings:
         _print(console, f"  new warning: {warning}", "yellow")
     console.print()

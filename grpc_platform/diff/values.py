@@ -6,8 +6,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+import yaml
+
+from grpc_platform.diff.report import Kind
 from grpc_platform.graph import SECRET
 from grpc_platform.preview.stack_file import parse_yaml
 
@@ -42,7 +45,7 @@ class Difference:
 
     raw: tuple[Segment, ...]
     path: str
-    kind: Literal["added", "removed", "changed"]
+    kind: Kind
     old: Any
     new: Any
     hidden: bool
@@ -67,9 +70,7 @@ class _At:
     def _to(self, segment: Segment, path: str) -> "_At":
         return _At((*self.raw, segment), path, self.secret)
 
-    def said(
-        self, kind: Literal["added", "removed", "changed"], old: Any = None, new: Any = None
-    ) -> Difference:
+    def said(self, kind: Kind, old: Any = None, new: Any = None) -> Difference:
         hidden = self.secret or SECRET in (old, new)
         return Difference(raw=self.raw, path=self.path, kind=kind, old=old, new=new, hidden=hidden)
 
@@ -111,9 +112,8 @@ def _texts(old: str, new: str, at: _At) -> Iterator[Difference]:
     before, after = embedded(old), embedded(new)
     if before is not None and after is not None and type(before) is type(after):
         found = list(_walk(before, after, at))
-        if found:
-            yield from found
-            return
+        yield from found or [at.said("reformatted")]
+        return
     yield at.said("changed", old, new)
 
 
@@ -128,7 +128,7 @@ def embedded(text: str) -> Any:
     elif "\n" in text and ":" in text:
         try:
             data = parse_yaml(text)
-        except ValueError:
+        except (ValueError, yaml.YAMLError):
             return None
     else:
         return None
@@ -139,7 +139,8 @@ def _lists(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
     if SECRET in old or SECRET in new:  # which element became which cannot be told
         at = _At(at.raw, at.path, secret=True)
     name = _names(old, new)
-    if name is None:
+    renamed = len(old) == len(new) == 1 and name is not None and name(old[0]) != name(new[0])
+    if name is None or renamed:
         yield from _unnamed(old, new, at)
         return
     before = {name(element): (index, element) for index, element in enumerate(old)}
@@ -157,7 +158,7 @@ def _lists(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
     common = [key for key in before if key in after]
     reordered = [key for key in after if key in before]
     if common != reordered:
-        yield at.key("(order)").said("changed", common, reordered)
+        yield _At(at.raw, f"{at.path} (order)", at.secret).said("changed", common, reordered)
 
 
 def _elements(old: Any, new: Any, at: _At) -> Iterator[Difference]:
@@ -212,7 +213,9 @@ def _unnamed(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
     for tag, i, i_end, j, j_end in matcher.get_opcodes():
         if tag == "equal":
             continue
-        paired = min(i_end - i, j_end - j) if _nested(old[i:i_end] + new[j:j_end]) else 0
+        counts = i_end - i, j_end - j
+        alike = counts[0] == counts[1] or _nested(old[i:i_end] + new[j:j_end])
+        paired = min(counts) if alike else 0
         for step in range(paired):
             yield from _walk(old[i + step], new[j + step], at.element(j + step, j + step))
         for index in range(i + paired, i_end):

@@ -1,14 +1,11 @@
-"""How a diff is said, whatever shows it: counts, groups of what has one cause, and diff lines."""
+"""How a diff is said, whatever shows it: in counts, and in groups of what has one cause."""
 
-import difflib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
-
+from grpc_platform.diff.lines import all_lines
 from grpc_platform.diff.report import (
     OPERATIONS,
     Operation,
@@ -23,6 +20,7 @@ PAST: dict[Operation, str] = {
     "delete": "deleted",
     "change": "changed",
     "create": "created",
+    "rename": "renamed",
 }
 OWN_NAME = "{name}"
 """Stands for the name of each one's own component, where several changed alike."""
@@ -30,8 +28,6 @@ OWN_NAME = "{name}"
 _ALIKE = 3
 """From so many on, what changed alike is said once."""
 _MOST_NAMES = 12
-_WIDTH = 80
-_LONGEST_LINE = 300
 
 
 class Theirs(str):
@@ -67,6 +63,9 @@ def groups(stack: StackDiff) -> list[Group]:
 
 def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
     changes = [change for change in stack.resources if change.operation == operation]
+    if operation == "rename":
+        yield from _renamed(changes)
+        return
     if operation in ("create", "delete"):
         labels = {change.urn: change.label for change in stack.resources}
         yield from _moved([change for change in changes if change.moved], labels)
@@ -75,45 +74,60 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
     alike, rest = _shared(changes)
     single: list[Group] = []
     followers: defaultdict[tuple[str, ...], list[ResourceChange]] = defaultdict(list)
+    labels = {change.urn: change.label for change in stack.resources}
     for change in changes:
         left = rest[change.urn]
-        if change.because and not left:
+        if _follows(change) and not left:
             followers[change.because].append(change)
-        elif left or not change.properties or change.forced_by or change.notes:
-            single.append(_one(change, left))
-    together = [
-        Group(
-            operation=operation,
-            heading=(*_how_many(members, stack), ": ", *_names(_short_names(members))),
-            count=len(members),
-            lines=tuple(lines(property_change)),
-        )
-        for property_change, members in alike
-    ]
+        elif left or change.notes or not change.properties:
+            single.append(_one(change, left, labels))
+    together = [_alike_group(found, members, stack) for found, members in alike]
     # Of what is replaced each one matters; of what changes, the cause.
     yield from single + together if operation == "replace" else together + single
-    labels = {change.urn: change.label for change in stack.resources}
     for because, members in followers.items():
-        kinds = Counter(short_type(member.type) for member in members)
+        kinds = Counter(short_type(member.type) for member in members).most_common()
+        few = len(members) <= _MOST_NAMES
         yield Group(
             operation=operation,
             heading=(
                 f"{plural(len(members), 'resource')} made from ",
                 *_names([labels.get(urn, urn) for urn in because]),
                 ": ",
-                *_names([f"{kind} {count}" for kind, count in kinds.most_common()]),
+                *_names([m.label for m in members] if few else [f"{k} {n}" for k, n in kinds]),
             ),
             count=len(members),
         )
 
 
-def _one(change: ResourceChange, left: Iterable[PropertyChange]) -> Group:
+def _follows(change: ResourceChange) -> bool:
+    """Whether it is replaced for the sake of others only."""
+    return bool(change.because) and not {p.path for p in change.properties} & {*change.forced_by}
+
+
+def _alike_group(
+    found: list[PropertyChange], members: list[ResourceChange], stack: StackDiff
+) -> Group:
+    paths = [p.path for p in found if all(p.path in member.forced_by for member in members)]
+    forced = ("; forced by ", *_names(paths)) if paths else ()
+    return Group(
+        operation=members[0].operation,
+        heading=(*_how_many(members, stack), ": ", *_names(_short_names(members)), *forced),
+        count=len(members),
+        lines=tuple(all_lines(found)),
+    )
+
+
+def _one(
+    change: ResourceChange, left: Iterable[PropertyChange], labels: Mapping[str, str]
+) -> Group:
     heading: list[str] = [Theirs(change.label)]
     if change.component not in ("", change.label):
         heading += [" in ", Theirs(change.component)]
-    if change.forced_by:
+    if _follows(change):
+        heading += ["; made from ", *_names(labels.get(urn, urn) for urn in change.because)]
+    elif change.forced_by:
         heading += ["; forced by ", *_names(change.forced_by)]
-    if change.protected:
+    if change.protected and change.operation != "change":
         heading.append("; its loss cuts calls or loses names, addresses or data")
     if change.was:
         heading += ["; was ", Theirs(change.was)]
@@ -123,8 +137,20 @@ def _one(change: ResourceChange, left: Iterable[PropertyChange]) -> Group:
         operation=change.operation,
         heading=tuple(heading),
         count=1,
-        lines=tuple(_all_lines(left)),
+        lines=tuple(all_lines(left)),
     )
+
+
+def _renamed(changes: list[ResourceChange]) -> Iterator[Group]:
+    if changes:
+        yield Group(
+            operation="rename",
+            heading=(
+                f"{plural(len(changes), 'resource')} under another URN, as an alias says: ",
+                *_names(change.label for change in changes),
+            ),
+            count=len(changes),
+        )
 
 
 def _names(names: Iterable[str]) -> Iterator[str]:
@@ -138,7 +164,9 @@ def _names(names: Iterable[str]) -> Iterator[str]:
 
 def _shared(
     changes: list[ResourceChange],
-) -> tuple[list[tuple[PropertyChange, list[ResourceChange]]], dict[str, list[PropertyChange]]]:
+) -> tuple[
+    list[tuple[list[PropertyChange], list[ResourceChange]]], dict[str, list[PropertyChange]]
+]:
     """What several changed alike, with those that did; and by URN, what is each one's own."""
     members: defaultdict[str, list[tuple[ResourceChange, PropertyChange]]] = defaultdict(list)
     for change in changes:
@@ -149,8 +177,12 @@ def _shared(
         change.urn: [one for one in change.properties if _alike(change, one) not in shared]
         for change in changes
     }
-    alike = [(_generic(found), [change for change, _ in found]) for found in shared.values()]
-    return alike, rest
+    together: dict[tuple[str, ...], tuple[list[PropertyChange], list[ResourceChange]]] = {}
+    for found in shared.values():
+        who = [change for change, _ in found]
+        key = tuple(change.urn for change in who)
+        together.setdefault(key, ([], who))[0].append(_generic(found))
+    return list(together.values()), rest
 
 
 def _alike(change: ResourceChange, one: PropertyChange) -> str:
@@ -211,7 +243,7 @@ def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
     made: defaultdict[str, list[ResourceChange]] = defaultdict(list)
     for change in changes:
         if change.protected or change.notes or not change.component:
-            yield _one(change, change.properties)
+            yield _one(change, change.properties, {})
         else:
             made[change.component].append(change)
     similar: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
@@ -222,7 +254,7 @@ def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
     for (kind, types), components in similar.items():
         first = made[components[0]]
         if len(first) == 1 and len(components) == 1:
-            yield _one(first[0], first[0].properties)
+            yield _one(first[0], first[0].properties, {})
             continue
         of_each = [f"{name} {n}" if n > 1 else name for name, n in Counter(types).items()]
         where: tuple[str, ...] = (Theirs(components[0]),)
@@ -237,44 +269,6 @@ def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
                 line
                 for change in first
                 if change.properties
-                for line in (f" # {change.label}", *_all_lines(change.properties))
+                for line in (f" # {change.label}", *all_lines(change.properties))
             ),
         )
-
-
-def _all_lines(changes: Iterable[PropertyChange]) -> Iterator[str]:
-    return (line for change in changes for line in lines(change))
-
-
-def lines(change: PropertyChange) -> list[str]:
-    """A property's change as lines of a diff."""
-    if change.hidden:
-        return [_cut(f"!{change.path}: {change.kind}; the value is secret")]
-    old, new = change.old, change.new
-    if isinstance(old, str) and isinstance(new, str) and "\n" in old + new:
-        found = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1)
-        return [f" {change.path}:", *(_cut(line) for line in list(found)[2:])]
-    result: list[str] = []
-    if change.kind != "added":
-        result += _value("-", change.path, old)
-    if change.kind != "removed":
-        result += _value("+", change.path, new)
-    return result
-
-
-def _value(sign: str, path: str, value: Any) -> list[str]:
-    flow = _yaml(value, flow=True)
-    if len(path) + len(flow) <= _WIDTH or not isinstance(value, dict | list) or not value:
-        return [_cut(f"{sign}{path}: {flow}")]
-    return [f"{sign}{path}:", *(_cut(f"{sign}  {line}") for line in _yaml(value).splitlines())]
-
-
-def _yaml(value: Any, *, flow: bool = False) -> str:
-    text = yaml.safe_dump(
-        value, default_flow_style=flow, sort_keys=True, width=10**9, allow_unicode=True
-    )
-    return text.removesuffix("...\n").strip()
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"

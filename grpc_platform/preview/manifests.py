@@ -30,9 +30,7 @@ class Manifest:
         prefix = "inputs."
         hidden = [p.removeprefix(prefix) for p in self.resource.secret_paths if prefix in p]
         comment = f"# Secret, so not in this file: {', '.join(hidden)}\n" if hidden else ""
-        return comment + yaml.dump(
-            _ordered(self.body), Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True
-        )
+        return comment + yaml_text(self.body)
 
 
 def manifests(graph: Graph) -> list[Manifest]:
@@ -145,6 +143,18 @@ def dashed(value: Any) -> Any:
         elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [dashed(item) for item in elements]
     return value
+
+
+def yaml_text(value: Any, *, flow: bool = False) -> str:
+    """A value as a person wants to read it, and the same from run to run; `flow` on one line."""
+    return yaml.dump(
+        _ordered(value),
+        Dumper=_Dumper,
+        sort_keys=False,
+        default_flow_style=flow,
+        width=10**9 if flow else 100,
+        allow_unicode=True,
+    )
 
 
 def _ordered(value: Any) -> Any:

@@ -23,9 +23,9 @@ _COMPONENTS = f"{_PACKAGE}.components"
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
-def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
+def run_program(directory: Path, stack: str, stack_file: StackFile, mark_key: bytes = b"") -> Graph:
     """The graph that the program in `directory` registers for `stack`, with its own components and
-    its own fixtures.
+    its own fixtures; `mark_key` as for `record`.
 
     One program per process: its modules stay imported. Raises UserError when the program refuses
     by `pulumi.RunError`, as it is whatever carries its own `problems` (grpc_platform.errors), and
@@ -44,6 +44,7 @@ def run_program(directory: Path, stack: str, stack_file: StackFile) -> Graph:
                 config=stack_file.config,
                 secret_keys=stack_file.secret_keys,
                 fixtures=fixtures,
+                mark_key=mark_key,
             )
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):

@@ -26,7 +26,7 @@ from pulumi.runtime.proto import engine_pb2, resource_pb2
 from pulumi.runtime.settings import SETTINGS, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
-from grpc_platform.graph import SECRET, STACK_TYPE, Graph, Resource, in_dependency_order
+from grpc_platform.graph import SECRET, STACK_TYPE, Graph, Resource, in_dependency_order, mark_name
 from grpc_platform.preview.fixtures import FILE, Fixtures
 from grpc_platform.preview.stack_file import ENCRYPTED
 from grpc_platform.preview.wire import Plain, plain
@@ -48,18 +48,21 @@ def record(
     config: Mapping[str, str] | None = None,
     secret_keys: tuple[str, ...] = (),
     fixtures: Fixtures | None = None,
+    mark_key: bytes = b"",
 ) -> Graph:
     """Run `program` as stack `stack` of `project` and return the graph of what it registered.
 
     `config` maps full keys (`aws:region`) to strings, as the engine passes them. `secret_keys` are
     with anything encrypted in the stack file: such a value reads ENCRYPTED, where `config` says so
-    or else in place of the whole key. `fixtures` are the program's own answers.
+    or else in place of the whole key. `fixtures` are the program's own answers. With
+    a `mark_key` (random, and known to nobody else) the graph has marks, by which two recordings
+    tell whether a secret is the same.
 
     Raises ProgramError for duplicate URNs, values that reach an input or output unknown or
     encrypted and not marked secret, look-ups and StackReferences without an answer, and errors the
     program logged; and whatever the program itself raises.
     """
-    monitor = _Monitor(project, stack, fixtures or Fixtures())
+    monitor = _Monitor(project, stack, fixtures or Fixtures(), mark_key)
     engine = _Engine()
     values = dict(config or {})
     for key in secret_keys:
@@ -112,7 +115,8 @@ def record(
     if problems:
         raise ProgramError(problems)
     # Threads decide the order of registrations and messages; what is kept has an order of its own.
-    return Graph(in_dependency_order(monitor.recorded()), tuple(sorted(set(engine.warnings))))
+    warnings = tuple(sorted(set(engine.warnings)))
+    return Graph(in_dependency_order(monitor.recorded()), warnings, monitor.marks)
 
 
 @contextmanager
@@ -164,8 +168,10 @@ class _Engine:
 class _Monitor(MockMonitor):
     """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
 
-    def __init__(self, project: str, stack: str, fixtures: Fixtures) -> None:
+    def __init__(self, project: str, stack: str, fixtures: Fixtures, mark_key: bytes) -> None:
         self._project, self._stack, self._fixtures = project, stack, fixtures
+        self._mark_key = mark_key
+        self.marks: dict[str, str] = {}
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
         self._problems: list[str] = []
@@ -182,7 +188,7 @@ class _Monitor(MockMonitor):
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
-        inputs = plain(request.object, "inputs")
+        inputs = plain(request.object, "inputs", self._mark_key)
         identifier, computed = self._fixtures.made(request.type, request.name, inputs.values)
         resource = Resource(
             urn=urn,
@@ -205,7 +211,7 @@ class _Monitor(MockMonitor):
         )
         with self._lock:
             self._recorded.append(resource)
-            self._problems += _unsound(urn, inputs)
+            self._note(urn, inputs)
         state = struct_pb2.Struct()
         if request.custom:
             state.CopyFrom(request.object)
@@ -215,10 +221,10 @@ class _Monitor(MockMonitor):
     def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
-        outputs = plain(request.outputs, "outputs")
+        outputs = plain(request.outputs, "outputs", self._mark_key)
         with self._lock:
             self._outputs[request.urn] = outputs
-            self._problems += _unsound(request.urn, outputs)
+            self._note(request.urn, outputs)
         return empty_pb2.Empty()
 
     def Invoke(  # noqa: N802 (gRPC method)
@@ -257,6 +263,11 @@ class _Monitor(MockMonitor):
         state.update(known)
         urn = self.make_urn(request.parent, request.type, request.name)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
+
+    def _note(self, urn: str, values: Plain) -> None:
+        self._problems += _unsound(urn, values)
+        for path, mark in zip(values.secret, values.marks, strict=False):
+            self.marks[mark_name(urn, path)] = mark
 
     def recorded(self) -> list[Resource]:
         """Everything registered, with the outputs its component registered later."""

@@ -1,5 +1,7 @@
 """What the SDK sends, as plain data."""
 
+import hmac
+import json
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +24,19 @@ class Plain:
     values: dict[str, Any]
     secret: tuple[str, ...]
     """Secrets; each reads SECRET in `values`."""
+    marks: tuple[str, ...]
+    """For each secret, what is the same for the same secret and tells nothing else; none without
+    a key."""
     unknown: tuple[str, ...]
     """Outputs that nothing resolved."""
     bared: tuple[str, ...]
     """Encrypted config that the program read as if it were not."""
 
 
-def plain(struct: struct_pb2.Struct, root: str) -> Plain:
+def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes = b"") -> Plain:
     """Read a request's values; every path starts with `root`."""
     secret: list[str] = []
+    marks: list[str] = []
     unknown: list[str] = []
     bared: list[str] = []
 
@@ -39,6 +45,9 @@ def plain(struct: struct_pb2.Struct, root: str) -> Plain:
             items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
             if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
                 secret.append(path)
+                if mark_key:
+                    text = json.dumps(items.get("value"), sort_keys=True)
+                    marks.append(hmac.new(mark_key, text.encode(), "sha256").hexdigest())
                 return SECRET
             # Each request brings the same few names anew.
             return {sys.intern(key): walk(items[key], f"{path}.{key}") for key in sorted(items)}
@@ -54,4 +63,4 @@ def plain(struct: struct_pb2.Struct, root: str) -> Plain:
         return value
 
     values = walk(json_format.MessageToDict(struct), root)
-    return Plain(values, tuple(secret), tuple(unknown), tuple(bared))
+    return Plain(values, tuple(secret), tuple(marks), tuple(unknown), tuple(bared))

@@ -53,7 +53,12 @@ publisher = iam.Role(
     opts=names.child,
 )
 
-cluster = k8s.Provider("cluster", kubeconfig="{}")
+kubeconfig = {
+    "clusters": [{"name": "one", "cluster": {"server": "https://one.example.com"}}],
+    "contexts": [{"name": "one", "context": {"cluster": "one", "user": "me"}}],
+    "current-context": "one",
+}
+cluster = k8s.Provider("cluster", kubeconfig=json.dumps(kubeconfig))
 edge = Component("Edge", "edge", ResourceOptions(providers=[cluster]))
 namespace = k8s.core.v1.Namespace("edge", metadata={"name": "edge"}, opts=edge.child)
 inside = namespace.metadata["name"]

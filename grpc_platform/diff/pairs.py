@@ -1,0 +1,79 @@
+"""Which resource of one revision is which of the other, and what is said of it whatever happens."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grpc_platform.diff.replacement import PROTECTED_TYPES, known
+from grpc_platform.diff.report import ResourceChange
+from grpc_platform.graph import STACK_TYPE, Graph, Resource
+from grpc_platform.preview.manifests import is_object, object_label
+from grpc_platform.preview.outline import holder, short_type
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A resource before and after; None where it is not registered."""
+
+    old: Resource | None
+    new: Resource | None
+
+    @property
+    def current(self) -> Resource:
+        resource = self.new or self.old
+        assert resource is not None
+        return resource
+
+
+def pair_up(old: Graph, new: Graph) -> list[Pair]:
+    """Every resource with what it was: under its URN, or under one of its aliases."""
+    before = {r.urn: r for r in old if not r.is_component}
+    after = [r for r in new if not r.is_component]
+    left = dict(before)
+    for resource in after:
+        left.pop(resource.urn, None)
+    pairs: list[Pair] = []
+    for resource in after:
+        was = before.get(resource.urn)
+        if was is None:
+            urn = next((urn for urn in resource.aliases if urn in left), None)
+            was = left.pop(urn) if urn else None
+        pairs.append(Pair(was, resource))
+    return pairs + [Pair(resource, None) for resource in left.values()]
+
+
+def described(pair: Pair, old: Graph, new: Graph) -> ResourceChange:
+    """What is said of a resource whatever happens to it."""
+    resource = pair.current
+    graph = new if pair.new else old
+    above = holder(graph, resource)
+    component = graph.by_urn(above) if above else None
+    return ResourceChange(
+        operation="change",
+        urn=resource.urn,
+        type=resource.type,
+        label=object_label(resource)
+        if is_object(resource)
+        else f"{short_type(resource.type)} {resource.name}",
+        component=f"{short_type(component.type)} {component.name}"
+        if component and component.type != STACK_TYPE
+        else "",
+        protected=_is_protected(pair.old),
+        notes=tuple(_notes(pair)),
+    )
+
+
+def _notes(pair: Pair) -> Iterable[str]:
+    if pair.old and pair.old.options.get("retain_on_delete"):
+        yield "what it was stays where it is (retain_on_delete)"
+    if pair.old and pair.new is None and pair.old.options.get("protect"):
+        yield "protected: the engine refuses to delete it"
+    if pair.old and pair.new and not known(pair.new.type):
+        yield "which changes replace this type is not known here"
+    if pair.new and pair.old is None and (given := pair.new.options.get("import_id")):
+        yield f"imported: {given}"
+
+
+def _is_protected(old: Resource | None) -> bool:
+    if old is None or old.options.get("retain_on_delete"):
+        return False
+    return old.type in PROTECTED_TYPES or bool(old.options.get("protect"))
