@@ -84,7 +84,8 @@ def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[Differen
 
 
 def _walk(old: Any, new: Any, at: _At) -> Iterator[Difference]:
-    if old == new and type(old) is type(new):
+    # Python takes 1, 1.0 and True for equal; JSON does not.
+    if old == new and json.dumps(old) == json.dumps(new):
         return
     match old, new:
         case dict(), dict():
