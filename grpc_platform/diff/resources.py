@@ -114,7 +114,7 @@ def _provided(old: Resource, new: Resource, sides: Sides) -> tuple[dict[str, Any
     before, after = sides.old.provider(old), sides.new.provider(new)
     if old.type.startswith("aws:") and "region" not in old.inputs.keys() | new.inputs.keys():
         regions = before.get("region"), after.get("region")
-        if None not in regions and regions[0] != regions[1]:
+        if None not in regions and forces_replacement(new.type, ("region",), *regions):
             return {"region": regions[0]}, {"region": regions[1]}
     # As providerChanged of the engine: another provider replaces where its own change would.
     # https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go
