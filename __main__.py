@@ -51,7 +51,7 @@ services: dict[str, GrpcService] = {}
 for name, spec in settings.services.items():
     ingress = ingresses[settings.cluster_of(spec)]
     # After the ingress, so that nobody looks up a name before it leads to an Envoy.
-    opts = pulumi.ResourceOptions(depends_on=[ingress], provider=ingress.provider)
+    opts = pulumi.ResourceOptions(depends_on=[ingress.publisher], provider=ingress.provider)
     services[name] = GrpcService(name, ingress.service_args(spec), opts)
 
 for name, value in exports(zone, timing, clusters, ingresses, services).items():

@@ -22,9 +22,13 @@ class _Mocks(Mocks):
         return {}
 
 
-def register(name: str) -> None:
-    """One service, with the inputs that GrpcService gives its children."""
-    component = pulumi.ComponentResource("bare:index:Service", name)
+def register(name: str, cluster: k8s.Provider, ingress: pulumi.Resource) -> None:
+    """One service, with the inputs and options that GrpcService gives its children."""
+    component = pulumi.ComponentResource(
+        "bare:index:Service",
+        name,
+        opts=pulumi.ResourceOptions(providers=[cluster], depends_on=[ingress]),
+    )
     child = pulumi.ResourceOptions(parent=component)
     labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "grpc-platform"}
     host = f"{name}.grpc.test"
@@ -56,7 +60,7 @@ def register(name: str) -> None:
         )
     )
     path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)
-    ingress = k8s.networking.v1.Ingress(
+    route = k8s.networking.v1.Ingress(
         f"{name}-ingress",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=name,
@@ -84,7 +88,7 @@ def register(name: str) -> None:
         type="CNAME",
         ttl=30,
         records=["local.grpc.test"],
-        opts=pulumi.ResourceOptions(parent=component, depends_on=[ingress]),
+        opts=pulumi.ResourceOptions(parent=component, depends_on=[route, ingress]),
     )
     component.register_outputs({"host": host})
 
@@ -94,8 +98,10 @@ def main() -> None:
 
     @pulumi.runtime.test  # pyright: ignore[reportUnknownMemberType, reportUntypedFunctionDecorator]
     def program() -> None:
+        cluster = k8s.Provider("cluster", kubeconfig="{}")
+        ingress = k8s.core.v1.Namespace("ingress", opts=pulumi.ResourceOptions(provider=cluster))
         for number in range(count):
-            register(f"service-{number:04}")
+            register(f"service-{number:04}", cluster, ingress)
 
     pulumi.runtime.set_mocks(_Mocks())
     program()

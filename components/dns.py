@@ -50,11 +50,15 @@ class Zone(pulumi.ComponentResource):
     arn: pulumi.Output[str]
     """The zone's ARN, for policies."""
 
+    domain: str
+    """The same, for what is computed from it."""
+
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("grpc-platform:index:Zone", name, {}, opts)
         spec = args.spec
+        self.domain = spec.name
         own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
         caller_vpcs = {vpc_id: vpc_id for vpc_id in sorted(set(args.caller_vpc_ids))}
         if spec.zone_id is not None:
@@ -130,16 +134,17 @@ def cname(
     zone_id: pulumi.Input[str],
     host: pulumi.Input[str],
     target: pulumi.Input[str],
-    ttl: pulumi.Input[timedelta],
+    ttl: pulumi.Input[int],
     opts: pulumi.ResourceOptions,
 ) -> aws.route53.Record:
-    """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys."""
+    """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys; `ttl` in
+    seconds."""
     return aws.route53.Record(
         name,
         zone_id=zone_id,
         name=host,
         type="CNAME",
-        ttl=pulumi.Output.from_input(ttl).apply(whole_seconds),
+        ttl=ttl,
         records=[target],
         opts=opts,
     )

@@ -50,6 +50,8 @@ class GrpcIngress(pulumi.ComponentResource):
     """The name that holds the addresses of the ready Envoys: the target of services' CNAMEs."""
     ingress_class_name: pulumi.Output[str]
     """What an Ingress says to be served."""
+    publisher: ExternalDns
+    """What is made last of all that is here: whoever depends on it finds the rest."""
     http_port: int
     """Envoy's port for plaintext gRPC."""
     https_port: int
@@ -98,7 +100,7 @@ class GrpcIngress(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers]),
         )
-        ExternalDns(
+        self.publisher = ExternalDns(
             f"{name}-external-dns",
             ExternalDnsArgs(
                 cluster_name=cluster.eks_cluster_name,
@@ -129,7 +131,7 @@ class GrpcIngress(pulumi.ComponentResource):
         return GrpcServiceArgs(
             spec=spec,
             zone_id=args.zone.zone_id,
-            zone_name=args.zone.name,
+            zone_name=args.zone.domain,
             envoy_dns_name=self.dns_name,
             ingress_class_name=self.ingress_class_name,
             http_port=self.http_port,

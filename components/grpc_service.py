@@ -1,6 +1,7 @@
 """GrpcService: what puts one gRPC service behind Envoy, under a name of its own."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -8,9 +9,10 @@ import pulumi_kubernetes as k8s
 
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
 from .dns import cname
+from .inputs import known
 from .pods import metadata, selector
 from .specs import ServiceSpec
-from .timing import Timing, format_duration
+from .timing import Timing, format_duration, whole_seconds
 
 # Both would wait for the app's pods, and a bundle is applied before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
@@ -57,21 +59,18 @@ class GrpcService(pulumi.ComponentResource):
         self, name: str, args: GrpcServiceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         spec = args.spec
-        if isinstance(args.zone_name, str):
-            service_host(name, spec, args.zone_name)
-        if isinstance(args.timing, Timing):
-            route_deadline(name, spec, args.timing.max_deadline)
-        super().__init__("grpc-platform:index:GrpcService", name, {}, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        timing = pulumi.Output.from_input(args.timing)
-        contract = pulumi.Output.all(
+        contract = known(
+            partial(client_contract, name, spec),
             zone_name=args.zone_name,
             http_port=args.http_port,
             https_port=args.https_port,
-            timing=timing,
-        ).apply(lambda platform: client_contract(name, spec, **platform))
-        self.host = contract.apply(lambda known: known.host)
-        self.client_contract = contract.apply(ClientContract.to_dict)
+            timing=args.timing,
+        )
+        host = known(partial(service_host, name, spec), zone_name=args.zone_name)
+        super().__init__("grpc-platform:index:GrpcService", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.host = pulumi.Output.from_input(host)
+        self.client_contract = pulumi.Output.from_input(contract).apply(ClientContract.to_dict)
 
         namespace: pulumi.Input[str] = spec.namespace
         if spec.create_namespace:
@@ -108,19 +107,17 @@ class GrpcService(pulumi.ComponentResource):
                 name,
                 namespace,
                 name,
-                timing.apply(lambda known: _DO_NOT_WAIT | ingress_annotations(name, spec, known)),
+                known(partial(ingress_annotations, name, spec), timing=args.timing),
             ),
             spec=k8s.networking.v1.IngressSpecArgs(
                 ingress_class_name=args.ingress_class_name,
                 rules=[
                     k8s.networking.v1.IngressRuleArgs(
-                        host=self.host,
+                        host=host,
                         http=k8s.networking.v1.HTTPIngressRuleValueArgs(paths=[path]),
                     )
                 ],
-                tls=[
-                    k8s.networking.v1.IngressTLSArgs(hosts=[self.host], secret_name=spec.tls_secret)
-                ]
+                tls=[k8s.networking.v1.IngressTLSArgs(hosts=[host], secret_name=spec.tls_secret)]
                 if spec.tls_secret
                 else None,
             ),
@@ -129,9 +126,9 @@ class GrpcService(pulumi.ComponentResource):
         cname(
             f"{name}-cname",
             zone_id=args.zone_id,
-            host=self.host,
+            host=host,
             target=args.envoy_dns_name,
-            ttl=timing.apply(lambda known: known.record_ttl),
+            ttl=known(_record_ttl, timing=args.timing),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(parent=self, depends_on=[ingress]),
                 pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),
@@ -154,8 +151,13 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
 
 
 def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
-    """What Contour reads on the Ingress: the route's timeout and, with TLS, no plaintext route."""
+    """What Contour reads on the Ingress, the route's timeout and, with TLS, no plaintext route; and
+    what Pulumi reads."""
     deadline = route_deadline(service, spec, timing.max_deadline)
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
-    return {"projectcontour.io/response-timeout": timeout, **plaintext}
+    return {"projectcontour.io/response-timeout": timeout, **plaintext, **_DO_NOT_WAIT}
+
+
+def _record_ttl(timing: Timing) -> int:
+    return whole_seconds(timing.record_ttl)

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pulumi
@@ -115,7 +114,7 @@ def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Re
             zone_id=zone.zone_id,
             host=f"greeter.{DOMAIN}",
             target=f"serving.{DOMAIN}",
-            ttl=timedelta(seconds=30),
+            ttl=30,
             opts=pulumi.ResourceOptions(parent=zone),
         )
 
