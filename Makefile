@@ -21,6 +21,12 @@ help:  ## List these targets
 	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-local.lock
 	@touch $@
 
+# Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
+ACTIONLINT := 1.7.12
+.venv/.actionlint-$(ACTIONLINT): .venv/.local
+	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT)
+	@touch $@
+
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
 
 preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
@@ -44,10 +50,12 @@ test-local: .venv/.local  ## The tests that need the local cluster
 bench: install  ## What a preview and a diff of 1,000 services cost, against the SDK alone
 	@$(BIN)/python -m benchmarks
 
-check: .venv/.local  ## Format, lint, types, lock file, generated docs
+check: .venv/.local .venv/.actionlint-$(ACTIONLINT)  ## Format, lint, types, workflows, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/pyright
+	@$(BIN)/actionlint -shellcheck= -pyflakes=
+	@$(BIN)/zizmor --quiet --offline .
 	@cp requirements.lock .venv/dev.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file .venv/dev.lock
 	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }

@@ -115,6 +115,36 @@ def diff(
     raise typer.Exit(status)
 
 
+COMMENT_HELP = """Post what a pull request changes as a comment on it, from GitHub Actions.
+
+For a workflow_run job, after the job that compared: it finds the pull request by the event, reads
+DIR/PROJECT/diff.json, and makes or updates one comment per project. A run that failed, or left
+nothing that can be read, is said in the comment's place; nothing is posted once the pull request
+is closed or has a newer commit. See docs/pull-requests.md.
+
+Reads GITHUB_TOKEN (pull-requests: write), GITHUB_EVENT_PATH and GITHUB_API_URL. Waits for rate
+limits and repeats what was lost, ten minutes at most.
+
+Exit status: 0 when posted, or when there is nothing to post to; 1 when GitHub refused or could not
+be reached; 2 when a flag or the environment is wrong."""
+
+
+@app.command(help=COMMENT_HELP)
+def comment(
+    diffs: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What the run left; taken for untrusted.")
+    ],
+    project: Annotated[
+        list[str], typer.Option(metavar="PROJECT", help="The name in a Pulumi.yaml; repeat it.")
+    ],
+) -> None:
+    """Post a diff as a comment."""
+    from grpc_platform.github.command import run_comment
+
+    with _problems_told():
+        run_comment(diffs, project)
+
+
 @contextmanager
 def _problems_told(status: int | None = None) -> Generator[None]:
     """Print what carries `problems` (grpc_platform.errors) a line each, and end with its exit

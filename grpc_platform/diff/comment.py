@@ -130,7 +130,7 @@ def _blocks(stack: StackDiff) -> list[_Block]:
 
 
 def _times(times: Iterable[PropertyChange]) -> str:
-    rows = [f"| {_code(t.path)} | {_cell(t.old)} | {_cell(t.new)} |" for t in times]
+    rows = [f"| {_cell(t.path)} | {_cell(t.old)} | {_cell(t.new)} |" for t in times]
     return "\n".join(["| time | before | after |", "| --- | --- | --- |", *rows]) + "\n"
 
 
