@@ -44,27 +44,30 @@ def comment(report: Report, limit: int = LIMIT) -> str:
     if not busy:
         top.append(f"No change in {_names(s.stack for s in idle)}.")
     foot = _foot(report)
-    blocks = {stack.stack: _blocks(stack) for stack in busy}
+    # By place: in a report that somebody made up, two stacks may have one name.
+    blocks = [_blocks(stack) for stack in busy]
     used = len("\n".join([*top, *foot])) + 2 * _RESERVE
-    shown: list[StackDiff] = []
+    shown = 0
     for stack in busy:
         if used + (cost := len(_heading(stack)) + _RESERVE) > limit:
             break
         used += cost
-        shown.append(stack)
+        shown += 1
     kept: set[int] = set()
-    sections: set[tuple[str, str]] = set()
-    every = [(b, s.stack) for s in shown for b in blocks[s.stack]]
-    for block, name in sorted(every, key=lambda found: found[0].rank):
-        new = (name, block.section) not in sections
+    sections: set[tuple[int, str]] = set()
+    every = [(block, place) for place in range(shown) for block in blocks[place]]
+    for block, place in sorted(every, key=lambda found: found[0].rank):
+        new = (place, block.section) not in sections
         cost = len(block.text) + 2 + (len(block.section) + _RESERVE if new else 0)
         if used + cost <= limit:
             used += cost
             kept.add(id(block))
-            sections.add((name, block.section))
-    body = [text for s in shown for text in (_heading(s), *_sections(blocks[s.stack], kept))]
-    if len(busy) > len(shown):
-        body.append(f"_{plural(len(busy) - len(shown), 'more stack')} in diff.json._\n")
+            sections.add((place, block.section))
+    body: list[str] = []
+    for place, stack in enumerate(busy[:shown]):
+        body += [_heading(stack), *_sections(blocks[place], kept)]
+    if left := len(busy[shown:]):
+        body.append(f"_{plural(left, 'more stack')} in diff.json._\n")
     if busy and idle:
         body.append(f"No change in {_names(s.stack for s in idle)}.")
     return "\n".join([*top, *body, *foot]) + "\n"

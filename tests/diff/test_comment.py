@@ -74,6 +74,11 @@ def test_what_is_destroyed_anywhere_is_kept_before_what_changes_elsewhere() -> N
     assert "do not fit" in text
 
 
+def test_two_stacks_of_one_name_are_bounded_too() -> None:
+    text = comment(report(*large(2000).stacks, *large(2000).stacks))
+    assert len(text) <= LIMIT
+
+
 def test_many_stacks_are_cut_too() -> None:
     stacks = [stack(f"stack-{n}", change(n)) for n in range(2000)]
     text = comment(report(*stacks))
