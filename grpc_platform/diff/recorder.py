@@ -11,8 +11,10 @@ import json
 import sys
 from pathlib import Path
 
+RESOURCES, BESIDE, PROBLEMS = "resources.json", "beside.json", "problems.json"
 
-def main(directory: Path, stack: str, output: Path) -> None:
+
+def main(directory: Path, stack: str, output: Path, mark_key: bytes) -> None:
     """Record, or say why not."""
     # This tool, and nothing else of where it is installed.
     here = str(Path(__file__).parents[2])
@@ -23,18 +25,17 @@ def main(directory: Path, stack: str, output: Path) -> None:
     from grpc_platform.preview.stack_file import read_stack_file
 
     try:
-        stack_file = read_stack_file(directory, stack)
-        graph = run_program(directory, stack, stack_file, sys.stdin.buffer.read())
+        graph = run_program(directory, stack, read_stack_file(directory, stack), mark_key)
     except Exception as error:
         problems = getattr(error, "problems", None)
         if not isinstance(problems, list):
             raise
-        (output / "problems.json").write_text(json.dumps(problems))
+        (output / PROBLEMS).write_text(json.dumps(problems))
         return
     beside = {"warnings": graph.warnings, "marks": graph.marks}
-    (output / "beside.json").write_text(json.dumps(beside))
-    graph.save(output / "resources.json")
+    (output / BESIDE).write_text(json.dumps(beside))
+    graph.save(output / RESOURCES)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.stdin.buffer.read())
