@@ -89,6 +89,29 @@ def test_no_name_of_the_services_is_one_of_the_platform(platform: Graph, service
     assert not names(services) & names(platform)
 
 
+def test_on_prod_the_team_has_the_rights_that_its_stack_needs_and_no_others(
+    platform: Graph, services: Graph, stack: str
+) -> None:
+    if stack != "prod":
+        pytest.skip("the local cluster has no AWS before it; its test signs in as the team")
+    policy = json.loads(
+        platform.only("aws:iam/rolePolicy:RolePolicy", "zone-payments").inputs["policy"]
+    )
+    (names,) = [
+        value
+        for statement in policy["Statement"]
+        for condition in statement.get("Condition", {}).values()
+        for key, value in condition.items()
+        if key.endswith("NormalizedRecordNames")
+    ]
+    records = services.of_type("aws:route53/record:Record")
+    assert sorted(names) == sorted(r.inputs["name"] for r in records)
+    association = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+    scope = platform.only(association, "serving-payments-engineers").inputs["accessScope"]
+    objects = [r.inputs["metadata"] for r in services if r.type.startswith("kubernetes:")]
+    assert scope["namespaces"] == sorted({item["namespace"] for item in objects})
+
+
 def test_a_stack_of_two_services_stays_under_thirty_lines() -> None:
     assert len((SERVICE_STACK / "__main__.py").read_text().splitlines()) < 30
 
