@@ -14,8 +14,8 @@ from uv import find_uv_bin
 from grpc_platform.graph import Graph
 from grpc_platform.preview.program import run_program
 from grpc_platform.preview.stack_file import read_stack_file, stacks_of
+from tests.tree import ROOT, copy_tree
 
-ROOT = Path(__file__).parent.parent
 EXAMPLES = ("own_platform", "service_stack")
 SOURCES = [
     path
@@ -40,23 +40,9 @@ def imported_modules(path: Path) -> set[str]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built as `pip` would but with the backend that is here already."""
     out = tmp_path_factory.mktemp("wheel")
-    # From a copy of what is committed or about to be: setuptools writes build/ beside its sources.
+    # From a copy: setuptools writes build/ beside its sources.
     copy = out / "source"
-    copy.mkdir()
-    files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        source, target = ROOT / name, copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            target.symlink_to(source.readlink())
-        elif source.is_file():
-            target.write_bytes(source.read_bytes())
+    copy_tree(copy)
     program = f"from setuptools import build_meta as b; b.build_wheel({str(out)!r})"
     subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
     return next(out.glob("*.whl"))

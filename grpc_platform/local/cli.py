@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from grpc_platform.local.errors import LocalError
+from grpc_platform.progress import progress
 
 app = typer.Typer(
     help="A real cluster of processes on this machine: no Docker, no cloud.",
@@ -45,6 +46,25 @@ def up(
         report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
     if not report.green:
         raise typer.Exit(1)
+
+
+@app.command()
+def deploy(
+    graph: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", exists=True, dir_okay=False, help="A preview's resources.json."
+        ),
+    ],
+) -> None:
+    """Deploy a previewed stack to a kept cluster, beside the stacks that are there."""
+    with _problems_told() as console, progress("deploying"):
+        from grpc_platform.local import run
+
+        done = run.deploy_beside(Path.cwd(), graph)
+    made = f"deployed {len(done.objects)} objects and {len(done.records)} names"
+    names = ", ".join(record["Name"] for record in done.records)
+    console.print(f"{made}: {names}" if names else made, soft_wrap=True)
 
 
 @app.command()

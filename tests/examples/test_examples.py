@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from grpc_platform.preview.program import run_program
 from grpc_platform.preview.record import record
 from grpc_platform.preview.stack_file import read_stack_file, stacks_of
 from tests.iam import findings
+from tests.tree import ROOT, commit_all
 
-ROOT = Path(__file__).parents[2]
 SERVICE_STACK = ROOT / "examples" / "service_stack"
 OWN_PLATFORM = ROOT / "examples" / "own_platform"
 
@@ -122,13 +121,11 @@ def test_the_policies_of_a_platform_of_ones_own_pass_the_linter() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Path]:
+def project(tmp_path: Path) -> Path:
     """The service stack in a repository of its own."""
     copy = tmp_path / "payments"
     shutil.copytree(SERVICE_STACK, copy, ignore=shutil.ignore_patterns("build", "__pycache__"))
-    author = ("-c", "user.name=Team", "-c", "user.email=team@example.com")
-    for command in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "-m", "-")):
-        subprocess.run(["git", *command], cwd=copy, check=True)
+    commit_all(copy)
     return copy
 
 
