@@ -107,7 +107,7 @@ class PlatformStack(_Outputs):
     def from_reference(cls, stack: str) -> "pulumi.Output[PlatformStack]":
         """Read `<organization>/<project>/<stack>` through a StackReference.
 
-        Fails with ValueError, already in the preview, where that stack exports no platform, or one
+        Raises pulumi.RunError, already in the preview, where that stack exports no platform, or one
         of another `schema_version`.
         """
         reference = pulumi.StackReference(stack)
@@ -120,7 +120,7 @@ class PlatformStack(_Outputs):
         # Before anything else is looked at: that may be called otherwise, or mean something else.
         version = outputs["schema_version"]
         if version is None:
-            raise ValueError(
+            raise pulumi.RunError(
                 f"stack {stack}: exports no schema_version; name a stack that grpc-platform "
                 "deployed, and run pulumi up there if it did so before outputs had a version"
             )
@@ -130,30 +130,32 @@ class PlatformStack(_Outputs):
                 if version < SCHEMA_VERSION
                 else "install here the release of grpc-platform that it was deployed with"
             )
-            raise ValueError(
+            raise pulumi.RunError(
                 f"stack {stack}: exports schema_version {version:g}, and {SCHEMA_VERSION} is what "
                 f"this project reads; {advice}"
             )
         missing = [key for key, value in outputs.items() if value is None]
         if missing:
-            raise ValueError(
+            raise pulumi.RunError(
                 f"stack {stack}: exports no {', '.join(missing)}; finish pulumi up there"
             )
         try:
             return cls.model_validate(outputs)
         except ValidationError as error:
             wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-            raise ValueError(f"stack {stack}: outputs not understood: {'; '.join(wrong)}") from None
+            raise pulumi.RunError(
+                f"stack {stack}: outputs not understood: {'; '.join(wrong)}"
+            ) from None
 
     def serving_cluster(self, name: str | None = None) -> str:
-        """The cluster `name`, or the only one that serves; ValueError where there is none such."""
+        """The cluster `name`, or the only one that serves; RunError where there is none such."""
         serving = sorted(key for key, cluster in self.clusters.items() if cluster.serving)
         if name in serving:
             return name
         if name is None and len(serving) == 1:
             return serving[0]
         given = "not given" if name is None else f"{name} does not serve"
-        raise ValueError(f"cluster: {given}; choose one of {', '.join(serving)}")
+        raise pulumi.RunError(f"cluster: {given}; choose one of {', '.join(serving)}")
 
 
 def kubeconfig(
@@ -162,14 +164,16 @@ def kubeconfig(
     """For a `k8s.Provider` of a cluster the platform made, used with the AWS credentials at hand:
     their role needs an access entry (`access.teams`) and the `aws` command.
 
-    ValueError for a cluster that was there before the platform: use its own kubeconfig.
+    RunError for a cluster that was there before the platform: use its own kubeconfig.
     """
 
     def of(stack: PlatformStack) -> str:
         name = stack.serving_cluster(cluster)
         found = stack.clusters[name].kubeconfig
         if found is None:
-            raise ValueError(f"cluster: {name} was not made by the platform; use its kubeconfig")
+            raise pulumi.RunError(
+                f"cluster: {name} was not made by the platform; use its kubeconfig"
+            )
         return found
 
     return platform.apply(of)

@@ -129,15 +129,30 @@ def project(tmp_path: Path) -> Path:
     return copy
 
 
-def test_a_change_of_the_services_is_shown_in_each_of_their_stacks(project: Path) -> None:
-    main = project / "__main__.py"
-    main.write_text(main.read_text().replace("seconds=30", "seconds=45"))
-    done = subprocess.run(
-        [sys.executable, "-m", "grpc_platform", "diff", "HEAD", "--program", str(project)],
+def command(name: str, argument: str, project: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "grpc_platform", name, argument, "--program", str(project)],
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_a_platform_of_another_version_is_told_in_one_line(project: Path) -> None:
+    exports = project / "platform-prod.json"
+    exports.write_text(json.dumps(json.loads(exports.read_text()) | {"schema_version": 2}))
+    done = command("preview", "prod", project)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "stack organization/grpc-platform/prod: exports schema_version 2, and 1 is what this "
+        "project reads; install here the release of grpc-platform that it was deployed with\n"
+    )
+
+
+def test_a_change_of_the_services_is_shown_in_each_of_their_stacks(project: Path) -> None:
+    main = project / "__main__.py"
+    main.write_text(main.read_text().replace("seconds=30", "seconds=45"))
+    done = command("diff", "HEAD", project)
     assert done.returncode == 2, done.stderr
     comment = (project / "build" / "diff" / "comment.md").read_text()
     assert comment.count("payments/billing") >= 2, comment
