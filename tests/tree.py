@@ -1,9 +1,23 @@
-"""This tree as it would be committed, elsewhere."""
+"""This tree: the stacks that are committed in it, and all of it elsewhere."""
 
 import subprocess
 from pathlib import Path
 
+from grpc_platform.preview.stack_file import read_project, stacks_of
+
 ROOT = Path(__file__).parents[1]
+
+
+def committed_stacks() -> dict[str, tuple[Path, str]]:
+    """Every committed stack, `<project>/<stack>`: its program's directory and its name."""
+    return {
+        f"{read_project(directory)[0]}/{stack}": (directory, stack)
+        for directory in (
+            ROOT,
+            *sorted(path.parent for path in ROOT.glob("examples/*/Pulumi.yaml")),
+        )
+        for stack in stacks_of(directory)
+    }
 
 
 def copy_tree(target: Path) -> None:

@@ -14,12 +14,11 @@ from typing import Any
 from grpc_platform.diff.replacement import forces_replacement
 from grpc_platform.graph import STACK_TYPE, Graph, Resource
 from grpc_platform.preview.program import run_program
-from grpc_platform.preview.stack_file import read_project, read_stack_file, stacks_of
+from grpc_platform.preview.stack_file import read_stack_file
+from tests.tree import ROOT, committed_stacks
 
-ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_name("release.json")
 CHANGELOG = ROOT / "CHANGELOG.md"
-PROGRAMS = (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/Pulumi.yaml")))
 
 PLATFORM = "grpc-platform/prod"
 """The stack whose outputs are held: it has some of every kind."""
@@ -27,15 +26,6 @@ RELEASE: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
 
 # What a value is compared with to learn whether its change matters: another one, and none.
 _OTHERS = ("\0", None)
-
-
-def programs() -> dict[str, tuple[Path, str]]:
-    """Every committed stack, `<project>/<stack>`: its program's directory and its name."""
-    return {
-        f"{read_project(directory)[0]}/{stack}": (directory, stack)
-        for directory in PROGRAMS
-        for stack in stacks_of(directory)
-    }
 
 
 def recorded(directory: Path, stack: str) -> Graph:
@@ -113,7 +103,7 @@ def sections() -> dict[str, str]:
 def _text() -> str:
     """One line for each resource, so that a change of the file can be read."""
     version = next(name for name in sections() if name != "Unreleased")
-    graphs = {stack: recorded(*where) for stack, where in programs().items()}
+    graphs = {stack: recorded(*where) for stack, where in committed_stacks().items()}
     stacks = (
         f"{json.dumps(stack)}: {{\n"
         + ",\n".join(f"{json.dumps(urn)}: {json.dumps(kept)}" for urn, kept in held(graph).items())

@@ -19,23 +19,16 @@ from grpc_platform.diff.report import ResourceChange
 from grpc_platform.graph import Graph
 from grpc_platform.preview.fixtures import Fixtures
 from grpc_platform.preview.record import record
-from tests.upgrades.release import (
-    PLATFORM,
-    RELEASE,
-    graph_of,
-    held,
-    programs,
-    recorded,
-    sections,
-)
+from tests.tree import committed_stacks
+from tests.upgrades.release import PLATFORM, RELEASE, graph_of, held, recorded, sections
 
-PROGRAMS = programs()
+STACKS = committed_stacks()
 CONTOUR = "kubernetes:apps/v1:Deployment", "serving-contour-deployment"
 
 
 @pytest.fixture(scope="module")
 def prod() -> Graph:
-    return recorded(*PROGRAMS[PLATFORM])
+    return recorded(*STACKS[PLATFORM])
 
 
 def losses(stack: str, resources: dict[str, Any], graph: Graph, told: str) -> list[str]:
@@ -62,16 +55,16 @@ def _why(change: ResourceChange) -> str:
     return f" ({', '.join(change.forced_by)})" if change.forced_by else ""
 
 
-@pytest.mark.parametrize("stack", PROGRAMS)
+@pytest.mark.parametrize("stack", STACKS)
 def test_an_upgrade_loses_nothing_that_the_changelog_does_not_tell_of(stack: str) -> None:
     resources = RELEASE["stacks"].get(stack, {})
-    found = losses(stack, resources, recorded(*PROGRAMS[stack]), sections()["Unreleased"])
+    found = losses(stack, resources, recorded(*STACKS[stack]), sections()["Unreleased"])
     assert not found, "\n".join(found)
 
 
 def test_the_release_that_is_held_is_the_last_one() -> None:
     assert RELEASE["version"] == next(name for name in sections() if name != "Unreleased")
-    assert RELEASE["stacks"].keys() <= PROGRAMS.keys(), "a stack's file is not moved or removed"
+    assert RELEASE["stacks"].keys() <= STACKS.keys(), "a stack's file is not moved or removed"
 
 
 @pytest.fixture
