@@ -21,7 +21,6 @@ app = typer.Typer(
 _Directory = Annotated[
     Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
 ]
-_STATE = Path("build/local/state")
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -87,7 +86,7 @@ def exec_(
     with _problems_told():
         from grpc_platform.local import usage
 
-        command = usage.pod_command(_STATE.resolve(), arguments)
+        command = usage.pod_command(Path("build/local/state").resolve(), arguments)
     os.execvp(command[0], command)
 
 
@@ -114,8 +113,10 @@ def _problems_told() -> Generator[Console]:
         if error.advice:
             console.print(f"what to do: {error.advice}", soft_wrap=True)
         raise typer.Exit(error.exit_status) from None
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
         # What is imported in here needs the packages of requirements-local.lock.
+        if str(error.name).startswith("grpc_platform"):
+            raise
         console.print("the local cluster is in a checkout of grpc-platform: make local there")
         raise typer.Exit(2) from None
 
