@@ -1,9 +1,9 @@
 """Records one stack of a program: a script for the Python of the program's own revision.
 
-`recordings` starts it by its path, with the program's directory, the stack and a folder, and the
-key for marks of secrets on its input. It leaves `resources.json` and `beside.json`, or
-`problems.json` where the program cannot be recorded. It needs nothing of that Python but the Pulumi
-SDK and what that brings.
+`recordings` starts it by its path, with the root of the checkout, the program's directory in it,
+the stack and a folder, and the key for marks of secrets on its input. It leaves `resources.json`
+and `beside.json`, or `problems.json` where the program cannot be recorded. It needs nothing of that
+Python but the Pulumi SDK and what that brings.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from pathlib import Path
 RESOURCES, BESIDE, PROBLEMS = "resources.json", "beside.json", "problems.json"
 
 
-def main(directory: Path, stack: str, output: Path, mark_key: bytes) -> None:
+def main(checkout: Path, inside: Path, stack: str, output: Path, mark_key: bytes) -> None:
     """Record, or say why not."""
     # This tool, and nothing else of where it is installed.
     here = str(Path(__file__).parents[2])
@@ -24,8 +24,10 @@ def main(directory: Path, stack: str, output: Path, mark_key: bytes) -> None:
     from grpc_platform.preview.program import run_program
     from grpc_platform.preview.stack_file import read_stack_file
 
+    directory = checkout / inside
     try:
-        graph = run_program(directory, stack, read_stack_file(directory, stack), mark_key)
+        stack_file = read_stack_file(directory, stack)
+        graph = run_program(directory, stack, stack_file, checkout=checkout, mark_key=mark_key)
     except Exception as error:
         problems = getattr(error, "problems", None)
         if not isinstance(problems, list):
@@ -38,4 +40,5 @@ def main(directory: Path, stack: str, output: Path, mark_key: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), sys.stdin.buffer.read())
+    given = sys.argv
+    main(Path(given[1]), Path(given[2]), given[3], Path(given[4]), sys.stdin.buffer.read())

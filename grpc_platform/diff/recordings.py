@@ -78,7 +78,8 @@ def _run(
     problems = [*revision.problems]
     if not problems:
         # -P: beside the recorder are modules whose names a program may use for its own.
-        command = [revision.python, "-P", _RECORDER, revision.directory, stack, output]
+        where = (revision.checkout, revision.inside)
+        command = [revision.python, "-P", _RECORDER, *where, stack, output]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )

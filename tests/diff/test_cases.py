@@ -45,13 +45,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
 
 def recorded(directory: Path, stacks: list[str], accounts: Accounts) -> dict[str, Recording]:
     """In this process, which has loaded the SDK: the program has no module of its own."""
-    revision = Revision(label="x", directory=directory, python=Path(sys.executable))
+    python = Path(sys.executable)
+    revision = Revision(label="x", checkout=directory, inside=Path(), python=python)
     found: dict[str, Recording] = {}
     for stack in stacks:
         if stack in revision.stacks:
             output = directory / stack
             output.mkdir()
-            recorder.main(directory, stack, output, b"key")
+            recorder.main(directory, Path(), stack, output, b"key")
             found[stack] = read_recording(output, revision, stack, accounts)
     return found
 
