@@ -55,6 +55,7 @@ def run_program(
                 secret_keys=stack_file.secret_keys,
                 fixtures=fixtures,
                 mark_key=mark_key,
+                checkout=checkout or directory,
             )
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):
