@@ -20,6 +20,8 @@ from grpc_platform.preview.fixtures import FILE, Fixtures
 from grpc_platform.preview.layout import Layout
 from grpc_platform.preview.wire import Plain, plain
 
+_TRANSFORMS = "transforms are registered, and do not run here: what they change does not show"
+
 
 class Engine:
     """Keeps what a program warns of, and its errors: for one of those an engine fails an update."""
@@ -50,7 +52,10 @@ class Monitor(MockMonitor):
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
         self._problems: list[str] = []
+        self._read: dict[str, str] = {}
+        """The parent of each resource that the program only reads."""
         self.unanswered: set[str] = set()
+        self.warnings: set[str] = set()
         self._lock = Lock()  # the SDK calls from a pool of threads
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -64,13 +69,14 @@ class Monitor(MockMonitor):
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = self._plain(request.object, "inputs")
+        trigger = self._plain(_trigger(request), "options")
         identifier, computed = self._fixtures.made(request.type, request.name, inputs.values)
         resource = Resource(
             urn=urn,
             type=request.type,
             name=request.name,
             id=identifier if request.custom else "",
-            parent=request.parent or None,
+            parent=self._registered(request.parent) or None,
             provider=request.provider.rpartition("::")[0] or None,
             inputs=inputs.values,
             # Each service may name dozens, and each time anew.
@@ -82,14 +88,18 @@ class Monitor(MockMonitor):
             },
             secret_paths=inputs.secret,
             aliases=self._alias_urns(request),
-            options=_options(request),
+            options=_options(request) | trigger.values,
         )
         with self._lock:
             self._recorded.append(resource)
             self._note(urn, inputs)
+            self._note(urn, trigger)
+            if getattr(request, "transforms", ()):
+                self.warnings.add(_TRANSFORMS)
         state = struct_pb2.Struct()
         if request.custom:
             state.CopyFrom(request.object)
+        if request.custom or request.remote:
             state.update(computed)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=state)
 
@@ -135,9 +145,24 @@ class Monitor(MockMonitor):
         else:
             _, known = self._fixtures.made(request.type, request.name, arguments)
         state = struct_pb2.Struct()
+        state.CopyFrom(request.properties)
         state.update(known)
         urn = self.make_urn(request.parent, request.type, request.name)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=state)
+        self._read[urn] = request.parent
+        return resource_pb2.ReadResourceResponse(urn=urn, id=request.id, properties=state)
+
+    def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: ARG002, N802 (gRPC method)
+        self.warnings.add(_TRANSFORMS)
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+        return self.RegisterStackTransform(request)
+
+    def _registered(self, parent: str) -> str:
+        """The nearest parent that is this program's own: what is only read is not recorded."""
+        while parent in self._read:
+            parent = self._read[parent]
+        return parent
 
     def _plain(self, struct: struct_pb2.Struct, root: str) -> Plain:
         return plain(struct, root, self._mark_key, self._layout)
@@ -197,7 +222,8 @@ def _interned(urns: Iterable[str]) -> tuple[str, ...]:
 def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
     """The options that change what an update does to a resource; absent when at their default."""
     options: dict[str, Any] = {
-        "component": not request.custom,
+        "component": not request.custom and not request.remote,
+        "remote": request.remote,
         "protect": request.protect,
         "retain_on_delete": request.retainOnDelete,
         "delete_before_replace": request.deleteBeforeReplace,
@@ -206,6 +232,13 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
         "import_id": request.importId,
     }
     return {key: value for key, value in options.items() if value}
+
+
+def _trigger(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct:
+    """The option `replacement_trigger`, where it is given and the SDK knows it."""
+    name = "replacement_trigger"
+    known = name in request.DESCRIPTOR.fields_by_name and request.HasField(name)
+    return struct_pb2.Struct(fields={name: request.replacement_trigger} if known else {})
 
 
 def _unsound(urn: str, values: Plain) -> list[str]:
