@@ -110,7 +110,7 @@ def record(
     if problems:
         raise ProgramError(problems)
     # Threads decide the order of registrations and messages; what is kept has an order of its own.
-    warnings = tuple(sorted(monitor.warnings.union(engine.warnings)))
+    warnings = tuple(sorted(monitor.warnings.union(map(layout.settled, engine.warnings))))
     return Graph(in_dependency_order(monitor.recorded()), warnings, monitor.marks)
 
 
