@@ -149,7 +149,10 @@ class Monitor(MockMonitor):
         state.update(known)
         urn = self.make_urn(request.parent, request.type, request.name)
         self._read[urn] = request.parent
-        return resource_pb2.ReadResourceResponse(urn=urn, id=request.id, properties=state)
+        response = resource_pb2.ReadResourceResponse(urn=urn, properties=state)
+        if "id" in response.DESCRIPTOR.fields_by_name:  # an older SDK takes that of its request
+            response.id = request.id
+        return response
 
     def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: ARG002, N802 (gRPC method)
         self.warnings.add(_TRANSFORMS)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from grpc_platform.graph import Graph, Resource
+from grpc_platform.preview.layout import Layout
 from grpc_platform.preview.program import run_program
 from grpc_platform.preview.stack_file import read_stack_file
 
@@ -83,6 +84,11 @@ def test_other_content_shows_in_every_asset_of_it(recorded: Callable[..., Graph]
         "both",
     }
     assert one.marks != two.marks
+
+
+def test_a_folder_right_below_the_root_may_be_one_in_a_container_and_stays() -> None:
+    layout = Layout(Path("/app"), Path("/app"))
+    assert layout.settled({"command": ["/app/serve"]}) == {"command": ["/app/serve"]}
 
 
 def test_a_dynamic_provider_changes_with_its_code_and_not_with_its_folder(
