@@ -1,5 +1,7 @@
 """The `grpc-platform` command."""
 
+import errno
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -151,8 +153,12 @@ def _problems_told(status: int | None = None) -> Generator[None]:
     status or with `status`."""
     try:
         yield
+        sys.stdout.flush()  # or the interpreter finds out at its end, and shows a traceback
     except Exception as error:
         problems = getattr(error, "problems", None)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            problems = [f"cannot write: {error.strerror}"]
         if not isinstance(problems, list):
             raise
         sys.stderr.writelines(f"{problem}\n" for problem in problems)  # pyright: ignore[reportUnknownVariableType]

@@ -22,6 +22,7 @@ from grpc_platform.errors import UserError
 from grpc_platform.preview.stack_file import read_project
 from grpc_platform.progress import progress
 
+_COMMENT, _DIFF = "comment.md", "diff.json"
 NO_CHANGE, ERROR, CHANGES = 0, 1, 2
 
 
@@ -40,18 +41,18 @@ def run_diff(
     started = time.monotonic()
     target = output or directory / "build" / "diff"
     with _ended_in_order(), progress("reading the revisions") as say:
-        report = make_report(base, head, directory, say)
+        report = make_report(base, head, directory, target, say)
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / "comment.md").write_text(comment(report))
-        report.save(target / "diff.json")
+        (target / _COMMENT).write_text(comment(report))
+        report.save(target / _DIFF)
     except OSError as error:
         raise UserError(f"{target} cannot be written: {error.strerror}") from error
     console = Console(highlight=False)
     print_report(report, console)
     took = time.monotonic() - started
     console.print(
-        f"Wrote {target}/comment.md and diff.json in {took:.1f} s", markup=False, soft_wrap=True
+        f"Wrote {target}/{_COMMENT} and {_DIFF} in {took:.1f} s", markup=False, soft_wrap=True
     )
     refused = [
         f"{stack.stack}: {change.label} would be {operation}d, which --fail-on refuses"
@@ -77,18 +78,28 @@ def parse_operations(text: str) -> list[Operation]:
     return asked
 
 
-def make_report(base: str, head: str | None, directory: Path, say: Callable[[str], None]) -> Report:
-    """Record every stack of both revisions and compare them; `say` is told what is under way."""
+def make_report(
+    base: str, head: str | None, directory: Path, output: Path, say: Callable[[str], None]
+) -> Report:
+    """Record every stack of both revisions and compare them; `say` is told what is under way.
+
+    The report that an earlier run left in `output` is no part of the program.
+    """
     repository = Repository.around(directory)
     with tempfile.TemporaryDirectory(prefix="grpc-platform-diff-") as folder:
         old = repository.at(base, Path(folder, "base"), say)
-        new = repository.at(head, Path(folder, "head"), say) if head else repository.working_tree()
+        if head is None:
+            new = repository.working_tree((output / _COMMENT, output / _DIFF))
+        else:
+            new = repository.at(head, Path(folder, "head"), say)
         project, _ = read_project(new.directory)
-        sides = (old, new)
         stacks = sorted({*old.stacks, *new.stacks})
         if not stacks:
             raise UserError(f"{directory}: neither revision has a Pulumi.<stack>.yaml")
-        wanted = [(side, stack) for stack in stacks for side in sides if stack in side.stacks]
+        # Of a stack that is removed only that is said, so it need not work any longer.
+        wanted = [
+            (side, stack) for stack in new.stacks for side in (old, new) if stack in side.stacks
+        ]
         accounts = Accounts()
         # For this run only: nobody can try what a secret might be against a mark.
         key = secrets.token_bytes()
@@ -100,11 +111,15 @@ def make_report(base: str, head: str | None, directory: Path, say: Callable[[str
         found = dict(zip(_keys(wanted), record_all(wanted, accounts, key, recorded), strict=True))
         say("comparing")
         return Report(
-            project=project,
+            project=accounts.hide(project),
             base=accounts.hide(old.label),
             head=accounts.hide(new.label),
             stacks=tuple(
-                _compared(stack, found.get((id(old), stack)), found.get((id(new), stack)))
+                _compared(
+                    accounts.hide(stack),
+                    found.get((id(old), stack)),
+                    found.get((id(new), stack)),
+                )
                 for stack in stacks
             ),
         )
@@ -125,13 +140,17 @@ def _keys(wanted: list[tuple[Revision, str]]) -> list[tuple[int, str]]:
 
 @contextmanager
 def _ended_in_order() -> Generator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: nothing is left behind."""
+    """Let SIGTERM, and a terminal that closes, end the command as Ctrl-C does: nothing is left
+    behind."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, end)
+    numbers = [signal.SIGTERM, signal.SIGHUP]
+    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -7,9 +7,11 @@ the first diff across a change of dependencies needs a package index.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +21,12 @@ from grpc_platform.errors import UserError
 
 # In the order of preference: what is locked says more than what is asked for.
 LOCK_FILES = ("requirements.lock", "uv.lock", "requirements.txt")
+_INCLUDED = re.compile(rb"^\s*(?:-[rc]|--requirement|--constraint)[ \t=]*([^\s#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file and what it says."""
+    """A lock file and what it says, with what it includes."""
 
     path: Path
     content: bytes
@@ -49,10 +52,21 @@ def lock_of(directory: Path, root: Path) -> Lock | None:
         for name in LOCK_FILES:
             path = folder / name
             if path.is_file():
-                return Lock(path, path.read_bytes())
+                return Lock(path, b"".join(_with_included(path, set())))
         if folder == root:
             break
     return None
+
+
+def _with_included(path: Path, seen: set[Path]) -> Iterator[bytes]:
+    """What a file says and the files of requirements or constraints that it includes."""
+    if path.resolve() in seen or not path.is_file():
+        return
+    seen.add(path.resolve())
+    content = path.read_bytes()
+    yield content
+    for included in _INCLUDED.findall(content):
+        yield from _with_included(path.parent / os.fsdecode(included), seen)
 
 
 def is_installed(lock: Lock) -> bool:

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from grpc_platform.diff.environments import environment_of, is_installed, lock_of
 from grpc_platform.errors import UserError
 from grpc_platform.preview.stack_file import stacks_of
+
+_SUBMODULE = "160000"
+"""The mode of one in git's index."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,8 @@ class Revision:
     """Relative to `checkout`."""
     python: Path
     problems: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Submodules that could not be laid out."""
 
     @property
     def directory(self) -> Path:
@@ -61,6 +66,8 @@ class Repository:
 
     def commit(self, ref: str) -> str:
         """The commit that `ref` names; UserError with what would help where there is none."""
+        if not ref.strip():  # a variable of CI that is not set
+            raise UserError("the name of a revision is empty")
         try:
             asked = ("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
             return _git(self.root, "rev-parse", *asked)
@@ -71,10 +78,16 @@ class Repository:
     def _shallow(self) -> bool:
         return _git(self.root, "rev-parse", "--is-shallow-repository") == "true"
 
-    def working_tree(self) -> Revision:
-        """The files as they are now, with the Python that runs this."""
+    def working_tree(self, ours: Iterable[Path]) -> Revision:
+        """The files as they are now, with the Python that runs this; those of `ours` do not count
+        as changes."""
         commit = _git(self.root, "rev-parse", "--short", "HEAD")
-        status = _git(self.root, "status", "--porcelain", "--untracked-files=normal")
+        root, files = self.root.resolve(), [path.resolve() for path in ours]
+        left_out = [
+            f":(exclude,literal){file.relative_to(root)}" for file in files if root in file.parents
+        ]
+        asked = ("--porcelain", "--untracked-files=all", "--", ".", *left_out)
+        status = _git(self.root, "status", *asked)
         label = f"{commit} and changes not committed" if status else commit
         python = Path(sys.executable)
         return Revision(label=label, checkout=self.root, inside=self.inside, python=python)
@@ -84,10 +97,7 @@ class Repository:
         what takes long."""
         commit = self.commit(ref)
         short = _git(self.root, "rev-parse", "--short", commit)
-        index = {"GIT_INDEX_FILE": str(folder.with_suffix(".index"))}
-        # Neither the index of the repository nor a worktree that it would have to forget.
-        _git(self.root, "read-tree", commit, **index)
-        _git(self.root, "checkout-index", "--all", f"--prefix={folder}/", **index)
+        missing = tuple(_lay_out(self.root, commit, folder))
         python, problems = Path(sys.executable), ()
         lock = lock_of(folder / self.inside, folder)
         if lock and not lock.same_as(lock_of(self.root / self.inside, self.root)):
@@ -99,8 +109,38 @@ class Repository:
                 problems = tuple(error.problems)
         label = short if commit.startswith(ref) else f"{ref} ({short})"
         return Revision(
-            label=label, checkout=folder, inside=self.inside, python=python, problems=problems
+            label=label,
+            checkout=folder,
+            inside=self.inside,
+            python=python,
+            problems=problems,
+            missing=missing,
         )
+
+
+def _lay_out(repository: Path, commit: str, folder: Path) -> Iterator[str]:
+    """Write the files of a commit into `folder`, and of those submodules that are checked out in
+    the work tree; the paths of the others."""
+    index = {"GIT_INDEX_FILE": f"{folder}.index"}
+    # Neither the index of the repository nor a worktree that it would have to forget.
+    _git(repository, "read-tree", commit, **index)
+    _git(repository, "checkout-index", "--all", f"--prefix={folder}/", **index)
+    entries = _git(repository, "ls-files", "--stage", "-z", **index).split("\0")
+    Path(index["GIT_INDEX_FILE"]).unlink()
+    for entry in entries:
+        # <mode> <object> <stage>\t<path>
+        about, _, path = entry.partition("\t")
+        if not about.startswith(_SUBMODULE):
+            continue
+        inner = repository / path
+        try:
+            if (inner / ".git").exists():
+                missing = _lay_out(inner, about.split()[1], folder / path)
+                yield from [f"{path}/{name}" for name in missing]
+            else:
+                yield path
+        except UserError:
+            yield path
 
 
 def _git(directory: Path, *arguments: str, **environment: str) -> str:

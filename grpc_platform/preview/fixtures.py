@@ -8,6 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
+from grpc_platform.preview.stack_file import parse_all_yaml
+
 FILE = "preview-fixtures.yaml"
 """Beside a program's Pulumi.yaml: see docs/preview-and-diff.md."""
 
@@ -60,8 +64,15 @@ class Fixtures:
                 return dict(given.result)
         if function in _LOOK_UPS:
             return _LOOK_UPS[function](arguments)
-        shown = ", ".join(f"{key}: {value}" for key, value in arguments.items())
+        shown = ", ".join(_shown(key, value) for key, value in arguments.items())
         raise LookupError(f"{function}({shown}): no answer; give one under lookups in {FILE}")
+
+
+def _shown(argument: str, value: Any) -> str:
+    """Which argument, and its value where that tells one call from another; others may be long or
+    nobody's to see."""
+    short = isinstance(value, str) and len(value) <= 40 and value.isprintable()
+    return f"{argument}: {value}" if short and argument in _TELLING else argument
 
 
 def _made(type_token: str, name: str, inputs: Inputs) -> tuple[str, dict[str, Any]]:
@@ -160,6 +171,20 @@ _COMPUTED: dict[str, Callable[[str, Inputs], dict[str, Any]]] = {
     "aws:route53/zone:Zone": _zone,
 }
 
+_TELLING = ("id", "name", "state", "vpcId", "zoneId")
+
+
+def _decoded(arguments: Inputs) -> dict[str, Any]:
+    """What the classes ConfigFile and ConfigGroup ask of the Kubernetes provider."""
+    try:
+        documents = parse_all_yaml(arguments["text"])
+    except (yaml.YAMLError, ValueError):
+        documents = None
+    if documents is None or not all(isinstance(document, dict) for document in documents):
+        raise LookupError("kubernetes:yaml:decode: the text is not YAML of Kubernetes objects")
+    return {"result": documents}
+
+
 _LOOK_UPS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": lambda _: {
         "accountId": ACCOUNT,
@@ -188,6 +213,7 @@ _LOOK_UPS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
         "id": arguments.get("id") or "vpc-existing",
         "cidrBlock": "10.0.0.0/16",
     },
+    "kubernetes:yaml:decode": _decoded,
     "aws:route53/getZone:getZone": lambda arguments: {
         "zoneId": arguments.get("zoneId") or "Z-existing",
         "name": arguments.get("name") or "existing.invalid",

@@ -16,7 +16,7 @@ from grpc_platform.errors import FailedProgramError, UserError
 from grpc_platform.graph import Graph
 from grpc_platform.preview.fixture_file import read_fixtures
 from grpc_platform.preview.record import record
-from grpc_platform.preview.stack_file import ENCRYPTED, StackFile
+from grpc_platform.preview.stack_file import ENCRYPTED, StackFile, read_project
 
 _PACKAGE = "grpc_platform"
 _COMPONENTS = f"{_PACKAGE}.components"
@@ -41,9 +41,7 @@ def run_program(
     by `pulumi.RunError`, as it is whatever carries its own `problems` (grpc_platform.errors), and
     FailedProgramError for any other exception of the program.
     """
-    main = directory.resolve() / "__main__.py"
-    if not main.is_file():
-        raise UserError(f"no __main__.py in {directory}: not a Python program")
+    main = _main_of(directory)
     fixtures = read_fixtures(directory)
     try:
         with _alone_in(main.parent), _components_of(main.parent, checkout):
@@ -55,13 +53,26 @@ def run_program(
                 secret_keys=stack_file.secret_keys,
                 fixtures=fixtures,
                 mark_key=mark_key,
+                checkout=checkout or directory,
             )
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):
             raise
         if isinstance(error, RunError):
             raise UserError(_explained(str(error))) from error
-        raise FailedProgramError(_where_and_what(error, main.parent)) from error
+        raise FailedProgramError(_where_and_what(error, directory.resolve())) from error
+
+
+def _main_of(directory: Path) -> Path:
+    """What the engine would run: `main` of the project, a folder or a file, if it says so. The
+    folder is the working directory then."""
+    _, project = read_project(directory)
+    path = (directory / str(project.get("main") or ".")).resolve()
+    main = path / "__main__.py" if path.is_dir() else path
+    if not main.is_file():
+        raise UserError(f"no {main.name} in {path.parent if path == main else path}: "
+                        "not a Python program")  # fmt: skip
+    return main
 
 
 def _explained(message: str) -> str:

@@ -2,14 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml.composer import ComposerError
 
 from grpc_platform.errors import UserError
+
+_MOST = 1_000_000
+"""Nodes of a file with its aliases written out."""
 
 ENCRYPTED = "[encrypted config value]"
 """What a preview passes in place of a value it cannot decrypt."""
@@ -83,8 +88,8 @@ def config_values(directory: Path, stack: str) -> dict[str, Any]:
 
 def stacks_of(directory: Path) -> list[str]:
     """The stacks that have a file in `directory`."""
-    paths = directory.glob("Pulumi.*.yaml")
-    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in paths)
+    names = [path.name for path in directory.glob("Pulumi.?*.yaml") if path.is_file()]
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
 
 
 def _full_key(project: str, key: str) -> str:
@@ -92,10 +97,13 @@ def _full_key(project: str, key: str) -> str:
 
 
 def _default(value: Any) -> Any:
-    """A project's entry is a value, or a declaration with a value or default among its keys."""
+    """A project's entry is a value, or a declaration with a value or default among its keys; one
+    declared secret is to be as little seen as if it were encrypted."""
     if isinstance(value, dict):
         declaration: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return declaration.get("value", declaration.get("default"))
+        given = declaration.get("value", declaration.get("default"))
+        secret = declaration.get("secret") is True and given is not None
+        return {"secure": "declared in Pulumi.yaml"} if secret else given
     return value
 
 
@@ -143,12 +151,33 @@ def parse_yaml(text: str | bytes) -> Any:
 
     Raises yaml.YAMLError or ValueError.
     """
-    document = yaml.load(text, _Loader)
-    try:
+    with _readable():
+        document = yaml.load(text, _Loader)
         json.dumps(document)
-    except TypeError as error:
+        return document
+
+
+def parse_all_yaml(text: str | bytes) -> list[Any]:
+    """All documents of a text but the empty ones, in the same way."""
+    with _readable():
+        documents = [d for d in yaml.load_all(text, _Loader) if d is not None]
+        json.dumps(documents)
+        return documents
+
+
+@contextmanager
+def _readable() -> Generator[None]:
+    """PyYAML stumbles over some texts in ways of its own: `!!bool x` is a KeyError to it."""
+    try:
+        yield
+    except (yaml.YAMLError, ValueError):
+        raise
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except TypeError as error:  # JSON's
         raise ValueError(str(error)) from error
-    return document
+    except Exception as error:
+        raise ValueError(f"a value cannot be read: {error}") from error
 
 
 def _parse(path: Path) -> Any:
@@ -165,7 +194,23 @@ def _parse(path: Path) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """YAML as the engine reads it (gopkg.in/yaml.v3), not as PyYAML would: `on`, `no` and `12:30`
-    are text, a date stays text, and a key given twice is an error."""
+    are text, a date stays text, a key given twice is an error, and so are aliases that stand for
+    more than any file would say."""
+
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self._expanded = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        before, alias = self._expanded, self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        self._expanded += self._sizes.get(id(node), 0) if alias else 1
+        if not alias:
+            self._sizes[id(node)] = self._expanded - before
+        elif self._expanded > _MOST:
+            raise ComposerError(None, None, "aliases stand for too much", node and node.start_mark)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

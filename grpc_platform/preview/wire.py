@@ -10,10 +10,10 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
 from grpc_platform.graph import SECRET
+from grpc_platform.preview.layout import SIGNATURE, Layout
 from grpc_platform.preview.stack_file import ENCRYPTED
 
-# How the SDK marks a secret on the wire (pulumi.runtime.rpc keeps both names private).
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
+# How the SDK marks a secret on the wire (pulumi.runtime.rpc keeps the names private).
 _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 
 
@@ -33,7 +33,7 @@ class Plain:
     """Encrypted config that the program read as if it were not."""
 
 
-def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes = b"") -> Plain:
+def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes, layout: Layout) -> Plain:
     """Read a request's values; every path starts with `root`."""
     secret: list[str] = []
     marks: list[str] = []
@@ -43,7 +43,7 @@ def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes = b"") -> Plain:
     def walk(value: Any, path: str) -> Any:
         if isinstance(value, dict):
             items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-            if items.get(_SIGNATURE) == _SECRET_SIGNATURE:
+            if items.get(SIGNATURE) == _SECRET_SIGNATURE:
                 secret.append(path)
                 if mark_key:
                     text = json.dumps(items.get("value"), sort_keys=True)
@@ -62,5 +62,8 @@ def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes = b"") -> Plain:
             bared.append(path)
         return value
 
-    values = walk(json_format.MessageToDict(struct), root)
+    given = json_format.MessageToDict(struct)
+    if layout.shows_in(struct.SerializeToString()):
+        given = layout.settled(given)
+    values = walk(given, root)
     return Plain(values, tuple(secret), tuple(marks), tuple(unknown), tuple(bared))

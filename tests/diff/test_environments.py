@@ -132,6 +132,23 @@ def test_a_uv_project_gets_what_its_lock_says(tmp_path: Path) -> None:
     assert environment_of(lock).exists()
 
 
+def test_what_a_requirements_file_includes_is_part_of_what_it_locks(tmp_path: Path) -> None:
+    files = {"requirements.txt": "-r more.txt\n--constraint=pins.txt\nunit\n", "pins.txt": "a==1\n"}
+    files["more.txt"] = "-r requirements.txt # as pip, once\n-c missing.txt\n"
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    before = lock_of(tmp_path, tmp_path)
+    assert before
+    assert before.same_as(lock_of(tmp_path, tmp_path))
+    for name in ("pins.txt", "more.txt"):
+        (tmp_path / name).write_text(f"{files[name]}b==1\n")
+        after = lock_of(tmp_path, tmp_path)
+        assert after
+        assert not before.same_as(after)
+        assert before.key != after.key
+        (tmp_path / name).write_text(files[name])
+
+
 def test_the_nearest_lock_counts_and_none_beyond_the_repository(tmp_path: Path) -> None:
     inside = tmp_path / "repo" / "stacks" / "shop"
     inside.mkdir(parents=True)

@@ -11,10 +11,13 @@ from pulumi.runtime.rpc import UNKNOWN
 from pulumi_aws import get_availability_zones_output, route53
 from pulumi_kubernetes import Provider
 from pulumi_kubernetes.core.v1 import ConfigMap, Namespace
+from pulumi_kubernetes.yaml import ConfigGroup
 
 from grpc_platform.graph import SECRET, Graph
 from grpc_platform.preview.fixtures import Computed, Fixtures, LookUp
+from grpc_platform.preview.outline import outline
 from grpc_platform.preview.record import ProgramError, record
+from grpc_platform.preview.topology import topology
 
 pytestmark = [
     pytest.mark.usefixtures("stopped_programs"),
@@ -113,6 +116,28 @@ def test_a_look_up_without_a_fixture_is_refused_by_name() -> None:
         "give one under lookups in preview-fixtures.yaml"
         for p in problems
     )
+
+
+def test_a_look_up_without_an_answer_shows_no_values_but_those_that_tell_it_apart() -> None:
+    def program() -> None:
+        arguments = {"tags": {"a": "b"}, "id": "vpc-1", "name": "a\nb"}
+        arguments |= {"state": "x" * 99, "yaml": "kind: Secret"}
+        pulumi.export("found", pulumi.runtime.invoke_output("a:b:c", arguments))
+
+    assert refusal(program) == [
+        "a:b:c(id: vpc-1, name, state, tags, yaml): no answer; "
+        "give one under lookups in preview-fixtures.yaml"
+    ]
+
+
+def test_the_objects_of_a_yaml_text_are_those_that_the_provider_would_make() -> None:
+    text = "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a, namespace: n}\n---\n"
+
+    def program() -> None:
+        ConfigGroup("group", yaml=[text])
+
+    made = record(program).only("kubernetes:core/v1:ConfigMap")
+    assert made.inputs["metadata"] == {"name": "a", "namespace": "n"}
 
 
 def test_a_secret_is_marked_and_its_value_is_nowhere() -> None:
@@ -268,6 +293,71 @@ def test_options_that_change_an_update_are_kept() -> None:
         "ignore_changes": ["comment"],
         "retain_on_delete": True,
     }
+
+
+def test_a_trigger_of_replacement_is_kept_with_the_other_options() -> None:
+    def program() -> None:
+        group = Group("group")
+        zone("open", inside(group, replacement_trigger={"version": 2}))
+        zone("hidden", inside(group, replacement_trigger=Output.secret("hunter2")))
+
+    graph = record(program)
+    options = [graph.only("aws:route53/zone:Zone", name).options for name in ("open", "hidden")]
+    assert options == [
+        {"replacement_trigger": {"version": 2}},
+        {"replacement_trigger": SECRET},
+    ]
+
+
+class Remote(pulumi.ComponentResource):
+    """A component that a provider makes, as helm.v4.Chart."""
+
+    address: Output[str]
+
+    def __init__(self, name: str, opts: ResourceOptions | None = None) -> None:
+        props = {"chart": "nginx", "address": None}
+        super().__init__("test:index:Remote", name, props, opts, remote=True)
+
+
+def test_a_component_that_a_provider_makes_is_a_resource_with_inputs() -> None:
+    def program() -> None:
+        chart = Remote("chart")
+        zone("zone", inside(chart, depends_on=[chart]), comment=chart.address)
+
+    made = Computed(type="test:index:Remote", outputs={"address": "10.0.0.1"})
+    graph = record(program, fixtures=Fixtures(computed=(made,)))
+    chart, child = graph.only("test:index:Remote"), graph.only("aws:route53/zone:Zone")
+    assert (chart.options, chart.is_component) == ({"remote": True}, False)
+    assert chart.inputs == {"chart": "nginx"}
+    assert (child.parent, child.inputs["comment"]) == (chart.urn, "10.0.0.1")
+    stack = outline(graph)
+    assert (stack.inner, stack.count) == ((), 2)
+    assert topology(graph, []) == "flowchart LR\n"
+
+
+def test_what_is_only_read_can_be_used_and_be_a_parent_and_is_not_recorded() -> None:
+    def program() -> None:
+        group = Group("group")
+        read = route53.Zone.get("existing", "Z123", opts=inside(group))
+        inner = route53.Zone.get("inner", "Z456", opts=inside(read))
+        zone("zone", inside(inner), comment=read.id)
+
+    graph = record(program)
+    made = graph.only("aws:route53/zone:Zone")
+    assert made.inputs["comment"] == "Z123"
+    assert made.parent == graph.only("test:index:Group").urn
+    assert made.urn.split("::")[2].count("$") == 3
+    assert outline(graph).count == 1
+
+
+def test_transforms_do_not_run_and_that_is_a_warning() -> None:
+    def program() -> None:
+        pulumi.runtime.register_resource_transform(lambda _: None)
+        zone("zone", inside(Group("group")))
+
+    assert record(program).warnings == (
+        "transforms are registered, and do not run here: what they change does not show",
+    )
 
 
 def test_warnings_are_kept_once_and_in_an_order_of_their_own() -> None:

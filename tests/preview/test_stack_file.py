@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from grpc_platform.errors import UserError
-from grpc_platform.preview.stack_file import ENCRYPTED, StackFile, read_stack_file
+from grpc_platform.preview.stack_file import (
+    ENCRYPTED,
+    StackFile,
+    config_values,
+    is_ciphertext,
+    read_stack_file,
+    stacks_of,
+)
 
 TOY = Path(__file__).parent / "programs" / "greeter"
 
@@ -82,6 +89,29 @@ def test_a_mapping_with_more_than_secure_is_not_encrypted(tmp_path: Path) -> Non
     assert found.secret_keys == ()
 
 
+def test_a_value_that_the_project_declares_secret_is_as_hidden_as_an_encrypted_one(
+    tmp_path: Path,
+) -> None:
+    project = "name: shop\nconfig: {a: {secret: true, default: xyz}, b: {secret: true, value: 1}}"
+    found = read(tmp_path, "", project)
+    assert found.secret_keys == ("shop:a", "shop:b")
+    assert all(map(is_ciphertext, config_values(tmp_path, "dev").values()))
+    assert "xyz" not in repr(config_values(tmp_path, "dev"))
+
+
+def test_neither_a_folder_nor_a_file_without_a_name_is_a_stack(tmp_path: Path) -> None:
+    (tmp_path / "Pulumi.x.yaml").mkdir()
+    for name in ("Pulumi..yaml", "Pulumi.yaml", "Pulumi.dev.yaml"):
+        (tmp_path / name).write_text("")
+    assert stacks_of(tmp_path) == ["dev"]
+
+
+def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 x", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9))]
+    where = refusal(tmp_path, "\n".join(lines))
+    assert where == "DIR/Pulumi.dev.yaml:7:5: aliases stand for too much"
+
+
 def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
     with pytest.raises(UserError, match=r"no stack 'staging' in .*; stacks here: dev, prod$"):
         read_stack_file(TOY, "staging")
@@ -132,6 +162,9 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     [
         ("&a {x: *a}", "Circular reference detected"),
         ("!!set {x}", "Object of type set is not JSON serializable"),
+        ("!!bool foo", "a value cannot be read: 'foo'"),
+        ("!!timestamp x", "a value cannot be read: 'NoneType' object has no attribute 'groupdict'"),
+        ("[" * 2000 + "]" * 2000, "nested too deeply"),
     ],
 )
 def test_a_value_the_engine_could_not_pass_is_refused(value: str, why: str, tmp_path: Path) -> None:

@@ -1,0 +1,114 @@
+"""Takes out of what a program registers where it is laid out, so that two revisions in different
+folders compare equal, and has an asset by its content, as an engine compares it."""
+
+import base64
+import hashlib
+import os
+import pickletools
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+# How the SDK marks what is no plain value on the wire (pulumi.runtime.rpc keeps the names private).
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+_ASSET_SIGNATURES = ("c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7")
+# The pickled code of a dynamic provider.
+_PROVIDER = "__provider"
+# What is beside a program's own files and no part of any asset that two revisions share.
+_STRAY = {"__pycache__", ".git"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a program runs, and the folder of its revision around that; both resolved."""
+
+    directory: Path
+    checkout: Path
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """What the folders are called instead; the longer first. One right below the root may as
+        well be a path inside of a container, such as /app, and stays."""
+        folders = (self.directory, self.checkout)
+        return {str(f): os.path.relpath(f, self.directory) for f in folders if len(f.parts) > 2}
+
+    @cached_property
+    def _traces(self) -> list[bytes]:
+        signs = (*_ASSET_SIGNATURES, _PROVIDER, *self._names)
+        return [os.fsencode(sign) for sign in signs]
+
+    def shows_in(self, request: bytes) -> bool:
+        """Whether `settled` would change anything: cheap, as a rule it would not."""
+        return any(trace in request for trace in self._traces)
+
+    def settled(self, value: Any) -> Any:
+        """The value without the folders, and with assets by their content."""
+        if isinstance(value, str):
+            return renamed(value, self._names)
+        if isinstance(value, list):
+            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return [self.settled(item) for item in elements]
+        if not isinstance(value, dict):
+            return value
+        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if items.get(SIGNATURE) in _ASSET_SIGNATURES:
+            return self._asset(items)
+        return {
+            renamed(key, self._names): self._code(item) if key == _PROVIDER else self.settled(item)
+            for key, item in items.items()
+        }
+
+    def _asset(self, items: dict[str, Any]) -> dict[str, Any]:
+        """Text, assets of an archive or an address as they are; of a file its place and digest."""
+        asset = {key: self.settled(item) for key, item in items.items() if key != SIGNATURE}
+        if isinstance(items.get("path"), str):
+            path = Path(os.path.normpath(self.directory / items["path"]))
+            inside = path.is_relative_to(self.checkout)
+            asset["path"] = os.path.relpath(path, self.directory) if inside else path.name
+            if digest := _digest(path):
+                asset["sha256"] = digest
+        return asset
+
+    def _code(self, value: Any) -> Any:
+        """A digest of pickled code that says nothing of the folder it was read from."""
+        if isinstance(value, dict):  # a secret, as a rule
+            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return items | {"value": self._code(items.get("value"))}
+        if not isinstance(value, str):
+            return value
+        digest = hashlib.sha256()
+        try:
+            for operation, argument, _ in pickletools.genops(base64.b64decode(value)):
+                if operation.name != "FRAME":  # its argument is a length, which paths are part of
+                    text = str(argument).replace(f"{self.checkout}{os.sep}", "")
+                    digest.update(f"{type(argument).__name__} {text}\n".encode())
+        except ValueError:  # something else of this name
+            return self.settled(value)
+        return digest.hexdigest()
+
+
+def renamed(text: str, names: dict[str, str]) -> str:
+    """The text with each path, also as the start of a longer one, by its name."""
+    for path, name in names.items():
+        if path in text:
+            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)", lambda _: name, text)  # noqa: B023 (called at once)
+    return text
+
+
+def _digest(path: Path) -> str | None:
+    """Of a file, or of all files in a folder; None where there is none that can be read."""
+    try:
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            inside = [file.relative_to(path) for file in files]
+            lines = [f"{name.as_posix()} {_digest(path / name)}\n" for name in inside
+                     if _STRAY.isdisjoint(name.parts)]  # fmt: skip
+            return hashlib.sha256("".join(lines).encode()).hexdigest()
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
