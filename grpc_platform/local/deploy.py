@@ -22,7 +22,6 @@ from grpc_platform.local.readiness import (
     wait_until_ready,
     wait_until_scaled,
 )
-from grpc_platform.preview import fixtures
 from grpc_platform.preview.manifests import dashed
 
 ZONE = "aws:route53/zone:Zone"
@@ -41,10 +40,7 @@ class Deployed:
 def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> Deployed:
     """Bring the cluster to what ``graph`` says. Raises LocalError naming the object that fails."""
     before = before or Deployed()
-    zones = {
-        fixtures.computed(zone.type, zone.name, zone.inputs)[0]: str(zone.inputs["name"])
-        for zone in graph.of_type(ZONE)
-    }
+    zones = {zone.id: str(zone.inputs["name"]) for zone in graph.of_type(ZONE)}
     names = list(zones.values())
     ids = _route53(cluster, names, [], [])
     cluster.start_resolver({name: ids[name] for name in names})
