@@ -15,9 +15,9 @@ from grpc_platform.local.apps import CONFIG_DUMP, Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
+from grpc_platform.local.place import FIRST
 from grpc_platform.local.report import Part
 from grpc_platform.local.sandbox import Sandbox, enter_command, running
-from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 KEPT = "kept"
 KUBECONFIG = "kubeconfig"
@@ -75,7 +75,7 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
     kubeconfig = output / KUBECONFIG
     port = doors.kubernetes.getsockname()[1]
     pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
-    cluster.sandbox.relay(doors.kubernetes, KUBERNETES_ADDRESS, 443)
+    cluster.sandbox.relay(doors.kubernetes, FIRST.kubernetes_address, 443)
     kubectl = f"kubectl --kubeconfig {kubeconfig}"
     lines = {
         "Kubernetes": f"{kubectl} get pods -A",
