@@ -13,6 +13,7 @@ from grpc_platform.preview.stack_file import StackFile
 
 ROOT = Path(__file__).parents[1]
 RECORD = "aws:route53/record:Record"
+POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 CLUSTER: dict[str, Any] = {
     "access": {"deployer_role": "deployer"},
     "public_access_cidrs": ["203.0.113.0/24"],
@@ -21,7 +22,7 @@ CLUSTER: dict[str, Any] = {
 Config = dict[str, Any]
 
 
-def recorded(services: Config) -> Graph:
+def recorded(services: Config, callers: Config | None = None) -> Graph:
     """The program's stack of clusters `old` and `new` with these services."""
     config: Config = {
         "environment": "production",
@@ -29,7 +30,7 @@ def recorded(services: Config) -> Graph:
         "zone": {"name": "grpc.example.com"},
         "clusters": {"old": CLUSTER, "new": CLUSTER},
         "services": services,
-        "callers": {"beside": {"cluster": "old"}},
+        "callers": callers or {"beside": {"cluster": "old"}},
     }
     texts = {f"grpc-platform:{key}": json.dumps(value) for key, value in config.items()}
     texts["aws:region"] = "eu-west-1"
@@ -97,16 +98,48 @@ def test_each_cluster_has_an_identity_and_a_name_of_its_own(both: Graph) -> None
     assert {len(values) for values in seen.values()} == {2}
 
 
-def test_pods_of_one_cluster_call_the_other_by_security_group_and_address(both: Graph) -> None:
-    rules = [r.inputs for r in both if r.type.endswith("SecurityGroupIngressRule")]
-    envoys = [r for r in rules if r["fromPort"] in (8080, 8443)]
+def test_callers_of_every_place_reach_every_cluster_and_nobody_else_does() -> None:
+    """Pods of this stack, a machine of this VPC, a peered VPC, and one of another account."""
+    graph = recorded(
+        {},
+        {
+            "pods": {"cluster": "old"},
+            "beside": {"security_group_id": "sg-beside", "cidr": "10.0.64.0/20"},
+            "peered": {"cidr": "10.30.0.0/16", "vpc_id": "vpc-peered"},
+            "partner": {
+                "cidr": "10.40.0.0/16",
+                "security_group_id": "sg-partner",
+                "vpc_id": "vpc-partner",
+                "account_id": "210987654321",
+            },
+        },
+    )
     groups = {
-        name: both.only("grpc-platform:index:Cluster", name).outputs["security_group_id"]
+        name: graph.only("grpc-platform:index:Cluster", name).outputs["security_group_id"]
         for name in ("old", "new")
     }
-    assert {(r["securityGroupId"], r["referencedSecurityGroupId"]) for r in envoys} == {
-        (groups["new"], groups["old"])
-    }, "its own pods need no rule"
+    assert groups["old"] != groups["new"]
+    outside = {"sg-beside", "10.30.0.0/16", "210987654321/sg-partner"}
+    private = graph.only("grpc-platform:index:Network").outputs["private_cidrs"]
+    everywhere = {"10.0.64.0/20", "10.30.0.0/16", "10.40.0.0/16"}
+    for name, sources, blocks in (
+        ("old", outside, everywhere),  # its own pods need no rule, and are no block
+        ("new", {*outside, groups["old"]}, {*everywhere, *private}),
+    ):
+        rules = [
+            (rule["fromPort"], rule.get("referencedSecurityGroupId") or rule["cidrIpv4"])
+            for rule in (r.inputs for r in graph if r.type.endswith("SecurityGroupIngressRule"))
+            if rule["securityGroupId"] == groups[name] and rule["fromPort"] != 443
+        ]
+        assert sorted(rules) == sorted((p, s) for p in (8080, 8443) for s in sources)
+        dialled = graph.only(POLICY, f"{name}-callers").inputs["spec"]["ingress"][0]["from"]
+        assert {peer["ipBlock"]["cidr"] for peer in dialled if "ipBlock" in peer} == blocks
+        assert [p for p in dialled if "ipBlock" not in p] == (
+            [{"namespaceSelector": {}}] if name == "old" else []
+        )
+    associated = [r.inputs["vpcId"] for r in graph if r.type.endswith(":ZoneAssociation")]
+    authorised = [r.inputs["vpcId"] for r in graph if r.type.endswith("AssociationAuthorization")]
+    assert (associated, authorised) == (["vpc-peered"], ["vpc-partner"])
 
 
 # --- a service that moves: docs/moving.md ---------------------------------------------------------

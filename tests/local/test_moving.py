@@ -32,6 +32,10 @@ CLIENTS = {
     "more": ("--channels=6", "--pause=0.02"),
     "stream": ("--service=ticker", "--channels=6", "--ticks=20", "--interval=0.1"),
 }
+CALLS = "http.ingress_http.downstream_rq_total"
+CONNECTIONS = "http.ingress_http.downstream_cx_active"
+IN_FLIGHT = "cluster.default_{}_50051.upstream_rq_active"
+"""What docs/moving.md has an operator look at."""
 MOVED = 180  # seconds until the clients have followed: a connection's life and some more
 
 
@@ -69,9 +73,8 @@ class Two:
         pods = self.clusters[context].get("pods", *selector)["items"]
         return [pod["status"]["podIP"] for pod in pods]
 
-    def counted(self, context: str, what: str) -> int:
-        """One of the listener's counters, over a cluster's Envoys: what clients do there."""
-        name = f"http.ingress_http.{what}"
+    def counted(self, context: str, name: str) -> int:
+        """One of Envoy's statistics, over a cluster's Envoys."""
         ask = (
             "import sys; from urllib.request import urlopen; "
             "print(*(urlopen(f'http://{a}:8002/stats?filter=^{sys.argv[1]}$').read().decode()"
@@ -162,23 +165,28 @@ def test_a_service_moves_step_by_step_and_no_call_is_lost(
     platform = two.bring_to(cluster="local")
     two.wait_until_served(platform, "local")
     clients = start_clients(platform)
-    two.wait_for("calls in the old cluster", "local", "downstream_rq_total", at_least=500)
+    two.wait_for("calls in the old cluster", "local", CALLS, at_least=500)
+    two.wait_for("a stream", "local", IN_FLIGHT.format("ticker"), at_least=1)
 
     two.bring_to(weights={"local": 100, "second": 0})
     two.wait_until_served(platform, "second")
-    two.wait_for("our own question to be over", "second", "downstream_cx_active", at_least=0)
+    asked = two.counted("second", CALLS)
+    calls = two.counted("local", CALLS) + 500
+    two.wait_for("more calls in the old cluster", "local", CALLS, at_least=calls)
+    assert two.counted("second", CALLS) == asked, "nobody is sent where the weight is 0"
 
     two.bring_to(weights={"local": 50, "second": 50})
-    two.wait_for("some to have moved", "second", "downstream_cx_active", at_least=1)
+    two.wait_for("some to have moved", "second", CONNECTIONS, at_least=1)
 
     two.bring_to(weights={"local": 0, "second": 100})
-    two.wait_for("all to have left", "local", "downstream_cx_active", at_least=0)
+    two.wait_for("all to have left", "local", CONNECTIONS, at_least=0)
+    assert [two.counted("local", IN_FLIGHT.format(name)) for name in apps.SERVERS] == [0, 0]
 
     two.bring_to(cluster="second")
     gone = ("get", "ingress,service", "greeter", "ticker", "--ignore-not-found", "-o", "name")
     two.clusters["local"].wait("the old bundle to go", lambda: not platform.cluster.kubectl(*gone))
-    calls = two.counted("second", "downstream_rq_total") + 500
-    two.wait_for("more calls without it", "second", "downstream_rq_total", at_least=calls)
+    calls = two.counted("second", CALLS) + 500
+    two.wait_for("more calls without it", "second", CALLS, at_least=calls)
 
     reports = {name: platform.end(client) for name, client in clients.items()}
     with capsys.disabled():
@@ -195,11 +203,11 @@ def test_a_move_in_one_step_loses_calls(two: Two, capsys: pytest.CaptureFixture[
     """What the steps are for, and that a loss would be seen."""
     platform = two.bring_to(cluster="second")
     two.wait_until_served(platform, "second")
-    calls = two.counted("second", "downstream_rq_total") + 500
+    calls = two.counted("second", CALLS) + 500
     clients = start_clients(platform)
-    two.wait_for("calls in the old cluster", "second", "downstream_rq_total", at_least=calls)
+    two.wait_for("calls in the old cluster", "second", CALLS, at_least=calls)
     two.bring_to(cluster="local")
-    two.wait_for("some to have moved", "local", "downstream_cx_active", at_least=1)
+    two.wait_for("some to have moved", "local", CONNECTIONS, at_least=1)
     reports = {name: platform.end(client) for name, client in clients.items()}
     with capsys.disabled():
         for name, report in reports.items():
