@@ -1,8 +1,9 @@
 """The hosted zone of all names, and the records this program writes itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -31,7 +32,8 @@ class ZoneArgs:
 class Zone(pulumi.ComponentResource):
     """A hosted zone, private unless `spec.public`, with negative answers cached for 30 s; or the
     existing zone `spec.zone_id`, of which nothing is changed but the VPCs that are named. A VPC of
-    another account is authorised here, and associated by that account: nobody else may.
+    another account is authorised here, and associated by that account: nobody else may. For
+    each of `spec.teams` there is an inline policy of its role, `team_policy`.
 
     A new zone is deleted together with every record in it. external-dns only ever upserts, so the
     last addresses of each cluster's Envoys are still there when a stack is destroyed, and Route53
@@ -92,6 +94,13 @@ class Zone(pulumi.ComponentResource):
                     vpc_id=vpc_id,
                     opts=pulumi.ResourceOptions(parent=self),
                 )
+        for team, member in spec.teams.items():
+            aws.iam.RolePolicy(
+                f"{name}-{team}",
+                role=member.role.rpartition("/")[2],
+                policy=team_policy(self.arn, member.hosts),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         self.register_outputs({"zone_id": self.zone_id, "name": self.name, "arn": self.arn})
 
     def _create(self, name: str, args: ZoneArgs) -> aws.route53.Zone:
@@ -140,6 +149,39 @@ def _vpc_ids(callers: Mapping[str, CallerSpec], *, foreign: bool) -> list[str]:
     """Their VPCs, of other accounts or of this one."""
     these = [c for c in callers.values() if (c.account_id is not None) == foreign]
     return sorted({caller.vpc_id for caller in these if caller.vpc_id})
+
+
+def team_policy(zone_arn: pulumi.Input[str], hosts: Sequence[str]) -> pulumi.Output[str]:
+    """IAM policy: write and delete the CNAMEs of `hosts` and no other record, as a stack with a
+    `GrpcService` does; read the zone.
+
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    zone_arn = pulumi.Output.from_input(zone_arn)
+    key = "route53:ChangeResourceRecordSets"
+    write: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": "route53:ChangeResourceRecordSets",
+        "Resource": zone_arn,
+        "Condition": {
+            "ForAllValues:StringEquals": {
+                f"{key}NormalizedRecordNames": hosts,
+                f"{key}RecordTypes": ["CNAME"],
+            }
+        },
+    }
+    read: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": ["route53:GetHostedZone", "route53:ListResourceRecordSets"],
+        "Resource": zone_arn,
+    }
+    # AWS's provider waits until a change has reached all name servers.
+    wait: dict[str, Any] = {
+        "Effect": "Allow",
+        "Action": "route53:GetChange",
+        "Resource": zone_arn.apply(lambda arn: f"{arn.partition(':hostedzone/')[0]}:change/*"),
+    }
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [write, read, wait]})
 
 
 def cname(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .client_contract import ClientContract
 from .cluster import Cluster
@@ -14,6 +14,10 @@ from .grpc_service import GrpcService, GrpcServiceArgs
 from .specs import ServiceSpec
 from .specs.base import Duration
 from .timing import Timing, format_duration
+
+SCHEMA_VERSION = 1
+"""Of the outputs. Whoever adds one gives it a default below, for platforms that do not export it
+yet; whoever removes or renames one, or changes what it means, raises this."""
 
 
 class _Outputs(BaseModel):
@@ -90,6 +94,8 @@ class ClusterOutputs(_Outputs):
 class PlatformStack(_Outputs):
     """Everything a platform stack exports."""
 
+    schema_version: int
+    """Which form these outputs have; a reader of another one refuses them, and says what to do."""
     zone: ZoneOutputs
     timing: TimingOutputs
     clusters: dict[str, ClusterOutputs]
@@ -101,31 +107,55 @@ class PlatformStack(_Outputs):
     def from_reference(cls, stack: str) -> "pulumi.Output[PlatformStack]":
         """Read `<organization>/<project>/<stack>` through a StackReference.
 
-        Fails with ValueError, already in the preview, where that stack exports no platform.
+        Raises pulumi.RunError, already in the preview, where that stack exports no platform, or one
+        of another `schema_version`.
         """
         reference = pulumi.StackReference(stack)
-
-        def read(outputs: Mapping[str, Any]) -> PlatformStack:
-            if missing := [key for key in cls.model_fields if outputs[key] is None]:
-                raise ValueError(
-                    f"stack {stack}: exports no {', '.join(missing)}; "
-                    "name a deployed stack of grpc-platform"
-                )
-            return cls.model_validate(outputs)
-
         # Each by its own name, so that a secret among the stack's other outputs taints none of it.
         outputs = {key: reference.get_output(key) for key in cls.model_fields}
-        return pulumi.Output.all(**outputs).apply(read)
+        return pulumi.Output.all(**outputs).apply(lambda found: cls._read(stack, found))
+
+    @classmethod
+    def _read(cls, stack: str, outputs: Mapping[str, Any]) -> "PlatformStack":
+        # Before anything else is looked at: that may be called otherwise, or mean something else.
+        version = outputs["schema_version"]
+        if version is None:
+            raise pulumi.RunError(
+                f"stack {stack}: exports no schema_version; name a stack that grpc-platform "
+                "deployed, and run pulumi up there if it did so before outputs had a version"
+            )
+        if version != SCHEMA_VERSION:
+            advice = (
+                "run pulumi up there with the release of grpc-platform that is installed here"
+                if version < SCHEMA_VERSION
+                else "install here the release of grpc-platform that it was deployed with"
+            )
+            raise pulumi.RunError(
+                f"stack {stack}: exports schema_version {version:g}, and {SCHEMA_VERSION} is what "
+                f"this project reads; {advice}"
+            )
+        missing = [key for key, value in outputs.items() if value is None]
+        if missing:
+            raise pulumi.RunError(
+                f"stack {stack}: exports no {', '.join(missing)}; finish pulumi up there"
+            )
+        try:
+            return cls.model_validate(outputs)
+        except ValidationError as error:
+            wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            raise pulumi.RunError(
+                f"stack {stack}: outputs not understood: {'; '.join(wrong)}"
+            ) from None
 
     def serving_cluster(self, name: str | None = None) -> str:
-        """The cluster `name`, or the only one that serves; ValueError where there is none such."""
+        """The cluster `name`, or the only one that serves; RunError where there is none such."""
         serving = sorted(key for key, cluster in self.clusters.items() if cluster.serving)
         if name in serving:
             return name
         if name is None and len(serving) == 1:
             return serving[0]
         given = "not given" if name is None else f"{name} does not serve"
-        raise ValueError(f"cluster: {given}; choose one of {', '.join(serving)}")
+        raise pulumi.RunError(f"cluster: {given}; choose one of {', '.join(serving)}")
 
 
 def kubeconfig(
@@ -134,14 +164,16 @@ def kubeconfig(
     """For a `k8s.Provider` of a cluster the platform made, used with the AWS credentials at hand:
     their role needs an access entry (`access.teams`) and the `aws` command.
 
-    ValueError for a cluster that was there before the platform: use its own kubeconfig.
+    RunError for a cluster that was there before the platform: use its own kubeconfig.
     """
 
     def of(stack: PlatformStack) -> str:
         name = stack.serving_cluster(cluster)
         found = stack.clusters[name].kubeconfig
         if found is None:
-            raise ValueError(f"cluster: {name} was not made by the platform; use its kubeconfig")
+            raise pulumi.RunError(
+                f"cluster: {name} was not made by the platform; use its kubeconfig"
+            )
         return found
 
     return platform.apply(of)
@@ -182,6 +214,7 @@ def exports(
     `ingresses` are by the name of their cluster. Nothing of it is a secret.
     """
     return {
+        "schema_version": SCHEMA_VERSION,
         "zone": {"zone_id": zone.zone_id, "name": zone.name},
         "timing": {
             key: format_duration(getattr(timing, key)) for key in TimingOutputs.model_fields

@@ -188,6 +188,21 @@ def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+def _names_of_teams_are_theirs_alone(settings: Settings) -> Iterator[Mistake]:
+    owners = {settings.contour_name(name): f"cluster {name}" for name in settings.clusters}
+    owners |= {
+        settings.host_of(name): f"service {name} of this stack" for name in settings.services
+    }
+    for name, team in settings.zone.teams.items():
+        for index, host in enumerate(team.hosts):
+            path = ("zone", "teams", name, "hosts", index)
+            if not host.endswith(f".{settings.zone.name}"):
+                yield Mistake(path, host, f"must lie in the zone: <name>.{settings.zone.name}")
+            elif host in owners:
+                yield Mistake(path, host, f"is the name of {owners[host]}; a name has one owner")
+            owners.setdefault(host, f"team {name}")
+
+
 def _deadlines_fit(settings: Settings) -> Iterator[Mistake]:
     longest = settings.envoy.max_deadline
     for name, service in settings.services.items():
@@ -233,6 +248,7 @@ SERVING_RULES = (
     _zone_is_reachable,
     _services_have_a_place,
     _services_have_a_cluster,
+    _names_of_teams_are_theirs_alone,
     _deadlines_fit,
     _namespaces_have_one_maker,
 )

@@ -1,14 +1,22 @@
 """One import name everywhere: this checkout, an editable install, and the wheel."""
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
-ROOT = Path(__file__).parent.parent
+from grpc_platform.graph import Graph
+from grpc_platform.preview.program import run_program
+from grpc_platform.preview.stack_file import read_stack_file, stacks_of
+from tests.tree import ROOT, copy_tree
+
+EXAMPLES = ("own_platform", "service_stack")
 SOURCES = [
     path
     for folder in ("components", "config", "grpc_platform", "tests", "examples")
@@ -32,23 +40,9 @@ def imported_modules(path: Path) -> set[str]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built as `pip` would but with the backend that is here already."""
     out = tmp_path_factory.mktemp("wheel")
-    # From a copy of what is committed or about to be: setuptools writes build/ beside its sources.
+    # From a copy: setuptools writes build/ beside its sources.
     copy = out / "source"
-    copy.mkdir()
-    files = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
-    for name in filter(None, files):
-        source, target = ROOT / name, copy / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            target.symlink_to(source.readlink())
-        elif source.is_file():
-            target.write_bytes(source.read_bytes())
+    copy_tree(copy)
     program = f"from setuptools import build_meta as b; b.build_wheel({str(out)!r})"
     subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
     return next(out.glob("*.whl"))
@@ -96,24 +90,78 @@ def test_the_wheel_holds_the_package_and_its_components_and_nothing_else(wheel: 
     assert {"grpc_platform/py.typed", "grpc_platform/cli.py"} <= inside
 
 
-def test_the_wheel_imports_alone_and_has_the_command(wheel: Path, tmp_path: Path) -> None:
-    zipfile.ZipFile(wheel).extractall(tmp_path)
-    program = (
-        "import grpc_platform.components.timing as t, grpc_platform.cli as c;"
-        "print(t.__file__, c.__file__)"
-    )
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds the wheel and what it asks for, in the versions
+    that are locked here."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    python = folder / "bin" / "python"
+    uv("venv", "--python", sys.executable, folder)
+    constraints = ("--constraint", ROOT / "requirements.lock")
+    uv("pip", "install", "--python", python, *constraints, wheel)
+    return python.parent
+
+
+def uv(*arguments: str | Path) -> None:
+    subprocess.run([find_uv_bin(), *arguments, "--quiet"], env=own_environment(), check=True)
+
+
+def own_environment() -> dict[str, str]:
+    """Nothing that leads to this checkout; what is imported is compiled, for the next test."""
+    strange = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+    return {key: value for key, value in os.environ.items() if key not in strange}
+
+
+@pytest.mark.parametrize("module", ["components", "config"])
+def test_an_installed_wheel_takes_no_common_name(installed: Path, module: str) -> None:
     found = subprocess.run(
-        # Not the path configuration of the editable install, but the other packages of it.
-        [sys.executable, "-S", "-c", program],
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}:{Path(pytest.__file__).parents[1]}"},
+        [installed / "python", "-c", f"import {module}"],
+        cwd=installed,
+        env=own_environment(),
         capture_output=True,
         text=True,
+        check=False,
+    )
+    assert f"No module named '{module}'" in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("example", "stack"),
+    [(example, stack) for example in EXAMPLES for stack in stacks_of(ROOT / "examples" / example)],
+)
+def test_the_installed_command_previews_an_example_as_this_checkout_does(
+    installed: Path, tmp_path: Path, example: str, stack: str
+) -> None:
+    here = ROOT / "examples" / example
+    there = tmp_path / example
+    shutil.copytree(here, there, ignore=shutil.ignore_patterns("build", "__pycache__"))
+    subprocess.run(
+        [installed / "grpc-platform", "preview", stack, "--program", there],
+        cwd=tmp_path,
+        env=own_environment(),
+        capture_output=True,
         check=True,
-    ).stdout
-    assert found.count(str(tmp_path)) == 2
-    (entry_points,) = tmp_path.glob("*.dist-info/entry_points.txt")
-    assert "grpc-platform = grpc_platform.cli:app" in entry_points.read_text()
+    )
+    graph = Graph.load(there / "build" / "preview" / stack / "resources.json")
+    assert graph.resources == run_program(here, stack, read_stack_file(here, stack)).resources
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_the_installed_command_says_where_the_local_cluster_is(
+    installed: Path, tmp_path: Path, command: str
+) -> None:
+    told = subprocess.run(
+        [installed / "grpc-platform", "local", command],
+        cwd=tmp_path,
+        env=own_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert told.stdout == (
+        "the local cluster is in a checkout of grpc-platform: make local there\n"
+    )
 
 
 def test_an_editable_install_finds_both_halves_from_anywhere(tmp_path: Path) -> None:

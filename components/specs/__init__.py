@@ -11,7 +11,7 @@ from .envoy import EnvoySpec
 from .external_dns import ExternalDnsSpec
 from .network import ExistingNetworkSpec, NetworkSpec
 from .service import CircuitBreakers, ServiceSpec
-from .zone import ZoneSpec
+from .zone import ZoneSpec, ZoneTeamSpec
 
 __all__ = [
     "AccessSpec",
@@ -29,4 +29,5 @@ __all__ = [
     "Taint",
     "TeamSpec",
     "ZoneSpec",
+    "ZoneTeamSpec",
 ]

@@ -133,6 +133,22 @@ def _image(value: str) -> str:
 Image = Annotated[str, AfterValidator(_image)]
 """A container image. Without a tag it would mean `latest`."""
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+_ROLE = re.compile(r"([!-.0-~]{1,510}/)*[\w+=,.@-]{1,64}", re.ASCII)
+
+
+def _role(name: str) -> str:
+    if name.startswith("arn:") or not _ROLE.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is not the name of an IAM role, such as deployer or teams/payments; "
+            "partition and account are looked up"
+        )
+    return name
+
+
+RoleName = Annotated[str, AfterValidator(_role)]
+"""An IAM role's name after its path, without the ARN's leading parts."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

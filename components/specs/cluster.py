@@ -1,13 +1,12 @@
 """An EKS cluster with its nodes and who may enter, or an existing cluster."""
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from .. import versions
 from ..quantities import instance_type
-from .base import Cidr, Label, LabelKey, LabelValue, LogRetentionDays, Spec
+from .base import Cidr, Label, LabelKey, LabelValue, LogRetentionDays, RoleName, Spec
 
 
 class Taint(Spec):
@@ -46,23 +45,6 @@ class NodeGroupSpec(Spec):
     """Root volume (data volume on Bottlerocket) of each node, encrypted gp3."""
     node_repair: bool = True
     """Let EKS replace nodes whose health checks fail."""
-
-
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-_ROLE = re.compile(r"([!-.0-~]{1,510}/)*[\w+=,.@-]{1,64}", re.ASCII)
-
-
-def _role(name: str) -> str:
-    if name.startswith("arn:") or not _ROLE.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is not the name of an IAM role, such as deployer or teams/payments; "
-            "partition and account are looked up"
-        )
-    return name
-
-
-RoleName = Annotated[str, AfterValidator(_role)]
-"""An IAM role's name after its path, without the ARN's leading parts."""
 
 
 class TeamSpec(Spec):

@@ -5,7 +5,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import DnsName, Duration, Spec
+from .base import DnsName, Duration, Label, RoleName, Spec
+
+
+class ZoneTeamSpec(Spec):
+    """A role that may write the CNAMEs of some names."""
+
+    role: RoleName
+    """IAM role by name (with its path, if it has one). It gets an inline policy, which roles of IAM
+    Identity Center do not take."""
+    hosts: Annotated[tuple[DnsName, ...], Field(min_length=1)]
+    """The names: those of its own services, in full."""
 
 
 class ZoneSpec(Spec):
@@ -22,3 +32,5 @@ class ZoneSpec(Spec):
     """Required with `public`: anyone may then read the private addresses of Envoy's pods."""
     record_ttl: Duration = timedelta(seconds=30)
     """TTL of Envoy's A records and of the services' CNAMEs. Every drain waits it out."""
+    teams: dict[Label, ZoneTeamSpec] = {}
+    """Roles of stacks that put their own services on this platform, by team."""

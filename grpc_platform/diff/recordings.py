@@ -7,11 +7,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from grpc_platform.diff.recorder import BESIDE, PROBLEMS, RESOURCES
 from grpc_platform.diff.redaction import Accounts, has_account
 from grpc_platform.diff.revisions import Revision
 from grpc_platform.errors import UserError
@@ -45,71 +46,69 @@ def record_all(
     processes: set[subprocess.Popen[bytes]] = set()
     done = count(1)
 
-    def one(wish: tuple[Revision, str]) -> _Left:
-        left = _record(*wish, mark_key, processes)
+    def run(wish: tuple[Revision, str], output: Path) -> None:
+        _run(*wish, output, mark_key, processes)
         recorded(next(done))
-        return left
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        try:
-            everything = list(pool.map(one, wanted))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(processes):
-                process.kill()
-            raise
-    # One after the other, so that the names of accounts do not depend on who was first.
-    return [_read(left, *wish, accounts) for left, wish in zip(everything, wanted, strict=True)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Left:
-    """What a recorder left."""
-
-    resources: bytes = b""
-    warnings: tuple[str, ...] = ()
-    marks: dict[str, str] = field(default_factory=dict[str, str])
-    problems: tuple[str, ...] = ()
+    with tempfile.TemporaryDirectory(prefix="grpc-platform-recordings-") as folder:
+        outputs = [Path(folder, str(number)) for number in range(len(wanted))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                list(pool.map(run, wanted, outputs))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(processes):
+                    process.kill()
+                raise
+        # One after the other, so that the names of accounts do not depend on who was first.
+        return [
+            read_recording(output, *wish, accounts)
+            for output, wish in zip(outputs, wanted, strict=True)
+        ]
 
 
-def _record(
-    revision: Revision, stack: str, mark_key: bytes, processes: set[subprocess.Popen[bytes]]
-) -> _Left:
-    if revision.problems:
-        return _Left(problems=revision.problems)
-    with tempfile.TemporaryDirectory(prefix="grpc-platform-recording-") as folder:
+def _run(
+    revision: Revision,
+    stack: str,
+    output: Path,
+    mark_key: bytes,
+    processes: set[subprocess.Popen[bytes]],
+) -> None:
+    output.mkdir()
+    problems = [*revision.problems]
+    if not problems:
         # -P: beside the recorder are modules whose names a program may use for its own.
-        command = [revision.python, "-P", _RECORDER, revision.directory, stack, folder]
+        where = (revision.checkout, revision.inside)
+        command = [revision.python, "-P", _RECORDER, *where, stack, output]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         processes.add(process)
         _, errors = process.communicate(mark_key)
         processes.discard(process)
-        resources, beside, problems = (
-            Path(folder, f"{name}.json") for name in ("resources", "beside", "problems")
-        )
-        if problems.exists():
-            return _Left(problems=tuple(json.loads(problems.read_bytes())))
-        if process.returncode or not resources.exists():
+        if process.returncode:
             last = errors.decode(errors="replace").strip().splitlines()[-1:]
-            why = f"the recorder ended with status {process.returncode}"
-            return _Left(problems=(why, *last))
-        return _Left(resources=resources.read_bytes(), **json.loads(beside.read_bytes()))
+            problems = [f"the recorder ended with status {process.returncode}", *last]
+    if problems:
+        (output / PROBLEMS).write_text(json.dumps(problems))
 
 
-def _read(left: _Left, revision: Revision, stack: str, accounts: Accounts) -> Recording:
-    folder = f"{revision.directory}/"
+def read_recording(output: Path, revision: Revision, stack: str, accounts: Accounts) -> Recording:
+    """What a recorder left in `output`."""
     config: dict[str, Any] | None = None
+    problems: list[str] = []
     try:
         config = accounts.hide(config_values(revision.directory, stack))
     except UserError as error:
-        left = _Left(problems=left.problems or tuple(error.problems))
-    if left.problems:
-        problems = (problem.replace(folder, "") for problem in left.problems)
-        return Recording(config=config, problems=accounts.hide(tuple(problems)))
-    graph = Graph.parse(left.resources, left.warnings, left.marks)
-    if has_account(left.resources.decode()):  # as a rule not, and a large graph is a long walk
+        problems = error.problems
+    if (output / PROBLEMS).exists():
+        problems = json.loads((output / PROBLEMS).read_bytes())
+    if problems:
+        shown = (problem.replace(f"{revision.directory}/", "") for problem in problems)
+        return Recording(config=config, problems=accounts.hide(tuple(shown)))
+    text = (output / RESOURCES).read_bytes()
+    graph = Graph.parse(text, **json.loads((output / BESIDE).read_bytes()))
+    if has_account(text.decode()):  # as a rule not, and a large graph is a long walk
         graph = Graph(
             tuple(replace(r, **accounts.hide(vars(r))) for r in graph),
             accounts.hide(graph.warnings),

@@ -51,10 +51,15 @@ def compare_resources(sides: Sides) -> list[ResourceChange]:
     }
     spread(changes, pairs, old, new)
     say_what_moved(changes, old, new)
-    return sorted(
-        changes.values(),
-        key=lambda c: (OPERATIONS.index(c.operation), c.component, c.type, c.label, c.urn),
-    )
+    place = {resource.urn: place for place, resource in enumerate(new)}
+
+    def order(change: ResourceChange) -> tuple[object, ...]:
+        # What is replaced, after what it is made from; all else by who made it.
+        cause = place[change.urn] if change.operation == "replace" else 0
+        operation = OPERATIONS.index(change.operation)
+        return operation, cause, change.component, change.type, change.label, change.urn
+
+    return sorted(changes.values(), key=order)
 
 
 def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:

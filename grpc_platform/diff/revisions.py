@@ -14,15 +14,23 @@ from grpc_platform.preview.stack_file import stacks_of
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """A program's directory as it is at one revision, and how a person calls that.
+    """A checkout as it is at one revision, with the program's directory in it, and how a person
+    calls that revision.
 
     `problems` say why it cannot be run at all.
     """
 
     label: str
-    directory: Path
+    checkout: Path
+    inside: Path
+    """Relative to `checkout`."""
     python: Path
     problems: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """Where the program is."""
+        return self.checkout / self.inside
 
     @property
     def stacks(self) -> list[str]:
@@ -68,7 +76,8 @@ class Repository:
         commit = _git(self.root, "rev-parse", "--short", "HEAD")
         status = _git(self.root, "status", "--porcelain", "--untracked-files=normal")
         label = f"{commit} and changes not committed" if status else commit
-        return Revision(label=label, directory=self.root / self.inside, python=Path(sys.executable))
+        python = Path(sys.executable)
+        return Revision(label=label, checkout=self.root, inside=self.inside, python=python)
 
     def at(self, ref: str, folder: Path, say: Callable[[str], None]) -> Revision:
         """The files of a commit, laid out in `folder`, which is not there yet; `say` is told of
@@ -80,8 +89,7 @@ class Repository:
         _git(self.root, "read-tree", commit, **index)
         _git(self.root, "checkout-index", "--all", f"--prefix={folder}/", **index)
         python, problems = Path(sys.executable), ()
-        directory = folder / self.inside
-        lock = lock_of(directory, folder)
+        lock = lock_of(folder / self.inside, folder)
         if lock and not lock.same_as(lock_of(self.root / self.inside, self.root)):
             if not is_installed(lock):
                 say(f"installing what {lock.path.name} of {short} locks")
@@ -90,7 +98,9 @@ class Repository:
             except UserError as error:
                 problems = tuple(error.problems)
         label = short if commit.startswith(ref) else f"{ref} ({short})"
-        return Revision(label=label, directory=directory, python=python, problems=problems)
+        return Revision(
+            label=label, checkout=folder, inside=self.inside, python=python, problems=problems
+        )
 
 
 def _git(directory: Path, *arguments: str, **environment: str) -> str:

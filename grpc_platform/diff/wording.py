@@ -73,29 +73,30 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
         return
     alike, rest = _shared(changes)
     single: list[Group] = []
-    followers: defaultdict[tuple[str, ...], list[ResourceChange]] = defaultdict(list)
+    followers: list[ResourceChange] = []
     labels = {change.urn: change.label for change in stack.resources}
     for change in changes:
         left = rest[change.urn]
-        if _follows(change) and not left:
-            followers[change.because].append(change)
+        if _follows(change) and not left and not change.protected:
+            followers.append(change)
         elif left or change.notes or not change.properties:
             single.append(_one(change, left, labels))
     together = [_alike_group(found, members, stack) for found, members in alike]
     # Of what is replaced each one matters; of what changes, the cause.
     yield from single + together if operation == "replace" else together + single
-    for because, members in followers.items():
-        kinds = Counter(short_type(member.type) for member in members).most_common()
-        few = len(members) <= _MOST_NAMES
+    if followers:
+        causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
+        kinds = Counter(short_type(change.type) for change in followers).most_common()
+        few = len(followers) <= _MOST_NAMES
         yield Group(
             operation=operation,
             heading=(
-                f"{plural(len(members), 'resource')} made from ",
-                *_names([labels.get(urn, urn) for urn in because]),
+                f"{plural(len(followers), 'resource')} made from ",
+                *(_names(causes) if len(causes) <= 3 else ("these",)),
                 ": ",
-                *_names([m.label for m in members] if few else [f"{k} {n}" for k, n in kinds]),
+                *_names([c.label for c in followers] if few else [f"{k} {n}" for k, n in kinds]),
             ),
-            count=len(members),
+            count=len(followers),
         )
 
 
@@ -124,7 +125,7 @@ def _one(
     if change.component not in ("", change.label):
         heading += [" in ", Theirs(change.component)]
     if _follows(change):
-        heading += ["; made from ", *_names(labels.get(urn, urn) for urn in change.because)]
+        heading += ["; made from ", *_names((labels.get(urn, urn) for urn in change.because), 3)]
     elif change.forced_by:
         heading += ["; forced by ", *_names(change.forced_by)]
     if change.protected and change.operation != "change":
@@ -153,12 +154,12 @@ def _renamed(changes: list[ResourceChange]) -> Iterator[Group]:
         )
 
 
-def _names(names: Iterable[str]) -> Iterator[str]:
+def _names(names: Iterable[str], most: int = _MOST_NAMES) -> Iterator[str]:
     """A list of what the program calls things, as pieces of a heading."""
     found = list(names)
-    for number, name in enumerate(found[:_MOST_NAMES]):
+    for number, name in enumerate(found[:most]):
         yield from (", ", Theirs(name)) if number else (Theirs(name),)
-    if left := len(found[_MOST_NAMES:]):
+    if left := len(found[most:]):
         yield f" and {left} more"
 
 

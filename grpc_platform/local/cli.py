@@ -1,11 +1,16 @@
 """`grpc-platform local`: the commands."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from grpc_platform.local.errors import LocalError
+from grpc_platform.progress import progress
 
 app = typer.Typer(
     help="A real cluster of processes on this machine: no Docker, no cloud.",
@@ -34,32 +39,40 @@ def up(
     Builds what is missing first (minutes, once). Leaves build/local/report.json and report.md.
     Exit status: 0 when every call went well, 1 otherwise.
     """
-    # What follows needs the packages of requirements-local.lock.
-    from grpc_platform.local import run
-    from grpc_platform.local.errors import LocalError
+    with _problems_told() as console:
+        from grpc_platform.local import run
 
-    console = Console(highlight=False)
-    try:
         report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
-    except LocalError as error:
-        _tell(error, console)
-        raise typer.Exit(error.exit_status) from None
     if not report.green:
         raise typer.Exit(1)
 
 
 @app.command()
+def deploy(
+    graph: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", exists=True, dir_okay=False, help="A preview's resources.json."
+        ),
+    ],
+) -> None:
+    """Deploy a previewed stack to a kept cluster, beside the stacks that are there."""
+    with _problems_told() as console, progress("deploying"):
+        from grpc_platform.local import run
+
+        done = run.deploy_beside(Path.cwd(), graph)
+    made = f"deployed {len(done.objects)} objects and {len(done.records)} names"
+    names = ", ".join(record["Name"] for record in done.records)
+    console.print(f"{made}: {names}" if names else made, soft_wrap=True)
+
+
+@app.command()
 def down(program: _Directory = Path()) -> None:
     """End a cluster that was kept up."""
-    from grpc_platform.local import run
-    from grpc_platform.local.errors import LocalError
+    with _problems_told() as console:
+        from grpc_platform.local import run
 
-    console = Console(highlight=False)
-    try:
         was_up = run.down(program.resolve())
-    except LocalError as error:
-        _tell(error, console)
-        raise typer.Exit(error.exit_status) from None
     console.print("the local cluster is gone" if was_up else "no local cluster was up")
 
 
@@ -70,14 +83,10 @@ def exec_(
     ],
 ) -> None:
     """Run a command, or a shell, in a pod of a kept cluster."""
-    from grpc_platform.local import usage
-    from grpc_platform.local.errors import LocalError
+    with _problems_told():
+        from grpc_platform.local import usage
 
-    try:
         command = usage.pod_command(Path("build/local/state").resolve(), arguments)
-    except LocalError as error:
-        _tell(error, Console(highlight=False))
-        raise typer.Exit(error.exit_status) from None
     os.execvp(command[0], command)
 
 
@@ -89,17 +98,27 @@ def unsupported() -> None:
     typer.echo(fields.describe(), nl=False)
 
 
-def _tell(error: "Exception", console: Console) -> None:
-    from grpc_platform.local.errors import LocalError
-
-    assert isinstance(error, LocalError)
-    console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
-    if error.log:
-        console.print(f"log: {error.log}", soft_wrap=True)
-        for line in error.log_end():
-            console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
-    if error.advice:
-        console.print(f"what to do: {error.advice}", soft_wrap=True)
+@contextmanager
+def _problems_told() -> Generator[Console]:
+    """Print a LocalError, and end with its exit status."""
+    console = Console(highlight=False)
+    try:
+        yield console
+    except LocalError as error:
+        console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
+        if error.log:
+            console.print(f"log: {error.log}", soft_wrap=True)
+            for line in error.log_end():
+                console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+        if error.advice:
+            console.print(f"what to do: {error.advice}", soft_wrap=True)
+        raise typer.Exit(error.exit_status) from None
+    except ModuleNotFoundError as error:
+        # What is imported in here needs the packages of requirements-local.lock.
+        if str(error.name).startswith("grpc_platform"):
+            raise
+        console.print("the local cluster is in a checkout of grpc-platform: make local there")
+        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ class Cluster:
     """Called now and then while something is waited for."""
     place: Place = FIRST
     """Of a second cluster in the same sandbox, SECOND: the first one is started before."""
+    kubeconfig: Path | None = None
+    """Whose rights `kubectl` has; the administrator's unless given."""
     started: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds from each program's start to its readiness."""
 
@@ -110,7 +112,7 @@ class Cluster:
         return done
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
-        """Run kubectl as the administrator; LocalError has what it wrote on standard error."""
+        """Run kubectl; LocalError has what it wrote on standard error."""
         return self.inside(*self._kubectl(*arguments), stdin=stdin, timeout=timeout).stdout
 
     def get(self, *arguments: str) -> dict[str, Any]:
@@ -195,7 +197,7 @@ class Cluster:
 
     def _kubectl(self, *arguments: str) -> list[str]:
         options = (
-            f"--kubeconfig={self.state}/pki/admin.conf",
+            f"--kubeconfig={self.kubeconfig or self.state / 'pki' / 'admin.conf'}",
             f"--cache-dir={self.state}/kubectl",
         )
         return [str(self._kubectl_program), *options, *arguments]

@@ -6,7 +6,7 @@ other than Route53's have no counterpart here and are passed over; so is whoever
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,7 +43,8 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
     zones = {zone.id: str(zone.inputs["name"]) for zone in graph.of_type(ZONE)}
     names = list(zones.values())
     ids = _route53(cluster, names, [], [])
-    cluster.start_resolver(names)
+    if names:  # else its names are in a zone of another stack, which is answered already
+        cluster.start_resolver(names)
     known = {guessed: ids[name] for guessed, name in zones.items()}
     waiting = [r for r in graph if _is_object(r) or r.type == RECORD]
     needs = {r.urn: graph.needs(r) for r in waiting}
@@ -194,10 +195,10 @@ def _record_set(resource: Resource) -> Object:
 
 
 def _route53(
-    cluster: Cluster, zones: list[str], records: list[Object], gone: Iterable[Object]
+    cluster: Cluster, zones: list[str], records: list[Object], gone: list[Object]
 ) -> dict[str, str]:
-    order = {"zones": zones, "records": records, "gone": list(gone)}
-    if not zones:
+    order = {"zones": zones, "records": records, "gone": gone}
+    if not any(order.values()):
         return {}
     environment = [f"{key}={value}" for key, value in AWS_ENVIRONMENT.items()]
     command = ("env", *environment, PYTHON, "-m", f"{__package__}.route53")

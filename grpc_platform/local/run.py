@@ -94,6 +94,33 @@ def up(
     return report
 
 
+def deploy_beside(directory: Path, graph: Path) -> deploy.Deployed:
+    """Deploy the stack of a recorded ``graph`` to a kept cluster, beside what is there.
+
+    Nothing is deleted that an earlier deployment of it made. Raises LocalError.
+    """
+    output = directory / "build" / "local"
+    box, builder = Sandbox.kept(output / "state"), Builder()
+    try:
+        resources = Graph.load(graph)
+    except ValueError:
+        raise LocalError(f"{graph} is not the resources.json of a preview") from None
+    if resources.of_type(deploy.ZONE):
+        raise LocalError(
+            "the stack has a zone of its own, which a cluster that is up does not answer",
+            advice="give the stack a cluster of its own: grpc-platform local up --graph",
+        )
+    with _one_at_a_time(output):
+        builder.start()
+        try:
+            cluster = Cluster(box, builder)
+            deployed = deploy.deploy(cluster, resources)
+            deploy.wait_for_all(cluster, deployed)
+        finally:
+            builder.stop()
+    return deployed
+
+
 def down(directory: Path) -> bool:
     """End a kept cluster; whether there was one."""
     output = directory / "build" / "local"

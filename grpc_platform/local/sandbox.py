@@ -44,6 +44,18 @@ class Sandbox:
         self._ready = threading.Event()
         self._pid = 0
 
+    @classmethod
+    def kept(cls, state: Path) -> "Sandbox":
+        """The sandbox that a former run left up. It runs commands, and starts no more programs."""
+        pid = running(state)
+        if pid is None:
+            raise LocalError(
+                "no local cluster is up", advice="start one that stays: make local KEEP=1"
+            )
+        found = cls(state)
+        found._pid = pid
+        return found
+
     def start(self, listeners: Sequence[socket.socket] = ()) -> None:
         """Make the namespaces and the network in them.
 

@@ -14,10 +14,9 @@ from grpc_platform.local import parts, pki
 from grpc_platform.local.apps import CONFIG_DUMP, Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
-from grpc_platform.local.errors import LocalError
 from grpc_platform.local.place import FIRST
 from grpc_platform.local.report import Part
-from grpc_platform.local.sandbox import Sandbox, enter_command, running
+from grpc_platform.local.sandbox import Sandbox
 
 KEPT = "kept"
 KUBECONFIG = "kubeconfig"
@@ -147,8 +146,5 @@ def leave_up(box: Sandbox, lines: list[str], console: Console) -> None:
 
 def pod_command(state: Path, arguments: list[str]) -> list[str]:
     """The command line that runs something in a pod of a kept cluster."""
-    pid = running(state)
-    if pid is None:
-        raise LocalError("no local cluster is up", advice="start one that stays: make local KEEP=1")
     agent = (PYTHON, "-m", "grpc_platform.local.agent", "enter", "--state", str(state / "node"))
-    return enter_command(pid, *agent, *arguments)
+    return Sandbox.kept(state).command(*agent, *arguments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 FILE = "preview-fixtures.yaml"
-"""Beside a program's Pulumi.yaml: see docs/pull-requests.md."""
+"""Beside a program's Pulumi.yaml: see docs/preview-and-diff.md."""
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-1"

@@ -23,9 +23,19 @@ _COMPONENTS = f"{_PACKAGE}.components"
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
-def run_program(directory: Path, stack: str, stack_file: StackFile, mark_key: bytes = b"") -> Graph:
+def run_program(
+    directory: Path,
+    stack: str,
+    stack_file: StackFile,
+    *,
+    checkout: Path | None = None,
+    mark_key: bytes = b"",
+) -> Graph:
     """The graph that the program in `directory` registers for `stack`, with its own components and
     its own fixtures; `mark_key` as for `record`.
+
+    `checkout` is the root of the revision that it is part of: components there, which an editable
+    install would give the program, are that revision's.
 
     One program per process: its modules stay imported. Raises UserError when the program refuses
     by `pulumi.RunError`, as it is whatever carries its own `problems` (grpc_platform.errors), and
@@ -36,7 +46,7 @@ def run_program(directory: Path, stack: str, stack_file: StackFile, mark_key: by
         raise UserError(f"no __main__.py in {directory}: not a Python program")
     fixtures = read_fixtures(directory)
     try:
-        with _alone_in(main.parent), _components_of(main.parent):
+        with _alone_in(main.parent), _components_of(main.parent, checkout):
             return record(
                 lambda: runpy.run_path(str(main), run_name="__main__"),
                 project=stack_file.project,
@@ -80,10 +90,11 @@ def _alone_in(directory: Path) -> Generator[None]:
 
 
 @contextmanager
-def _components_of(directory: Path) -> Generator[None]:
+def _components_of(directory: Path, checkout: Path | None) -> Generator[None]:
     """Let the program import the components that the engine would give it, its own checkout's or
     its environment's: they are part of this tool's package, but not of this tool."""
-    package = PathFinder.find_spec(_PACKAGE, [str(directory), *sys.path])
+    first = [str(folder) for folder in (directory, checkout) if folder]
+    package = PathFinder.find_spec(_PACKAGE, [*first, *sys.path])
     where = package.submodule_search_locations if package else None
     if where is None:
         yield  # installed in another way than as files on the path, so there is only this one

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 from grpc_platform.components.dns import Zone, ZoneArgs, cname
 from grpc_platform.components.specs import CallerSpec, ZoneSpec
 from grpc_platform.graph import Graph
+from tests.iam import findings
 
 DOMAIN = "grpc.example.com"
 AUTHORISATION = "aws:route53/vpcAssociationAuthorization:VpcAssociationAuthorization"
@@ -155,6 +157,29 @@ def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Re
     }
     # Before it, whoever asks for the host would be told for 15 minutes that there is none.
     assert graph.only(RECORD, "zone-soa").urn in graph.needs(record)
+
+
+def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
+    zone: Callable[..., Graph],
+) -> None:
+    hosts = [f"billing.{DOMAIN}", f"ledger.{DOMAIN}"]
+    graph = zone(teams={"payments": {"role": "sso/eu/payments", "hosts": hosts}})
+    policy = graph.only("aws:iam/rolePolicy:RolePolicy", "zone-payments").inputs
+    assert policy["role"] == "payments"
+    write, *others = json.loads(policy["policy"])["Statement"]
+    assert write["Action"] == "route53:ChangeResourceRecordSets"
+    assert write["Resource"] == f"arn:aws:route53:::hostedzone/Z-{DOMAIN}"
+    assert write["Condition"] == {
+        "ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": hosts,
+            "route53:ChangeResourceRecordSetsRecordTypes": ["CNAME"],
+        }
+    }
+    assert [(other["Action"], other["Resource"]) for other in others] == [
+        (["route53:GetHostedZone", "route53:ListResourceRecordSets"], write["Resource"]),
+        ("route53:GetChange", "arn:aws:route53:::change/*"),
+    ]
+    assert findings(graph) == []
 
 
 def test_a_zone_id_in_another_form_is_refused() -> None:

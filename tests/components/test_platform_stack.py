@@ -45,6 +45,7 @@ def exported(clusters: dict[str, Any] | None = None) -> dict[str, Any]:
     }
     return deepcopy(
         {
+            "schema_version": 1,
             "zone": {"zone_id": "Z0123456789", "name": "grpc.example.com"},
             "timing": {
                 "record_ttl": "20s",
@@ -112,26 +113,62 @@ def test_the_only_serving_cluster_need_not_be_named() -> None:
 def test_a_cluster_that_does_not_serve_is_refused(name: str | None, message: str) -> None:
     two = {"serving": {"serving": SERVING}, "second": {"serving": SERVING}, "calling": {}}
     (stack,) = read_back(lambda platform: platform, exported(two))
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises(pulumi.RunError, match=f"^{message}$"):
         stack.serving_cluster(name)
 
 
 def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
     existing = exported({"local": {"serving": SERVING}})
-    with pytest.raises(ValueError, match="local was not made by the platform; use its kubeconfig"):
+    with pytest.raises(
+        pulumi.RunError, match="local was not made by the platform; use its kubeconfig"
+    ):
         read_back(platform_stack.kubeconfig, existing)
 
 
-def test_a_stack_that_is_no_platform_is_named() -> None:
+NOT_VERSIONED = (
+    "exports no schema_version; name a stack that grpc-platform deployed, and run pulumi up there "
+    "if it did so before outputs had a version"
+)
+
+
+@pytest.mark.parametrize(
+    ("exports", "message"),
+    [
+        ({}, NOT_VERSIONED),
+        ({"zone": {"zone_id": "Z1", "name": "example.com"}}, NOT_VERSIONED),
+        (
+            {"schema_version": 1, "zone": {}, "timing": {}},
+            "exports no clusters, services; finish pulumi up there",
+        ),
+        (
+            exported({"serving": {"serving": {**SERVING, "http_port": "http"}}}) | {"zone": {}},
+            "outputs not understood: zone.zone_id: Field required; zone.name: Field required; "
+            "clusters.serving.serving.http_port: Input should be a valid integer, unable to parse "
+            "string as an integer",
+        ),
+        (
+            {"schema_version": 2, "zones": []},
+            "exports schema_version 2, and 1 is what this project reads; "
+            "install here the release of grpc-platform that it was deployed with",
+        ),
+    ],
+)
+def test_exports_that_cannot_be_read_say_what_to_do(exports: dict[str, Any], message: str) -> None:
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(f'stack {STACK}: {message}')}$"):
+        read_back(lambda platform: platform, exports)
+
+
+def test_an_older_platform_is_to_be_deployed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform_stack, "SCHEMA_VERSION", 3)
     message = (
-        f"stack {STACK}: exports no timing, clusters, services; "
-        "name a deployed stack of grpc-platform"
+        "exports schema_version 1, and 3 is what this project reads; "
+        "run pulumi up there with the release of grpc-platform that is installed here"
     )
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        read_back(lambda platform: platform, {"zone": {"zone_id": "Z1", "name": "example.com"}})
+    with pytest.raises(pulumi.RunError, match=re.escape(message)):
+        read_back(lambda platform: platform, exported())
 
 
-def test_a_newer_platform_may_export_more() -> None:
+def test_a_platform_of_the_same_version_may_export_more() -> None:
     newer = exported() | {"dashboards": ["https://example.com"]}
     newer["zone"] = {**newer["zone"], "name_servers": []}
     (stack,) = read_back(lambda platform: platform, newer)
@@ -139,5 +176,5 @@ def test_a_newer_platform_may_export_more() -> None:
 
 
 def test_a_reference_to_a_stack_without_recorded_exports_is_a_problem_of_the_preview() -> None:
-    with pytest.raises((ProgramError, ValueError)):
+    with pytest.raises(ProgramError):
         record(lambda: PlatformStack.from_reference(STACK), project="billing")

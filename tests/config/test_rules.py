@@ -188,6 +188,33 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "services.greeter.host = serving.grpc.example.com: holds the Envoy addresses of cluster "
         "serving; choose another host",
     ),
+    *(
+        (
+            {"zone.teams": {"shop": {"role": "shop", "hosts": hosts}}},
+            f"zone.teams.shop.hosts.{len(hosts) - 1} = {hosts[-1]}: {why}",
+        )
+        for hosts, why in (
+            (["cart.example.org"], "must lie in the zone: <name>.grpc.example.com"),
+            (
+                ["cart.grpc.example.com", "greeter.grpc.example.com"],
+                "is the name of service greeter of this stack; a name has one owner",
+            ),
+            (
+                ["serving.grpc.example.com"],
+                "is the name of cluster serving; a name has one owner",
+            ),
+        )
+    ),
+    (
+        {
+            "zone.teams": {
+                "shop": {"role": "shop", "hosts": ["cart.grpc.example.com"]},
+                "till": {"role": "till", "hosts": ["cart.grpc.example.com"]},
+            }
+        },
+        "zone.teams.till.hosts.0 = cart.grpc.example.com: is the name of team shop; a name has one "
+        "owner",
+    ),
     (
         {"services.greeter.cluster": "elsewhere"},
         "services.greeter.cluster = elsewhere: must be a serving cluster: serving",

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from grpc_platform.diff import recorder
 from grpc_platform.diff.comment import comment
 from grpc_platform.diff.compare import compare
-from grpc_platform.diff.recordings import Recording, record_all
+from grpc_platform.diff.recordings import Recording, read_recording
 from grpc_platform.diff.redaction import Accounts
 from grpc_platform.diff.report import Report
 from grpc_platform.diff.revisions import Revision
@@ -43,10 +44,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
 
 
 def recorded(directory: Path, stacks: list[str], accounts: Accounts) -> dict[str, Recording]:
-    revision = Revision(label="x", directory=directory, python=Path(sys.executable))
-    there = [stack for stack in stacks if stack in revision.stacks]
-    found = record_all([(revision, stack) for stack in there], accounts, b"key", lambda _: None)
-    return dict(zip(there, found, strict=True))
+    """In this process, which has loaded the SDK: the program has no module of its own."""
+    python = Path(sys.executable)
+    revision = Revision(label="x", checkout=directory, inside=Path(), python=python)
+    found: dict[str, Recording] = {}
+    for stack in stacks:
+        if stack in revision.stacks:
+            output = directory / stack
+            output.mkdir()
+            recorder.main(directory, Path(), stack, output, b"key")
+            found[stack] = read_recording(output, revision, stack, accounts)
+    return found
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -83,6 +83,20 @@ def test_each_revision_gets_its_own_components(repo: Repo) -> None:
     assert [(c.old, c.new) for c in report(repo).stacks[0].outputs] == [(1, 2)]
 
 
+def test_a_program_beside_the_components_gets_those_of_its_revision(
+    make_repo: Callable[..., Repo],
+) -> None:
+    repo = make_repo(inside="examples/shop")
+    source = "import pulumi, grpc_platform.components.own as own\npulumi.export('own', own.VALUE)"
+    package = "../../grpc_platform"
+    files = {f"{package}/__init__.py": "", f"{package}/components/__init__.py": ""}
+    own = f"{package}/components/own.py"
+    repo.commit({"__main__.py": source, own: "VALUE = 1", **files, **repo.stack()})
+    repo.write({own: "VALUE = 2"})
+    assert diff(repo, "HEAD").exit_code == 2
+    assert [(c.old, c.new) for c in report(repo).stacks[0].outputs] == [(1, 2)]
+
+
 def test_one_stack_that_does_not_load_leaves_the_others_theirs(repo: Repo) -> None:
     repo.commit({**repo.stack("dev"), **repo.stack("prod")})
     repo.write({**repo.stack("dev", "large"), **repo.stack("prod", 3)})

@@ -7,18 +7,20 @@ import pytest
 from grpc_platform.local import deploy
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
-from tests.local.stack import ROOT, preview
+from tests.local.stack import preview
+from tests.tree import committed_stacks
 
-STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))
+STACKS = committed_stacks()
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_api_server_takes_every_manifest_with_strict_validation(
     cluster: Cluster, stack: str, tmp_path: Path
 ) -> None:
+    program, name = STACKS[stack]
     objects = [
         deploy.manifest(resource)
-        for resource in preview(stack, tmp_path / stack)
+        for resource in preview(name, tmp_path / name, program)
         if {"apiVersion", "kind"} <= resource.inputs.keys()
     ]
     # A dry run makes nothing, and an object is refused where its namespace is not.

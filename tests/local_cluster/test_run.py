@@ -4,13 +4,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from grpc_platform.local import run, sandbox
+from grpc_platform.graph import STACK_TYPE, Graph, Resource
+from grpc_platform.local import sandbox
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report, Route
 from grpc_platform.local.sandbox import Sandbox
+
+
+@pytest.fixture
+def run() -> Any:
+    return pytest.importorskip("grpc_platform.local.run", reason="needs the local group")
 
 
 def test_a_missing_program_of_the_host_is_named_with_its_package(
@@ -48,7 +55,7 @@ def test_a_kernel_that_refuses_is_told_in_one_line(
     ],
 )
 def test_a_program_that_ended_for_want_of_disk_says_so(
-    tmp_path: Path, said: str, full: bool
+    run: Any, tmp_path: Path, said: str, full: bool
 ) -> None:
     log = tmp_path / "etcd.log"
     log.write_text(f"{said}\n" + "goroutine\n" * 40)
@@ -78,7 +85,7 @@ def test_a_process_that_merely_got_the_same_number_is_left_alone(tmp_path: Path)
     assert sandbox.running(tmp_path) is None
 
 
-def test_a_second_run_beside_the_first_is_refused(tmp_path: Path) -> None:
+def test_a_second_run_beside_the_first_is_refused(run: Any, tmp_path: Path) -> None:
     holder = (
         "import fcntl, sys, time; f = open(sys.argv[1], 'a+'); fcntl.flock(f, fcntl.LOCK_EX); "
         "f.truncate(0); f.write('4711'); f.flush(); print('held', flush=True); time.sleep(600)"
@@ -90,10 +97,40 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        run = pytest.importorskip("grpc_platform.local.run", reason="needs the local group")
         with pytest.raises(LocalError, match="by process 4711"):
             run.down(tmp_path)
         other.kill()
+
+
+RESOURCES = (
+    Resource(urn="urn:stack", type=STACK_TYPE, name="shop-dev"),
+    Resource(urn="urn:zone", type="aws:route53/zone:Zone", name="zone", id="Z1"),
+)
+
+
+@pytest.mark.parametrize(
+    ("up", "said", "cause"),
+    [
+        (False, "[]", "no local cluster is up"),
+        (True, "name: shop", "resources.json is not the resources.json of a preview"),
+        (True, None, "the stack has a zone of its own"),
+    ],
+)
+def test_a_stack_that_cannot_be_deployed_beside_others_is_refused(
+    run: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    up: bool,
+    said: str | None,
+    cause: str,
+) -> None:
+    monkeypatch.setattr(sandbox, "running", lambda _: os.getpid() if up else None)
+    file = tmp_path / "resources.json"
+    Graph(RESOURCES).save(file)
+    if said is not None:
+        file.write_text(said)
+    with pytest.raises(LocalError, match=cause):
+        run.deploy_beside(tmp_path, file)
 
 
 def test_a_report_is_green_only_if_every_service_was_called_without_a_failure() -> None:

@@ -1,0 +1,54 @@
+"""A network, a cluster and the way in: a platform of one's own, for services of other stacks."""
+
+import pulumi
+
+from grpc_platform.components.cluster import Cluster, ClusterArgs
+from grpc_platform.components.dns import Zone, ZoneArgs
+from grpc_platform.components.grpc_ingress import GrpcIngress, GrpcIngressArgs
+from grpc_platform.components.network import Network, NetworkArgs
+from grpc_platform.components.platform_stack import exports
+from grpc_platform.components.specs import (
+    AccessSpec,
+    CallerSpec,
+    ClusterSpec,
+    NetworkSpec,
+    ZoneSpec,
+)
+from grpc_platform.components.timing import Timing
+
+config = pulumi.Config()
+domain = config.require("domain")
+tags = {"team": "search"}
+
+network = Network(
+    "network",
+    NetworkArgs(spec=NetworkSpec(zones=config.require_object("zones")), tags=tags),
+)
+zone = Zone("zone", ZoneArgs(spec=ZoneSpec(name=domain), vpc_id=network.vpc_id, tags=tags))
+access = AccessSpec(deployer_role=config.require("deployer_role"))
+cluster = Cluster(
+    "main",
+    ClusterArgs(
+        spec=ClusterSpec(
+            access=access,
+            auto_mode=True,
+            public_access_cidrs=config.require_object("office_cidrs"),
+        ),
+        subnet_ids=network.private_subnet_ids,
+        tags=tags,
+    ),
+)
+ingress = GrpcIngress(
+    "main",
+    GrpcIngressArgs(
+        dns_name=f"main.{domain}",
+        zone=zone,
+        clusters={"main": cluster},
+        network=network,
+        callers={"neighbours": CallerSpec(cluster="main")},
+        tags=tags,
+    ),
+)
+
+for name, value in exports(zone, Timing(), {"main": cluster}, {"main": ingress}, {}).items():
+    pulumi.export(name, value)

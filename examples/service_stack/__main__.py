@@ -1,0 +1,23 @@
+"""Two gRPC services of one team on the platform; their Deployments may follow in this program."""
+
+from datetime import timedelta
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from grpc_platform.components.grpc_service import GrpcService
+from grpc_platform.components.platform_stack import PlatformStack, kubeconfig, service_args
+from grpc_platform.components.specs import ServiceSpec
+
+config = pulumi.Config()
+platform = PlatformStack.from_reference(config.require("platform"))
+# A cluster that was there before the platform has no kubeconfig to export.
+cluster = k8s.Provider("cluster", kubeconfig=config.get("kubeconfig") or kubeconfig(platform))
+services = {
+    "billing": ServiceSpec(namespace="payments", deadline=timedelta(seconds=30)),
+    "ledger": ServiceSpec(namespace="payments", streaming=True),
+}
+for name, spec in services.items():
+    args = service_args(platform, spec)
+    service = GrpcService(name, args, pulumi.ResourceOptions(provider=cluster))
+    pulumi.export(name, service.client_contract)
