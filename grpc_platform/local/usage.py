@@ -97,7 +97,12 @@ def measure(cluster: Cluster) -> list[Part]:
     """The programs of the cluster with their memory, the largest first."""
     said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
     found: Mapping[str, tuple[int, int]] = json.loads(said)
-    named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
+    named = {
+        "agent": "node-agent",
+        "greeter.py": "greeter",
+        "name_server": "name-server",
+        "ticker.py": "ticker",
+    }
     started = _container_starts(cluster.get("pods", "-A")["items"])
     started |= cluster.started | cluster.sandbox.listening
     measured = [
