@@ -13,9 +13,9 @@ from rich.console import Console
 
 from grpc_platform.diff.comment import comment
 from grpc_platform.diff.compare import compare
-from grpc_platform.diff.recordings import record_all
+from grpc_platform.diff.recordings import Recording, record_all
 from grpc_platform.diff.redaction import Accounts
-from grpc_platform.diff.report import Operation, Report
+from grpc_platform.diff.report import Operation, Report, StackDiff
 from grpc_platform.diff.revisions import Repository, Revision
 from grpc_platform.diff.terminal import print_report
 from grpc_platform.errors import UserError
@@ -57,7 +57,7 @@ def run_diff(
         f"{stack.stack}: {change.label} would be {operation}d, which --fail-on refuses"
         for operation in fail_on
         for stack, change in report.of(operation)
-        if change.protected
+        if change.loses
     ]
     sys.stderr.writelines(f"{line}\n" for line in refused)
     if report.failed or refused:
@@ -104,10 +104,19 @@ def make_report(base: str, head: str | None, directory: Path, say: Callable[[str
             base=accounts.hide(old.label),
             head=accounts.hide(new.label),
             stacks=tuple(
-                compare(stack, found.get((id(old), stack)), found.get((id(new), stack)))
+                _compared(stack, found.get((id(old), stack)), found.get((id(new), stack)))
                 for stack in stacks
             ),
         )
+
+
+def _compared(stack: str, base: Recording | None, head: Recording | None) -> StackDiff:
+    """One stack's diff; where comparing fails, for whatever reason, the others still get theirs."""
+    try:
+        return compare(stack, base, head)
+    except Exception as error:
+        said = f"comparing failed: {type(error).__name__}; please report it with this program"
+        return StackDiff(stack=stack, status="failed", problems={"head": [said]})
 
 
 def _keys(wanted: list[tuple[Revision, str]]) -> list[tuple[int, str]]:

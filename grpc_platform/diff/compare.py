@@ -3,11 +3,12 @@
 from collections import Counter
 from typing import Any
 
+from grpc_platform.diff.forcing import Side, Sides
 from grpc_platform.diff.recordings import Recording
 from grpc_platform.diff.report import PropertyChange, StackDiff
-from grpc_platform.diff.resources import Side, Sides, as_change, compare_resources
+from grpc_platform.diff.resources import as_change, compare_resources, rotated
 from grpc_platform.diff.values import differences
-from grpc_platform.graph import Graph
+from grpc_platform.graph import STACK_TYPE, Graph
 from grpc_platform.preview.dns import chains
 from grpc_platform.preview.stack_file import is_ciphertext
 
@@ -31,7 +32,7 @@ def compare(stack: str, base: Recording | None, head: Recording | None) -> Stack
     sides = Sides(Side(old, (base and base.config) or {}), Side(new, head.config or {}))
     resources = tuple(compare_resources(sides))
     touched = {change.type for change in resources}
-    times, outputs = _outputs(old, new)
+    times, outputs = _outputs(sides)
     before = set(_warnings(old))
     return StackDiff(
         stack=stack,
@@ -83,8 +84,13 @@ def _has_ciphertext(value: Any) -> bool:
     return isinstance(value, list) and any(map(_has_ciphertext, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def _outputs(old: Graph, new: Graph) -> tuple[list[PropertyChange], list[PropertyChange]]:
+def _outputs(sides: Sides) -> tuple[list[PropertyChange], list[PropertyChange]]:
     """The derived times that differ, and the other outputs of the stack."""
-    before, after = (dict(graph.exports) if graph.resources else {} for graph in (old, new))
+    graphs = sides.old.graph, sides.new.graph
+    before, after = (dict(graph.exports) if graph.resources else {} for graph in graphs)
     times = differences(before.pop(_TIMES, None) or {}, after.pop(_TIMES, None) or {})
-    return [as_change(d) for d in times], [as_change(d) for d in differences(before, after)]
+    found = differences(before, after)
+    if all(graph.resources for graph in graphs):
+        old, new = (graph.only(STACK_TYPE) for graph in graphs)
+        found += rotated(old, new, sides, "outputs.")
+    return [as_change(d) for d in times], [as_change(d) for d in found]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from grpc_platform.diff.forcing import Sides, is_asked_to_replace, is_ignored
 from grpc_platform.diff.pairs import Pair, described
 from grpc_platform.diff.replacement import forces_replacement
 from grpc_platform.diff.report import ResourceChange
@@ -15,7 +16,7 @@ from grpc_platform.graph import Graph, Resource
 _UNKNOWN = "[known after the replacement]"
 
 
-def spread(changes: dict[str, ResourceChange], pairs: list[Pair], old: Graph, new: Graph) -> None:
+def spread(changes: dict[str, ResourceChange], pairs: list[Pair], sides: Sides) -> None:
     """Replace also what is made from a replaced resource, by an input that forces it, and
     everything that a replaced provider made."""
     kept = {pair.new.urn: pair for pair in pairs if pair.old and pair.new}
@@ -28,24 +29,29 @@ def spread(changes: dict[str, ResourceChange], pairs: list[Pair], old: Graph, ne
             users[pair.current.provider].add(urn)
     causes = [urn for urn, change in changes.items() if change.operation == "replace"]
     while causes:
-        cause = new.by_urn(causes.pop())
+        cause = sides.new.graph.by_urn(causes.pop())
         for urn in sorted(users[cause.urn]):
             user = kept[urn].current
-            paths = tuple(_carried(user, cause))
+            paths = tuple(_carried(user, cause, sides))
             if not paths and user.provider != cause.urn:
                 continue
-            known = changes.get(urn) or described(kept[urn], old, new)
+            known = changes.get(urn) or described(kept[urn], sides)
             if known.operation != "replace":
                 causes.append(urn)
-            changes[urn] = replace(
-                known,
-                operation="replace",
-                forced_by=tuple(dict.fromkeys((*known.forced_by, *paths))),
-                because=(*known.because, cause.urn),
-            )
+            forced = tuple(dict.fromkeys((*known.forced_by, *paths)))
+            because = (*known.because, cause.urn)
+            changes[urn] = as_replaced(replace(known, forced_by=forced, because=because), kept[urn])
 
 
-def _carried(user: Resource, cause: Resource) -> Iterator[str]:
+def as_replaced(change: ResourceChange, pair: Pair) -> ResourceChange:
+    """The change as a replacement, with what is to be said of that alone."""
+    notes = change.notes
+    if change.operation != "replace" and pair.old and pair.old.options.get("protect"):
+        notes = (*notes, "the engine refuses that while it is protected")
+    return replace(change, operation="replace", notes=notes)
+
+
+def _carried(user: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
     """The inputs of `user` that come from `cause` and would force its replacement if they changed,
     as what the provider computes for a new resource does."""
     for key, urns in user.property_dependencies.items():
@@ -54,7 +60,11 @@ def _carried(user: Resource, cause: Resource) -> Iterator[str]:
             whole = not isinstance(user.inputs[key], dict)
             for raw, value in _leaves((key,), user.inputs[key]):
                 comes = whole or cause.id in str(value)
-                if comes and forces_replacement(user.type, raw, value, _UNKNOWN):
+                if not comes or is_ignored(user, raw):
+                    continue
+                if is_asked_to_replace(user, raw) or forces_replacement(
+                    user.type, raw, value, _UNKNOWN, provider=sides.new.provider(user)
+                ):
                     yield ".".join(segment for segment in raw if isinstance(segment, str))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from grpc_platform.diff.forcing import Sides
 from grpc_platform.diff.replacement import PROTECTED_TYPES, known
 from grpc_platform.diff.report import ResourceChange
 from grpc_platform.graph import STACK_TYPE, Graph, Resource
@@ -41,10 +42,10 @@ def pair_up(old: Graph, new: Graph) -> list[Pair]:
     return pairs + [Pair(resource, None) for resource in left.values()]
 
 
-def described(pair: Pair, old: Graph, new: Graph) -> ResourceChange:
+def described(pair: Pair, sides: Sides) -> ResourceChange:
     """What is said of a resource whatever happens to it."""
     resource = pair.current
-    graph = new if pair.new else old
+    graph = (sides.new if pair.new else sides.old).graph
     above = holder(graph, resource)
     component = graph.by_urn(above) if above else None
     return ResourceChange(
@@ -57,7 +58,7 @@ def described(pair: Pair, old: Graph, new: Graph) -> ResourceChange:
         component=f"{short_type(component.type)} {component.name}"
         if component and component.type != STACK_TYPE
         else "",
-        protected=_is_protected(pair.old),
+        loses=_loses(pair.old),
         notes=tuple(_notes(pair)),
     )
 
@@ -66,14 +67,16 @@ def _notes(pair: Pair) -> Iterable[str]:
     if pair.old and pair.old.options.get("retain_on_delete"):
         yield "what it was stays where it is (retain_on_delete)"
     if pair.old and pair.new is None and pair.old.options.get("protect"):
-        yield "protected: the engine refuses to delete it"
+        yield "the engine refuses that while it is protected"
     if pair.old and pair.new and not known(pair.new.type):
-        yield "which changes replace this type is not known here"
+        yield "may be replaced: which changes do that to this type is not known here"
     if pair.new and pair.old is None and (given := pair.new.options.get("import_id")):
         yield f"imported: {given}"
 
 
-def _is_protected(old: Resource | None) -> bool:
+def _loses(old: Resource | None) -> str:
+    """What goes with the resource as it was; nothing where it stays."""
     if old is None or old.options.get("retain_on_delete"):
-        return False
-    return old.type in PROTECTED_TYPES or bool(old.options.get("protect"))
+        return ""
+    protected = "what the program protects" if old.options.get("protect") else ""
+    return PROTECTED_TYPES.get(old.type, protected)

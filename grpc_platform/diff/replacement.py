@@ -19,30 +19,51 @@ _AWS_PROVIDER = "pulumi:providers:aws"
 # Two values of a property of which no more is known than that they differ within.
 _ANY_TWO = ("one", "another")
 
-PROTECTED_TYPES = frozenset(
-    {
-        # Data that is gone with it.
-        "aws:cloudwatch/logGroup:LogGroup",
-        "aws:kms/key:Key",  # what it encrypted can no longer be read
-        "kubernetes:core/v1:PersistentVolume",
-        "kubernetes:core/v1:PersistentVolumeClaim",
-        "kubernetes:apps/v1:StatefulSet",
-        # Everything in it, or of it, is gone too.
-        "aws:ec2/subnet:Subnet",
-        "aws:ec2/vpc:Vpc",
-        "aws:eks/cluster:Cluster",
-        "aws:route53/zone:Zone",  # with its name servers, which others delegate to
-        "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
-        "kubernetes:core/v1:Namespace",
-        "kubernetes:helm.sh/v3:Release",
-        "pulumi:providers:kubernetes",
-        # Addresses that others call or allow, and the calls that run there.
-        "aws:ec2/eip:Eip",
-        "aws:ec2/natGateway:NatGateway",
-        "aws:ec2/vpcEndpoint:VpcEndpoint",
-        "aws:eks/nodeGroup:NodeGroup",
-    }
-)
+PROTECTED_TYPES = {
+    **dict.fromkeys(
+        (
+            "aws:cloudwatch/logGroup:LogGroup",
+            "aws:dynamodb/table:Table",
+            "aws:ecr/repository:Repository",
+            "aws:efs/fileSystem:FileSystem",
+            "aws:elasticache/replicationGroup:ReplicationGroup",
+            "aws:rds/cluster:Cluster",
+            "aws:rds/instance:Instance",
+            "aws:s3/bucket:Bucket",
+            "aws:s3/bucketV2:BucketV2",
+            "aws:secretsmanager/secret:Secret",
+            "aws:sqs/queue:Queue",
+            "kubernetes:apps/v1:StatefulSet",
+            "kubernetes:core/v1:PersistentVolume",
+            "kubernetes:core/v1:PersistentVolumeClaim",
+        ),
+        "its data",
+    ),
+    "aws:kms/key:Key": "what it encrypted",
+    **dict.fromkeys(
+        (
+            "aws:ec2/subnet:Subnet",
+            "aws:ec2/vpc:Vpc",
+            "aws:eks/cluster:Cluster",
+            "kubernetes:core/v1:Namespace",
+            "kubernetes:helm.sh/v3:Release",
+        ),
+        "everything in it",
+    ),
+    "aws:route53/zone:Zone": "its records, and the name servers that others delegate to",
+    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "every object of its kind",
+    "pulumi:providers:kubernetes": "everything that it made in its cluster",
+    **dict.fromkeys(
+        (
+            "aws:ec2/eip:Eip",
+            "aws:ec2/natGateway:NatGateway",
+            "aws:ec2/vpcEndpoint:VpcEndpoint",
+        ),
+        "addresses that others know",
+    ),
+    "aws:eks/nodeGroup:NodeGroup": "the pods that run on it",
+}
+"""What is lost with a resource of a type, where that is more than the resource itself."""
 
 
 def known(type_token: str) -> bool:

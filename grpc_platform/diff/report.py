@@ -16,8 +16,9 @@ OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create", "r
 """The most destructive first, which is the order of everything that is shown. What is only renamed
 has another URN and an alias that says so: nothing happens to it."""
 
-Kind = Literal["added", "removed", "changed", "reformatted"]
-"""How a value differs; reformatted is the same JSON or YAML, written in another way."""
+Kind = Literal["added", "removed", "changed", "reformatted", "concealed", "revealed"]
+"""How a value differs; reformatted is the same JSON or YAML, written in another way, concealed was
+plain and is secret now, revealed the reverse."""
 
 FORMAT = 1
 """Version of the data form; a reader refuses any other."""
@@ -63,8 +64,8 @@ class ResourceChange:
     moved: str | None = None
     """URN of the same thing at the other revision, where no alias says so: an update would delete
     the one and create the other."""
-    protected: bool = False
-    """Deleting or replacing it loses data or addresses, or the program protects it."""
+    loses: str = ""
+    """What is lost when it is deleted or replaced, where that is more than the resource itself."""
     notes: tuple[str, ...] = ()
     """What else to know: `kept in the cloud (retain_on_delete)`."""
 

@@ -1,55 +1,38 @@
 """The resources of one stack at two revisions: what differs in each, and what that makes of it."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from grpc_platform.diff.consequences import say_what_moved, spread
+from grpc_platform.diff.consequences import as_replaced, say_what_moved, spread
+from grpc_platform.diff.forcing import PROVIDER, Sides, forces, is_ignored, segments
 from grpc_platform.diff.pairs import Pair, described, pair_up
 from grpc_platform.diff.replacement import forces_replacement
 from grpc_platform.diff.report import OPERATIONS, PropertyChange, ResourceChange
-from grpc_platform.diff.values import Difference, Segment, differences
-from grpc_platform.graph import Graph, Resource, mark_name
+from grpc_platform.diff.values import Difference, differences
+from grpc_platform.graph import Resource, mark_name
 
-_PROVIDER = "provider"
-_KUBERNETES_SECRET = "kubernetes:core/v1:Secret"
-_SEGMENT = re.compile(r'\["([^"]*)"\]|\[([^\]]*)\]|([^.\[\]]+)')
-_OPTIONS = ("protect", "retain_on_delete", "delete_before_replace", "ignore_changes")
-
-
-@dataclass(frozen=True)
-class Side:
-    """One revision: what it registers and the config that default providers read."""
-
-    graph: Graph
-    config: dict[str, Any]
-
-    def provider(self, resource: Resource) -> dict[str, Any]:
-        """The inputs of a resource's provider, or what config gives the default one."""
-        if resource.provider:
-            return self.graph.by_urn(resource.provider).inputs
-        package = f"{resource.type.partition(':')[0]}:"
-        return {
-            key.removeprefix(package): value
-            for key, value in self.config.items()
-            if key.startswith(package)
-        }
-
-
-@dataclass(frozen=True)
-class Sides:
-    old: Side
-    new: Side
+# Kubernetes Secrets, however they were made, and what of one is no secret.
+_SECRET_KINDS = ("Secret", "SecretList")
+_PUBLIC = ("apiVersion", "kind", "metadata", "type", "immutable")
+_OPTIONS = (
+    "protect",
+    "retain_on_delete",
+    "delete_before_replace",
+    "ignore_changes",
+    "replacement_trigger",
+    "import_id",
+)
 
 
 def compare_resources(sides: Sides) -> list[ResourceChange]:
+    """Every resource that the two sides register differently, in the order in which to say it."""
     old, new = sides.old.graph, sides.new.graph
     pairs = pair_up(old, new)
     changes = {
         pair.current.urn: change for pair in pairs if (change := _compared(pair, sides)) is not None
     }
-    spread(changes, pairs, old, new)
+    spread(changes, pairs, sides)
     say_what_moved(changes, old, new)
     place = {resource.urn: place for place, resource in enumerate(new)}
 
@@ -64,53 +47,46 @@ def compare_resources(sides: Sides) -> list[ResourceChange]:
 
 def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
     """How an engine would treat the resource for its own sake; None where it is the same."""
-    old, new = sides.old.graph, sides.new.graph
+    change = described(pair, sides)
     if pair.new is None:
-        return replace(described(pair, old, new), operation="delete")
-    found = _differences(pair, sides)
-    shown = tuple(map(as_change, found))
+        return replace(change, operation="delete")
+    found = list(_differences(pair, sides))
+    change = replace(change, properties=tuple(map(as_change, found)))
     if pair.old is None:
-        return replace(described(pair, old, new), operation="create", properties=shown)
-    was = pair.old.urn if pair.old.urn != pair.new.urn else None
-    if not found and was is None:
+        return replace(change, operation="create")
+    if pair.old.urn != pair.new.urn:
+        change = replace(change, was=pair.old.urn)
+    elif not found:
         return None
-    forced = tuple(d.path for d in found if _forces(pair.old, pair.new, d, sides))
-    operation = "replace" if forced else "change" if found else "rename"
-    return replace(
-        described(pair, old, new),
-        operation=operation,
-        properties=shown,
-        forced_by=forced,
-        was=was,
-    )
+    forced = tuple(d.path for d in found if forces(pair.old, pair.new, d, sides))
+    if forced:
+        return as_replaced(replace(change, forced_by=forced), pair)
+    return replace(change, operation="change" if found else "rename")
 
 
-def _differences(pair: Pair, sides: Sides) -> list[Difference]:
+def _differences(pair: Pair, sides: Sides) -> Iterator[Difference]:
     old, new = pair.old, pair.new
-    found = differences(old.inputs if old else {}, new.inputs if new else {})
-    if new and new.type == _KUBERNETES_SECRET:
-        found = [_without_data(d) for d in found]
+    for found in differences(old.inputs if old else {}, new.inputs if new else {}):
+        if not (old and new and is_ignored(new, found.raw)):
+            yield _without_data(found, pair.current)
     if old and new:
-        found += _rotated(old, new, sides)
-        ignored = [_segments(path) for path in new.options.get("ignore_changes", ())]
-        found = [d for d in found if not any(_below(d.raw, path) for path in ignored)]
+        yield from rotated(old, new, sides, "inputs.")
         options = [{k: r.options[k] for k in _OPTIONS if k in r.options} for r in (old, new)]
-        found += differences(*options, path=("options",))
-        found += differences(*_provided(old, new, sides))
-    return found
+        yield from differences(*options, path=("options",))
+        yield from differences(*_provided(old, new, sides))
 
 
-def _rotated(old: Resource, new: Resource, sides: Sides) -> Iterator[Difference]:
-    """Secrets on both sides that are not the same, by the marks of this one run."""
+def rotated(old: Resource, new: Resource, sides: Sides, root: str) -> Iterator[Difference]:
+    """Secrets below `root` on both sides that are not the same, by the marks of this one run."""
     for path in sorted({*old.secret_paths} & {*new.secret_paths}):
         marks = (
             side.graph.marks.get(mark_name(resource.urn, path))
             for side, resource in ((sides.old, old), (sides.new, new))
         )
-        if path.startswith("inputs.") and len(set(marks)) > 1:
-            keys = path.removeprefix("inputs.")
+        if path.startswith(root) and len(set(marks)) > 1:
+            keys = path.removeprefix(root)
             yield Difference(
-                raw=_segments(keys), path=keys, kind="changed", old=None, new=None, hidden=True
+                raw=segments(keys), path=keys, kind="changed", old=None, new=None, hidden=True
             )
 
 
@@ -121,49 +97,41 @@ def _provided(old: Resource, new: Resource, sides: Sides) -> tuple[dict[str, Any
         regions = before.get("region"), after.get("region")
         if None not in regions and forces_replacement(new.type, ("region",), *regions):
             return {"region": regions[0]}, {"region": regions[1]}
-    # As providerChanged of the engine: another provider replaces where its own change would.
-    # https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go
-    if old.provider != new.provider and new.provider:
-        provider = sides.new.graph.by_urn(new.provider)
-        found = differences(before, after)
-        if old.provider not in provider.aliases and any(
-            forces_replacement(provider.type, d.raw, d.old, d.new, before=before, after=after)
-            for d in found
-        ):
-            names = [(urn or "").rpartition("::")[2] for urn in (old.provider, new.provider)]
-            return {_PROVIDER: names[0]}, {_PROVIDER: names[1]}
+    if _is_elsewhere(old, new, sides, before, after):
+        names = [_provider_name(resource) for resource in (old, new)]
+        if names[0] == names[1]:  # the default one, by its config
+            names[1] += ", of another cluster or account"
+        return {PROVIDER: names[0]}, {PROVIDER: names[1]}
     return {}, {}
 
 
-def _without_data(found: Difference) -> Difference:
+def _is_elsewhere(
+    old: Resource, new: Resource, sides: Sides, before: dict[str, Any], after: dict[str, Any]
+) -> bool:
+    """As providerChanged of the engine: another provider replaces where its own change would.
+
+    https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go
+    """
+    if old.provider == new.provider and old.provider is not None:
+        return False  # where that one is replaced, so is what it made: consequences
+    provider = sides.new.graph.by_urn(new.provider) if new.provider else None
+    if provider and old.provider in provider.aliases:
+        return False
+    token = f"pulumi:providers:{new.type.partition(':')[0]}"
+    return any(
+        forces_replacement(token, d.raw, d.old, d.new, before=before, after=after)
+        for d in differences(before, after)
+    )
+
+
+def _provider_name(resource: Resource) -> str:
+    return resource.provider.rpartition("::")[2] if resource.provider else "the default one"
+
+
+def _without_data(found: Difference, resource: Resource) -> Difference:
     """A Secret's data is secret, also where the program does not say so."""
-    return replace(found, hidden=found.hidden or found.raw[0] in ("data", "stringData"))
-
-
-def _forces(old: Resource, new: Resource, found: Difference, sides: Sides) -> bool:
-    if found.raw[0] in ("options", _PROVIDER):
-        return found.raw[0] == _PROVIDER
-    asked = map(_segments, new.options.get("replace_on_changes", ()))
-    return any(_below(found.raw, path) for path in asked) or forces_replacement(
-        new.type,
-        found.raw,
-        found.old,
-        found.new,
-        before=old.inputs,
-        after=new.inputs,
-        provider=sides.new.provider(new),
-    )
-
-
-def _segments(path: str) -> tuple[str, ...]:
-    """The keys of a property path such as `spec.ports[0]["a.b"].name`."""
-    return tuple("".join(found) for found in _SEGMENT.findall(path))
-
-
-def _below(path: tuple[Segment, ...], above: tuple[str, ...]) -> bool:
-    return len(path) >= len(above) and all(
-        wanted in ("*", str(segment)) for wanted, segment in zip(above, path, strict=False)
-    )
+    is_secret = resource.inputs.get("kind") in _SECRET_KINDS and found.raw[0] not in _PUBLIC
+    return replace(found, hidden=found.hidden or is_secret)
 
 
 def as_change(found: Difference, path: str | None = None) -> PropertyChange:

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.text import Text
 
-from grpc_platform.diff.lines import all_lines
+from grpc_platform.diff.lines import all_lines, one_line
 from grpc_platform.diff.report import Report, StackDiff
 from grpc_platform.diff.wording import PAST, Group, counts, groups
 
@@ -32,7 +32,7 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
     status = "" if stack.status == "removed" else counts(stack)
     if stack.status == "failed":
         status = "could not be compared"
-    heading = Text(f"{stack.stack}: ", style="bold")
+    heading = Text(one_line(f"{stack.stack}: "), style="bold")
     heading.append(said.get(stack.status, "") + status, style="not bold")
     console.print(heading, soft_wrap=True)
     for side, problems in stack.problems.items():
@@ -57,7 +57,7 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
 
 def _print_group(group: Group, console: Console) -> None:
     text = Text(f"  {PAST[group.operation]} ", style=_OPERATIONS[group.operation])
-    text.append("".join(group.heading), style="not bold default")
+    text.append(one_line("".join(group.heading).replace("**", "")), style="not bold default")
     console.print(text, soft_wrap=True)
     if group.operation != "create":
         _print_lines(list(group.lines), console)
@@ -71,4 +71,4 @@ def _print_lines(found: list[str], console: Console) -> None:
 
 
 def _print(console: Console, line: str, style: str = "") -> None:
-    console.print(Text(line, style=style), soft_wrap=True)
+    console.print(Text(one_line(line), style=style), soft_wrap=True)

@@ -34,6 +34,10 @@ NATURAL_KEYS: tuple[tuple[str, ...], ...] = (
     ("secretName",),
     ("type",),
 )
+_LARGEST_DATA = 200_000
+"""Characters of a text that is looked into: reading YAML takes a second for so many."""
+_LARGEST_LIST = 400
+"""Elements without a name, of both lists, that are looked for elsewhere: it takes the square."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _FLAG = re.compile(r"(--?[A-Za-z][A-Za-z0-9.-]*)=(.*)", re.DOTALL)
 
@@ -71,6 +75,8 @@ class _At:
         return _At((*self.raw, segment), path, self.secret)
 
     def said(self, kind: Kind, old: Any = None, new: Any = None) -> Difference:
+        if kind == "changed" and SECRET in (old, new):
+            kind = "concealed" if new == SECRET else "revealed"
         hidden = self.secret or SECRET in (old, new)
         return Difference(raw=self.raw, path=self.path, kind=kind, old=old, new=new, hidden=hidden)
 
@@ -121,15 +127,18 @@ def _texts(old: str, new: str, at: _At) -> Iterator[Difference]:
 def embedded(text: str) -> Any:
     """The mapping or list that a text holds as JSON or as YAML of several lines; else None."""
     data: Any
+    if len(text) > _LARGEST_DATA:
+        return None
     if text.lstrip().startswith(("{", "[")):
         try:
             data = json.loads(text)
-        except ValueError:
+            json.dumps(data, ensure_ascii=False).encode()  # JSON can hold half a character
+        except (ValueError, RecursionError):
             return None
     elif "\n" in text and ":" in text:
         try:
             data = parse_yaml(text)
-        except (ValueError, yaml.YAMLError):
+        except (ValueError, yaml.YAMLError, RecursionError):
             return None
     else:
         return None
@@ -210,19 +219,28 @@ def _unnamed(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
     if sorted(texts[0]) == sorted(texts[1]):
         yield at.said("changed", old, new)
         return
-    matcher = difflib.SequenceMatcher(None, *texts, autojunk=False)
-    for tag, i, i_end, j, j_end in matcher.get_opcodes():
-        if tag == "equal":
-            continue
+    for i, i_end, j, j_end in _blocks(*texts):
         counts = i_end - i, j_end - j
         alike = counts[0] == counts[1] or _nested(old[i:i_end] + new[j:j_end])
         paired = min(counts) if alike else 0
         for step in range(paired):
             yield from _walk(old[i + step], new[j + step], at.element(j + step, j + step))
         for index in range(i + paired, i_end):
-            yield at.element(index, index).said("removed", old=old[index])
+            yield at.element(index, "").said("removed", old=old[index])
         for index in range(j + paired, j_end):
-            yield at.element(index, index).said("added", new=new[index])
+            yield at.element(index, "").said("added", new=new[index])
+
+
+def _blocks(old: list[str], new: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """What differs, as ranges of both lists: what stands between has its place in both."""
+    if len(old) + len(new) > _LARGEST_LIST:
+        pairs = enumerate(zip(old, new, strict=False))
+        start = next((n for n, (a, b) in pairs if a != b), min(len(old), len(new)))
+        yield start, len(old), start, len(new)
+        return
+    for tag, *block in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield block[0], block[1], block[2], block[3]
 
 
 def _nested(elements: list[Any]) -> bool:

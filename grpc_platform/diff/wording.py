@@ -1,10 +1,10 @@
 """How a diff is said, whatever shows it: in counts, and in groups of what has one cause."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from grpc_platform.diff.alike import OWN_NAME, same, shared
 from grpc_platform.diff.lines import all_lines
 from grpc_platform.diff.report import (
     OPERATIONS,
@@ -22,11 +22,6 @@ PAST: dict[Operation, str] = {
     "create": "created",
     "rename": "renamed",
 }
-OWN_NAME = "{name}"
-"""Stands for the name of each one's own component, where several changed alike."""
-
-_ALIKE = 3
-"""From so many on, what changed alike is said once."""
 _MOST_NAMES = 12
 
 
@@ -44,13 +39,16 @@ class Group:
     operation: Operation
     heading: tuple[str, ...]
     """In pieces, which are ours or `Theirs`."""
-    count: int
+    urns: tuple[str, ...]
     lines: tuple[str, ...] = ()
 
 
 def counts(stack: StackDiff) -> str:
     """`1 replaced, 3 changed`."""
     parts = [f"{n} {PAST[operation]}" for operation in OPERATIONS if (n := stack.count(operation))]
+    if any(one.hidden for one in stack.config):
+        # What reads it gets the same stand-in at both revisions.
+        parts.append("an encrypted value changed, and so may what reads it")
     if not parts and stack.changed:
         return "no resource changed"
     return ", ".join(parts) or "no change"
@@ -68,16 +66,17 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
         return
     if operation in ("create", "delete"):
         labels = {change.urn: change.label for change in stack.resources}
-        yield from _moved([change for change in changes if change.moved], labels)
-        yield from _by_component([change for change in changes if not change.moved])
+        moved = [change for change in changes if change.moved and not change.loses]
+        yield from _moved(moved, labels)
+        yield from _by_component([c for c in changes if c.loses or not c.moved], labels)
         return
-    alike, rest = _shared(changes)
+    alike, rest = shared(changes)
     single: list[Group] = []
     followers: list[ResourceChange] = []
     labels = {change.urn: change.label for change in stack.resources}
     for change in changes:
         left = rest[change.urn]
-        if _follows(change) and not left and not change.protected:
+        if _follows(change) and not left and not change.loses:
             followers.append(change)
         elif left or change.notes or not change.properties:
             single.append(_one(change, left, labels))
@@ -96,7 +95,7 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
                 ": ",
                 *_names([c.label for c in followers] if few else [f"{k} {n}" for k, n in kinds]),
             ),
-            count=len(followers),
+            urns=_urns(followers),
         )
 
 
@@ -110,10 +109,15 @@ def _alike_group(
 ) -> Group:
     paths = [p.path for p in found if all(p.path in member.forced_by for member in members)]
     forced = ("; forced by ", *_names(paths)) if paths else ()
+    operation = members[0].operation
+    lost = dict.fromkeys(m.loses for m in members if m.loses and operation == "replace")
+    loses = (f"; **loses {', '.join(lost)}**",) if lost else ()
+    whose = (f"; {OWN_NAME} is each one's own name",) if OWN_NAME in str(found) else ()
+    names = _names(_short_names(members))
     return Group(
-        operation=members[0].operation,
-        heading=(*_how_many(members, stack), ": ", *_names(_short_names(members)), *forced),
-        count=len(members),
+        operation=operation,
+        heading=(*_how_many(members, stack), ": ", *names, *forced, *loses, *whose),
+        urns=_urns(members),
         lines=tuple(all_lines(found)),
     )
 
@@ -128,8 +132,11 @@ def _one(
         heading += ["; made from ", *_names((labels.get(urn, urn) for urn in change.because), 3)]
     elif change.forced_by:
         heading += ["; forced by ", *_names(change.forced_by)]
-    if change.protected and change.operation != "change":
-        heading.append("; its loss cuts calls or loses names, addresses or data")
+    if change.loses and change.operation in ("replace", "delete"):
+        heading.append(f"; **loses {change.loses}**")
+    if change.moved and change.operation == "delete":
+        name = labels.get(change.moved, change.moved)
+        heading += ["; created anew as ", Theirs(name), ", which no alias says is the same"]
     if change.was:
         heading += ["; was ", Theirs(change.was)]
     for note in change.notes:
@@ -137,7 +144,7 @@ def _one(
     return Group(
         operation=change.operation,
         heading=tuple(heading),
-        count=1,
+        urns=(change.urn,),
         lines=tuple(all_lines(left)),
     )
 
@@ -150,8 +157,12 @@ def _renamed(changes: list[ResourceChange]) -> Iterator[Group]:
                 f"{plural(len(changes), 'resource')} under another URN, as an alias says: ",
                 *_names(change.label for change in changes),
             ),
-            count=len(changes),
+            urns=_urns(changes),
         )
+
+
+def _urns(changes: Iterable[ResourceChange]) -> tuple[str, ...]:
+    return tuple(change.urn for change in changes)
 
 
 def _names(names: Iterable[str], most: int = _MOST_NAMES) -> Iterator[str]:
@@ -161,48 +172,6 @@ def _names(names: Iterable[str], most: int = _MOST_NAMES) -> Iterator[str]:
         yield from (", ", Theirs(name)) if number else (Theirs(name),)
     if left := len(found[most:]):
         yield f" and {left} more"
-
-
-def _shared(
-    changes: list[ResourceChange],
-) -> tuple[
-    list[tuple[list[PropertyChange], list[ResourceChange]]], dict[str, list[PropertyChange]]
-]:
-    """What several changed alike, with those that did; and by URN, what is each one's own."""
-    members: defaultdict[str, list[tuple[ResourceChange, PropertyChange]]] = defaultdict(list)
-    for change in changes:
-        for one in change.properties:
-            members[_alike(change, one)].append((change, one))
-    shared = {key: found for key, found in members.items() if len(found) >= _ALIKE}
-    rest = {
-        change.urn: [one for one in change.properties if _alike(change, one) not in shared]
-        for change in changes
-    }
-    together: dict[tuple[str, ...], tuple[list[PropertyChange], list[ResourceChange]]] = {}
-    for found in shared.values():
-        who = [change for change, _ in found]
-        key = tuple(change.urn for change in who)
-        together.setdefault(key, ([], who))[0].append(_generic(found))
-    return list(together.values()), rest
-
-
-def _alike(change: ResourceChange, one: PropertyChange) -> str:
-    text = json.dumps([one.path, one.kind, one.old, one.new, one.hidden], sort_keys=True)
-    return _nameless(change, text)
-
-
-def _nameless(change: ResourceChange, text: str) -> str:
-    name = change.component.rpartition(" ")[2]
-    return text.replace(name, OWN_NAME) if len(name) > 2 else text
-
-
-def _generic(found: list[tuple[ResourceChange, PropertyChange]]) -> PropertyChange:
-    """The change that all have in common, with OWN_NAME where their names differ."""
-    if all(one == found[0][1] for _, one in found):
-        return found[0][1]
-    change, one = found[0]
-    path, old, new = json.loads(_nameless(change, json.dumps([one.path, one.old, one.new])))
-    return PropertyChange(path=path, kind=one.kind, old=old, new=new, hidden=one.hidden)
 
 
 def _how_many(members: list[ResourceChange], stack: StackDiff) -> tuple[str, ...]:
@@ -226,11 +195,16 @@ def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Gr
     if not changes:
         return
     operation = changes[0].operation
-    how = "deleted and created anew" if operation == "delete" else "deleted first, see above"
+    how = (
+        "under another URN, and no alias says that they are the same: created anew, where their "
+        "names allow two, and these deleted"
+        if operation == "delete"
+        else "in place of what is deleted under another URN, see above"
+    )
     yield Group(
         operation=operation,
-        heading=(f"{plural(len(changes), 'resource')} {how}: another URN, and no alias",),
-        count=len(changes),
+        heading=(f"{plural(len(changes), 'resource')} {how}",),
+        urns=_urns(changes),
         lines=tuple(
             f" {change.label} → {labels.get(change.moved or '', '')}"
             for change in changes
@@ -239,33 +213,27 @@ def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Gr
     )
 
 
-def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
-    """Together what one component made; and components that made the same."""
+def _by_component(changes: list[ResourceChange], labels: Mapping[str, str]) -> Iterator[Group]:
+    """Together what one component made; and components, or resources in none, that are alike."""
     made: defaultdict[str, list[ResourceChange]] = defaultdict(list)
     for change in changes:
-        if change.protected or change.notes or not change.component:
-            yield _one(change, change.properties, {})
+        if change.loses or change.notes:
+            yield _one(change, change.properties, labels)
         else:
-            made[change.component].append(change)
-    similar: defaultdict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for component, members in made.items():
-        kind = component.partition(" ")[0]
-        types = tuple(sorted(short_type(member.type) for member in members))
-        similar[kind, types].append(component)
-    for (kind, types), components in similar.items():
-        first = made[components[0]]
-        if len(first) == 1 and len(components) == 1:
-            yield _one(first[0], first[0].properties, {})
+            made[change.component or change.urn].append(change)
+    similar: defaultdict[tuple[str, ...], list[list[ResourceChange]]] = defaultdict(list)
+    for members in made.values():
+        kind = members[0].component.partition(" ")[0]
+        similar[kind, *sorted(same(member) for member in members)].append(members)
+    for alike in similar.values():
+        first = alike[0]
+        if len(alike) == len(first) == 1:
+            yield _one(first[0], first[0].properties, labels)
             continue
-        of_each = [f"{name} {n}" if n > 1 else name for name, n in Counter(types).items()]
-        where: tuple[str, ...] = (Theirs(components[0]),)
-        if len(components) > 1:
-            names = _names(component.rpartition(" ")[2] for component in components)
-            where = (f"each of {len(components)} ", Theirs(kind), ": ", *names)
         yield Group(
             operation=first[0].operation,
-            heading=(*_names(of_each), " in ", *where),
-            count=len(types) * len(components),
+            heading=tuple(_of_each(alike)),
+            urns=tuple(change.urn for members in alike for change in members),
             lines=tuple(
                 line
                 for change in first
@@ -273,3 +241,20 @@ def _by_component(changes: list[ResourceChange]) -> Iterator[Group]:
                 for line in (f" # {change.label}", *all_lines(change.properties))
             ),
         )
+
+
+def _of_each(alike: list[list[ResourceChange]]) -> Iterator[str]:
+    """What there is in each of them, and which they are."""
+    first = alike[0]
+    if not first[0].component:
+        yield from (f"{len(alike)} ", Theirs(short_type(first[0].type)), " alike: ")
+        yield from _names(members[0].label for members in alike)
+        return
+    types = Counter(sorted(short_type(member.type) for member in first))
+    yield from _names(f"{name} {n}" if n > 1 else name for name, n in types.items())
+    if len(alike) == 1:
+        yield from (" in ", Theirs(first[0].component))
+        return
+    kind = Theirs(first[0].component.partition(" ")[0])
+    yield from (f" in each of {len(alike)} ", kind, ", alike but for their names: ")
+    yield from _names(members[0].component.rpartition(" ")[2] for members in alike)

@@ -79,6 +79,29 @@ def test_two_stacks_of_one_name_are_bounded_too() -> None:
     assert len(text) <= LIMIT
 
 
+@pytest.mark.parametrize("count", [20, 200])
+def test_what_is_said_of_what_does_not_fit_fits(count: int) -> None:
+    """Every section of every stack has a piece that is too long."""
+    big = tuple(PropertyChange(path=f"p{n}", kind="added", new="x" * 250) for n in range(40))
+    everything = {
+        "warnings": ("w" * 2000,),
+        "times": big,
+        "config": big,
+        "outputs": big,
+    }
+    stacks = [
+        stack(f"stack-{n}", *(change(i, o, properties=big) for i, o in enumerate(OPERATIONS)),
+              **everything)
+        for n in range(count)
+    ]  # fmt: skip
+    assert len(comment(report(*stacks))) <= LIMIT
+
+
+def test_a_long_problem_is_cut_and_not_left_out() -> None:
+    failed = stack("dev", status="failed", problems={"head": ["the reason: " + "x" * 70_000]})
+    assert "the reason: xxx" in comment(report(failed))
+
+
 def test_many_stacks_are_cut_too() -> None:
     stacks = [stack(f"stack-{n}", change(n)) for n in range(2000)]
     text = comment(report(*stacks))

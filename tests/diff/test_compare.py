@@ -140,3 +140,110 @@ def test_what_the_program_has_the_engine_ignore_is_no_change(
         return lambda: aws.route53.Zone("zone", name="a.example", comment=comment, opts=opts)
 
     assert operations(diff(recording(program("one")), recording(program("two")))) == expected
+
+
+def test_a_secret_output_that_changed_is_told() -> None:
+    def program(value: str) -> Any:
+        return lambda: pulumi.export("token", pulumi.Output.secret(value))
+
+    old = recording(program("swordfish"))
+    assert not diff(old, recording(program("swordfish"))).outputs
+    (only,) = diff(old, recording(program("perch"))).outputs
+    assert (only.path, only.hidden) == ("token", True)
+
+
+def test_a_secret_that_became_plain_is_told_from_one_that_changed() -> None:
+    def plainly() -> None:
+        aws.route53.Zone("zone", name="a.example", comment="x")
+
+    secret_one, plain = recording(secret("x")), recording(plainly)
+    assert [p.kind for p in change(diff(secret_one, plain), "zone").properties] == ["revealed"]
+    assert [p.kind for p in change(diff(plain, secret_one), "zone").properties] == ["concealed"]
+
+
+KUBECONFIG = (
+    '{"clusters": [{"name": "c", "cluster": {"server": "https://%s"}}],'
+    '"contexts": [{"name": "c", "context": {"cluster": "c"}}], "current-context": "c"}'
+)
+
+
+def test_another_cluster_of_the_default_provider_replaces_all_that_is_in_it() -> None:
+    def program() -> None:
+        k8s.core.v1.Namespace("edge", metadata={"name": "edge"})
+
+    old = recording(program, kubernetes_kubeconfig=KUBECONFIG % "x")
+    assert not diff(old, recording(program, kubernetes_kubeconfig=KUBECONFIG % "x")).resources
+    found = diff(old, recording(program, kubernetes_kubeconfig=KUBECONFIG % "y"))
+    assert operations(found) == {"edge": "replace"}
+
+
+def group_and_user(cidr: str, provider: dict[str, Any], options: dict[str, Any]) -> Any:
+    """A ConfigMap and a Deployment with the id of a security group in a VPC."""
+
+    def program() -> None:
+        vpc = aws.ec2.Vpc("vpc", cidr_block=cidr)
+        group = aws.ec2.SecurityGroup("group", vpc_id=vpc.id)
+        cluster = k8s.Provider("cluster", kubeconfig=KUBECONFIG % "x", **provider)
+        inside = ResourceOptions(provider=cluster)
+        k8s.core.v1.ConfigMap(
+            "map", metadata={"name": "map"}, data={"group": group.id}, opts=inside
+        )
+        aws.ec2.Subnet(
+            "subnet", vpc_id=vpc.id, cidr_block="10.0.1.0/24", opts=ResourceOptions(**options)
+        )
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "expected"),
+    [
+        ({}, {}, {"vpc", "group", "map", "subnet"}),
+        ({"enable_config_map_mutable": True}, {}, {"vpc", "group", "subnet"}),
+        ({}, {"ignore_changes": ["vpcId"]}, {"vpc", "group", "map"}),
+    ],
+)
+def test_what_follows_heeds_options_and_provider(
+    provider: dict[str, Any], options: dict[str, Any], expected: set[str]
+) -> None:
+    old, new = (
+        recording(group_and_user(cidr, provider, options))
+        for cidr in ("10.0.0.0/16", "10.8.0.0/16")
+    )
+    found = operations(diff(old, new))
+    assert {name for name, operation in found.items() if operation == "replace"} == expected
+
+
+def test_what_is_asked_to_be_replaced_is_replaced_with_what_it_uses() -> None:
+    def program(cidr: str) -> Any:
+        def run() -> None:
+            vpc = aws.ec2.Vpc("vpc", cidr_block=cidr)
+            opts = ResourceOptions(replace_on_changes=["comment"])
+            aws.route53.Zone("zone", name="a.example", comment=vpc.id, opts=opts)
+
+        return run
+
+    found = diff(recording(program("10.0.0.0/16")), recording(program("10.8.0.0/16")))
+    assert operations(found) == {"vpc": "replace", "zone": "replace"}
+
+
+def protected(name: str) -> Any:
+    opts = ResourceOptions(protect=True)
+    return lambda: aws.iam.Role("role", name=name, assume_role_policy="{}", opts=opts)
+
+
+def test_a_replacement_of_what_is_protected_is_said_to_be_refused() -> None:
+    found = diff(recording(protected("one")), recording(protected("two")))
+    assert change(found, "role").notes == ("the engine refuses that while it is protected",)
+    assert change(found, "role").loses == "what the program protects"
+
+
+def test_a_list_of_secrets_is_secret() -> None:
+    def program(word: str) -> Any:
+        item = {"metadata": {"name": "s"}, "stringData": {"password": word}}
+        return lambda: k8s.core.v1.SecretList("all", items=[item])
+
+    found = diff(recording(program("swordfish-one")), recording(program("swordfish-two")))
+    assert change(found, "all").properties
+    assert "swordfish" not in str(found)
+    assert "swordfish" not in str(diff(recording(lambda: None), recording(program("swordfish"))))

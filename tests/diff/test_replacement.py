@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pulumi._types import input_type_py_to_pulumi_names, input_type_types
 
-from grpc_platform.diff.replacement import PROTECTED_TYPES, forces_replacement, known
+from grpc_platform.diff.replacement import forces_replacement, known
 from grpc_platform.diff.replacement_aws import AWS
 from grpc_platform.graph import Graph
 from grpc_platform.preview.program import run_program
@@ -287,7 +287,3 @@ def test_every_listed_property_is_an_input_of_the_sdk(type_token: str) -> None:
         for name in around:
             here = input_type_types(here)[name]
         assert last in names_sent(here), listed
-
-
-def test_only_types_that_are_known_are_protected() -> None:
-    assert {type_token for type_token in PROTECTED_TYPES if not known(type_token)} == set()
