@@ -17,7 +17,7 @@ network = None
 if settings.network:
     network = Network("network", NetworkArgs(spec=settings.network, tags=tags))
 vpc = network.vpc_id if network and settings.zone_lacks_vpc else None
-args = ZoneArgs(spec=settings.zone, vpc_id=vpc, caller_vpc_ids=settings.caller_vpc_ids, tags=tags)
+args = ZoneArgs(spec=settings.zone, vpc_id=vpc, callers=settings.callers, tags=tags)
 zone = Zone("zone", args)
 
 clusters: dict[str, Cluster] = {}
@@ -48,11 +48,12 @@ for name in settings.serving:
     ingresses[name] = GrpcIngress(name, args)
 
 services: dict[str, GrpcService] = {}
-for name, spec in settings.services.items():
-    ingress = ingresses[settings.cluster_of(spec)]
+for name, spec, where, weight in settings.placements:
+    ingress = ingresses[where]
     # After the ingress, so that nobody looks up a name before it leads to an Envoy.
     opts = pulumi.ResourceOptions(depends_on=[ingress.publisher], provider=ingress.provider)
-    services[name] = GrpcService(name, ingress.service_args(spec), opts)
+    opts.aliases = [pulumi.Alias(name=former) for former in settings.former_names(name)]
+    services[name] = GrpcService(f"{name}.{where}", ingress.service_args(spec, name, weight), opts)
 
 for name, value in exports(zone, timing, clusters, ingresses, services).items():
     pulumi.export(name, value)

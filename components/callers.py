@@ -100,7 +100,10 @@ class Callers(pulumi.ComponentResource):
 def _source_group(args: CallersArgs, key: str, caller: CallerSpec) -> pulumi.Input[str] | None:
     """The security group that marks a caller from outside, if one does."""
     if caller.cluster is None:
-        return caller.security_group_id
+        # https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
+        foreign = caller.account_id is not None and caller.security_group_id is not None
+        prefix = f"{caller.account_id}/" if foreign else ""
+        return caller.security_group_id and prefix + caller.security_group_id
     group_id = args.security_group_ids.get(caller.cluster)
     if group_id is None:
         raise ValueError(

@@ -1,6 +1,6 @@
 """The hosted zone of all names, and the records this program writes itself."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from .specs import ZoneSpec
+from .specs import CallerSpec, ZoneSpec
 from .timing import whole_seconds
 
 NEGATIVE_CACHING = timedelta(seconds=30)
@@ -24,15 +24,16 @@ class ZoneArgs:
     vpc_id: pulumi.Input[str] | None = None
     """The VPC of the clusters. Required by a new private zone; for an existing one give it only if
     the zone is not answered there yet, because Route53 refuses to associate a VPC twice."""
-    caller_vpc_ids: Collection[str] = ()
-    """Further VPCs, those of callers; one given twice counts once. A public zone needs neither."""
+    callers: Mapping[str, CallerSpec] = field(default_factory=dict[str, CallerSpec])
+    """Whose VPCs are further ones, each once. A public zone needs neither."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Zone(pulumi.ComponentResource):
     """A hosted zone, private unless `spec.public`, with negative answers cached for 30 s; or the
-    existing zone `spec.zone_id`, of which nothing is changed but the VPCs that are named. And for
-    each of `spec.teams` an inline policy of its role, `team_policy`.
+    existing zone `spec.zone_id`, of which nothing is changed but the VPCs that are named. A VPC of
+    another account is authorised here, and associated by that account: nobody else may. For
+    each of `spec.teams` there is an inline policy of its role, `team_policy`.
 
     A new zone is deleted together with every record in it. external-dns only ever upserts, so the
     last addresses of each cluster's Envoys are still there when a stack is destroyed, and Route53
@@ -62,7 +63,7 @@ class Zone(pulumi.ComponentResource):
         spec = args.spec
         self.domain = spec.name
         own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
-        caller_vpcs = {vpc_id: vpc_id for vpc_id in sorted(set(args.caller_vpc_ids))}
+        caller_vpcs = {vpc_id: vpc_id for vpc_id in _vpc_ids(args.callers, foreign=False)}
         if spec.zone_id is not None:
             zone_id = pulumi.Output.from_input(spec.zone_id)
             self.zone_id = zone_id
@@ -82,6 +83,13 @@ class Zone(pulumi.ComponentResource):
             for key, vpc_id in associated.items():
                 aws.route53.ZoneAssociation(
                     f"{name}-{key}",
+                    zone_id=zone_id,
+                    vpc_id=vpc_id,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+            for vpc_id in _vpc_ids(args.callers, foreign=True):
+                aws.route53.VpcAssociationAuthorization(
+                    f"{name}-{vpc_id}-authorization",
                     zone_id=zone_id,
                     vpc_id=vpc_id,
                     opts=pulumi.ResourceOptions(parent=self),
@@ -137,6 +145,12 @@ class Zone(pulumi.ComponentResource):
         )
 
 
+def _vpc_ids(callers: Mapping[str, CallerSpec], *, foreign: bool) -> list[str]:
+    """Their VPCs, of other accounts or of this one."""
+    these = [c for c in callers.values() if (c.account_id is not None) == foreign]
+    return sorted({caller.vpc_id for caller in these if caller.vpc_id})
+
+
 def team_policy(zone_arn: pulumi.Input[str], hosts: Sequence[str]) -> pulumi.Output[str]:
     """IAM policy: write and delete the CNAMEs of `hosts` and no other record, as a stack with a
     `GrpcService` does; read the zone.
@@ -176,11 +190,18 @@ def cname(
     zone_id: pulumi.Input[str],
     host: pulumi.Input[str],
     target: pulumi.Input[str],
+    set_identifier: pulumi.Input[str],
+    weight: pulumi.Input[int],
     ttl: pulumi.Input[int],
     opts: pulumi.ResourceOptions,
 ) -> aws.route53.Record:
     """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys; `ttl` in
-    seconds."""
+    seconds. Of several of one `host`, Route53 gives each client one, by `weight` (0 to 255).
+
+    Weighted even where it is the only one: Route53 takes no simple record beside a weighted one of
+    its name (https://github.com/kubernetes-sigs/external-dns/issues/3141), so a simple one would
+    have to go, or be changed, before a second cluster could be given the name.
+    """
     return aws.route53.Record(
         name,
         zone_id=zone_id,
@@ -188,5 +209,7 @@ def cname(
         type="CNAME",
         ttl=ttl,
         records=[target],
+        set_identifier=set_identifier,
+        weighted_routing_policies=[aws.route53.RecordWeightedRoutingPolicyArgs(weight=weight)],
         opts=opts,
     )

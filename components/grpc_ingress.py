@@ -15,6 +15,7 @@ from .external_dns import ExternalDns, ExternalDnsArgs
 from .grpc_service import GrpcServiceArgs
 from .network import Network
 from .specs import CallerSpec, ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
+from .specs.service import FULL_WEIGHT
 from .timing import Timing
 
 
@@ -125,11 +126,15 @@ class GrpcIngress(pulumi.ComponentResource):
             {"dns_name": self.dns_name, "ingress_class_name": self.ingress_class_name}
         )
 
-    def service_args(self, spec: ServiceSpec) -> GrpcServiceArgs:
+    def service_args(
+        self, spec: ServiceSpec, service: str | None = None, weight: int = FULL_WEIGHT
+    ) -> GrpcServiceArgs:
         """What `GrpcService` takes for a service in this cluster, by this same program."""
         args = self._args
         return GrpcServiceArgs(
             spec=spec,
+            service=service,
+            weight=weight,
             zone_id=args.zone.zone_id,
             zone_name=args.zone.domain,
             envoy_dns_name=self.dns_name,

@@ -12,6 +12,7 @@ from .dns import cname
 from .inputs import known
 from .pods import metadata, selector
 from .specs import ServiceSpec
+from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
 # Both would wait for the app's pods, and a bundle is applied before its app:
@@ -24,6 +25,11 @@ class GrpcServiceArgs:
     """The service, and the platform it is on (`platform_stack.service_args` reads that back)."""
 
     spec: ServiceSpec = field(default_factory=ServiceSpec)
+    service: str | None = None
+    """The service's name, unless it is the component's own: one service may be in two clusters, and
+    so have two components."""
+    weight: int = FULL_WEIGHT
+    """Of this cluster, among those that have the service's name: 0 (nobody is sent here) to 255."""
     zone_id: pulumi.Input[str]
     zone_name: pulumi.Input[str]
     envoy_dns_name: pulumi.Input[str]
@@ -38,9 +44,11 @@ class GrpcServiceArgs:
 
 
 class GrpcService(pulumi.ComponentResource):
-    """A headless Service, an Ingress and a CNAME, all named after the service (the CNAME after its
-    host), and the namespace if asked for. The app's Deployment is its team's; nothing here waits
-    for it.
+    """A headless Service, an Ingress and a weighted CNAME, all named after the service (the CNAME
+    after its host), and the namespace if asked for. The app's Deployment is its team's; nothing
+    here waits for it.
+
+    A service that moves to another cluster has one such component for each: docs/moving.md.
 
     The CNAME is made last, and after all of `opts.depends_on`: there the platform's own program
     names Envoy and external-dns, so that nobody looks up a name without addresses and keeps the no.
@@ -58,15 +66,15 @@ class GrpcService(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: GrpcServiceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        spec = args.spec
+        spec, service_name = args.spec, args.service or name
         contract = known(
-            partial(client_contract, name, spec),
+            partial(client_contract, service_name, spec),
             zone_name=args.zone_name,
             http_port=args.http_port,
             https_port=args.https_port,
             timing=args.timing,
         )
-        host = known(partial(service_host, name, spec), zone_name=args.zone_name)
+        host = known(partial(service_host, service_name, spec), zone_name=args.zone_name)
         super().__init__("grpc-platform:index:GrpcService", name, {}, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.host = pulumi.Output.from_input(host)
@@ -76,15 +84,20 @@ class GrpcService(pulumi.ComponentResource):
         if spec.create_namespace:
             namespace = k8s.core.v1.Namespace(
                 f"{name}-namespace",
-                metadata=metadata(spec.namespace, None, name),
+                metadata=metadata(spec.namespace, None, service_name),
                 opts=child,
             ).metadata["name"]
         service = k8s.core.v1.Service(
             name,
-            metadata=metadata(name, namespace, name, _DO_NOT_WAIT | service_annotations(spec)),
+            metadata=metadata(
+                service_name,
+                namespace,
+                service_name,
+                _DO_NOT_WAIT | service_annotations(spec),
+            ),
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
-                selector=spec.selector or selector(name),
+                selector=spec.selector or selector(service_name),
                 # No appProtocol: Contour would heed it in place of the annotation.
                 ports=[
                     k8s.core.v1.ServicePortArgs(
@@ -104,10 +117,10 @@ class GrpcService(pulumi.ComponentResource):
         ingress = k8s.networking.v1.Ingress(
             f"{name}-ingress",
             metadata=metadata(
-                name,
+                service_name,
                 namespace,
-                name,
-                known(partial(ingress_annotations, name, spec), timing=args.timing),
+                service_name,
+                known(partial(ingress_annotations, service_name, spec), timing=args.timing),
             ),
             spec=k8s.networking.v1.IngressSpecArgs(
                 ingress_class_name=args.ingress_class_name,
@@ -128,6 +141,10 @@ class GrpcService(pulumi.ComponentResource):
             zone_id=args.zone_id,
             host=host,
             target=args.envoy_dns_name,
+            set_identifier=known(
+                _within_zone, dns_name=args.envoy_dns_name, zone_name=args.zone_name
+            ),
+            weight=args.weight,
             ttl=known(_record_ttl, timing=args.timing),
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(parent=self, depends_on=[ingress]),
@@ -157,6 +174,11 @@ def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
     return {"projectcontour.io/response-timeout": timeout, **plaintext, **_DO_NOT_WAIT}
+
+
+def _within_zone(dns_name: str, zone_name: str) -> str:
+    """What tells the records of one host apart: which Envoys each leads to."""
+    return dns_name.removesuffix(f".{zone_name}")
 
 
 def _record_ttl(timing: Timing) -> int:

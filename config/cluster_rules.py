@@ -17,6 +17,7 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
     if not settings.serving:
         yield Mistake(("clusters",), None, "none serves; leave serves: true on one")
     contexts: dict[tuple[str | None, str], str] = {}
+    in_eks = {name: name for name, cluster in settings.clusters.items() if not cluster.existing}
     for name, cluster in settings.clusters.items():
         path = ("clusters", name)
         if cluster.existing is None:
@@ -36,6 +37,13 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
                 f"is cluster {contexts[place]} already; one name cannot be fed twice",
             )
         contexts.setdefault(place, name)
+        eks_name = cluster.existing.eks_cluster_name
+        if eks_name is not None and in_eks.setdefault(eks_name, name) != name:
+            yield Mistake(
+                (*path, "existing", "eks_cluster_name"),
+                eks_name,
+                f"is cluster {in_eks[eks_name]} already; one name cannot be fed twice",
+            )
         identity = cluster.existing.eks_cluster_name or settings.external_dns.credentials_secret
         if cluster.serves and identity is None:
             yield Mistake(

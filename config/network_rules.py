@@ -1,6 +1,7 @@
 """What must hold between the values of the network and of who reaches it."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 
 from grpc_platform.components.specs import CallerSpec
 from grpc_platform.components.specs.network import required_interface_endpoints
@@ -72,8 +73,14 @@ def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mist
                 (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
             )
         yield from _caller_vpc(settings, caller.vpc_id, (*path, "vpc_id"))
+        if caller.account_id and not (caller.vpc_id or caller.security_group_id):
+            yield Mistake(
+                (*path, "account_id"),
+                caller.account_id,
+                "says whose vpc_id or security_group_id it is; remove it",
+            )
         return
-    for key in ("security_group_id", "cidr", "vpc_id"):
+    for key in ("security_group_id", "cidr", "vpc_id", "account_id"):
         value: str | None = getattr(caller, key)
         if value is not None:
             yield Mistake((*path, key), value, "does not go with cluster; make it another caller")
@@ -83,18 +90,21 @@ def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mist
             caller.cluster,
             f"is not a cluster of this stack: {', '.join(settings.clusters)}",
         )
-    elif caller.cluster not in settings.serving and settings.clusters[caller.cluster].existing:
+        return
+    outside = [name for name in settings.serving if name != caller.cluster]
+    if outside and settings.clusters[caller.cluster].existing:
         yield Mistake(
             (*path, "cluster"),
             caller.cluster,
             "existed already, so its security group is not known; give cidr, with or without "
             "security_group_id",
         )
-    elif caller.namespaces and caller.cluster not in settings.serving:
+    elif outside and caller.namespaces:
         yield Mistake(
             (*path, "namespaces"),
             list(caller.namespaces),
-            f"namespaces of {caller.cluster} cannot be told apart from outside it; remove it",
+            f"namespaces of {caller.cluster} cannot be told apart from {', '.join(outside)}; "
+            "remove it",
         )
 
 
@@ -108,4 +118,38 @@ def _caller_vpc(settings: Settings, vpc_id: str | None, path: Path) -> Iterator[
         yield Mistake(path, vpc_id, "is this stack's own VPC; remove it")
 
 
-NETWORK_RULES = (_network_fits_its_clusters, _callers_are_known)
+def _peered_networks_are_apart(settings: Settings) -> Iterator[Mistake]:
+    """VPCs that overlap cannot be peered, and no route could lead to both:
+    https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html#vpc-peering-limitations.
+
+    A caller without `vpc_id` may lie within another's block, or within this network.
+    """
+    network = settings.network
+    known: list[tuple[str | None, IPv4Network, str]] = []
+    if network is not None and network.existing is None:
+        known.append((None, IPv4Network(network.cidr), f"network.cidr ({network.cidr})"))
+    accounts: dict[str, tuple[str | None, str]] = {}
+    for name, caller in settings.callers.items():
+        if caller.vpc_id is None:
+            continue
+        account, first = accounts.setdefault(caller.vpc_id, (caller.account_id, name))
+        if account != caller.account_id:
+            yield Mistake(
+                ("callers", name, "account_id"),
+                caller.account_id,
+                f"differs from that of callers.{first}, which has the same vpc_id",
+            )
+        if caller.cidr is None:
+            continue
+        block = IPv4Network(caller.cidr)
+        for vpc_id, other, what in known:
+            if vpc_id != caller.vpc_id and block.overlaps(other):
+                yield Mistake(
+                    ("callers", name, "cidr"),
+                    caller.cidr,
+                    f"overlaps {what}, and {caller.vpc_id} is another VPC: they cannot be peered",
+                )
+        known.append((caller.vpc_id, block, f"callers.{name}.cidr ({caller.cidr})"))
+
+
+NETWORK_RULES = (_network_fits_its_clusters, _callers_are_known, _peered_networks_are_apart)

@@ -139,23 +139,52 @@ def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
         if not host.endswith(f".{zone}"):
             yield Mistake((*path, "host"), host, f"must lie in the zone: <name>.{zone}")
         if hosts[host] > 1:
-            others = [n for n in settings.services if n != name and settings.host_of(n) == host]
-            yield Mistake((*path, "host"), host, f"is the host of {', '.join(others)} too")
+            yield _host_of_others(settings, name, host)
         if host in contour_names:
             yield Mistake(
                 (*path, "host"),
                 host,
                 f"holds the Envoy addresses of cluster {contour_names[host]}; choose another host",
             )
-        if service.cluster is None and len(settings.serving) > 1:
-            yield Mistake(
-                (*path, "cluster"), None, f"is required: one of {', '.join(settings.serving)}"
-            )
-        if service.cluster is not None and service.cluster not in settings.serving:
+
+
+def _host_of_others(settings: Settings, name: str, host: str) -> Mistake:
+    others = [n for n in settings.services if n != name and settings.host_of(n) == host]
+    clusters = settings.weights_of(settings.services[name]).keys()
+    elsewhere = all(clusters.isdisjoint(settings.weights_of(settings.services[n])) for n in others)
+    advice = "; one service that two clusters serve has weights" if elsewhere else ""
+    return Mistake(
+        ("services", name, "host"), host, f"is the host of {', '.join(others)} too{advice}"
+    )
+
+
+def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
+    serving = ", ".join(settings.serving)
+    for name, service in settings.services.items():
+        path = ("services", name)
+        if service.weights is not None:
+            given = dict(service.weights)
+            if service.cluster is not None:
+                yield Mistake((*path, "weights"), given, "does not go with cluster; remove one")
+            for cluster in given.keys() - settings.serving.keys():
+                yield Mistake(
+                    (*path, "weights", cluster),
+                    given[cluster],
+                    f"must be a serving cluster: {serving or 'there is none'}",
+                )
+            if not sum(given.values()):
+                yield Mistake(
+                    (*path, "weights"),
+                    given,
+                    "sum to 0, which Route53 takes for equal shares; give the one that serves more",
+                )
+        elif service.cluster is None and len(settings.serving) > 1:
+            yield Mistake((*path, "cluster"), None, f"is required: one of {serving}")
+        elif service.cluster is not None and service.cluster not in settings.serving:
             yield Mistake(
                 (*path, "cluster"),
                 service.cluster,
-                f"must be a serving cluster: {', '.join(settings.serving) or 'there is none'}",
+                f"must be a serving cluster: {serving or 'there is none'}",
             )
 
 
@@ -200,14 +229,16 @@ def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
         if not service.create_namespace:
             continue
         path = ("services", name, "create_namespace")
-        cluster = service.cluster or next(iter(settings.serving), "")
-        place = (cluster, service.namespace)
         if service.namespace == "default" or service.namespace.startswith("kube-"):
             there = f"namespace {service.namespace} is there already; name another"
             yield Mistake(path, True, there)
-        elif place in made:
-            yield Mistake(path, True, f"{service.namespace} is already created by {made[place]}")
-        made.setdefault(place, name)
+            continue
+        places = [(cluster, service.namespace) for cluster in settings.weights_of(service)]
+        if others := sorted({made[place] for place in places if place in made}):
+            others = ", ".join(others)
+            yield Mistake(path, True, f"{service.namespace} is already created by {others}")
+        for place in places:
+            made.setdefault(place, name)
 
 
 SERVING_RULES = (
@@ -216,6 +247,7 @@ SERVING_RULES = (
     _envoy_is_possible,
     _zone_is_reachable,
     _services_have_a_place,
+    _services_have_a_cluster,
     _names_of_teams_are_theirs_alone,
     _deadlines_fit,
     _namespaces_have_one_maker,

@@ -16,6 +16,7 @@ from grpc_platform.components.specs import (
     ZoneSpec,
 )
 from grpc_platform.components.specs.base import Label, Spec
+from grpc_platform.components.specs.service import FULL_WEIGHT, Weight
 from grpc_platform.components.timing import Timing
 
 
@@ -56,6 +57,9 @@ class ServiceSettings(ServiceSpec):
 
     cluster: Label | None = None
     """The serving cluster; may be left out where there is but one."""
+    weights: dict[Label, Weight] | None = None
+    """In place of `cluster`, while a service moves: the clusters that serve it, and how much of the
+    calls each gets. The sum counts, 100 reads as percent."""
 
 
 class Settings(Spec):
@@ -107,13 +111,25 @@ class Settings(Spec):
         return not (existed and self.zone.zone_id)
 
     @property
-    def caller_vpc_ids(self) -> list[str]:
-        """VPCs of callers, where a private zone is to be answered too."""
-        return [caller.vpc_id for caller in self.callers.values() if caller.vpc_id]
+    def placements(self) -> list[tuple[str, ServiceSettings, str, int]]:
+        """Every service, each cluster that serves it, and the weight of that cluster."""
+        return [
+            (name, service, cluster, weight)
+            for name, service in self.services.items()
+            for cluster, weight in self.weights_of(service).items()
+        ]
 
-    def cluster_of(self, service: ServiceSettings) -> str:
-        """The name of the cluster that serves a service."""
-        return service.cluster or next(iter(self.serving))
+    def former_names(self, service: str) -> list[str]:
+        """What release 0.1 called a service's one component. Only while there is one: with two, it
+        could not be told which of them it was."""
+        return [service] if len(self.weights_of(self.services[service])) == 1 else []
+
+    def weights_of(self, service: ServiceSettings) -> dict[str, int]:
+        """The clusters that serve a service, and the weight of each."""
+        if service.weights is not None:
+            return dict(service.weights)
+        cluster = service.cluster or next(iter(self.serving), None)
+        return {} if cluster is None else {cluster: FULL_WEIGHT}
 
     def host_of(self, name: str) -> str:
         """The name clients dial for a service."""

@@ -156,12 +156,12 @@ def test_a_cluster_is_entered_after_access_nodes_and_addons(
 
 def test_a_name_is_made_last(prod: Graph) -> None:
     for name in ("greeter", "events", "accounts", "telemetry", "payments", "reports"):
-        cname = prod.only("aws:route53/record:Record", f"{name}-cname")
+        cname = prod.only("aws:route53/record:Record", f"{name}.serving-cname")
         needed = names(prod, prod.needs(cname))
         assert ("Deployment", "serving-envoy") in needed
         assert ("Deployment", "serving-external-dns-deployment") in needed
         assert ("Record", "zone-soa") in needed
-        assert ("Ingress", f"{name}-ingress") in needed
+        assert ("Ingress", f"{name}.serving-ingress") in needed
 
 
 def test_no_envoy_runs_before_contour_and_its_network_policy(prod: Graph) -> None:

@@ -21,5 +21,8 @@ class CallerSpec(Spec):
     cidr: Cidr | None = None
     """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
     vpc_id: Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")] | None = None
-    """The callers' VPC, if it is another of this account and region: the private zone is then
-    answered there too. Leave it out where an existing zone is answered there already."""
+    """The callers' VPC, if it is another of this region: the private zone is then answered there
+    too. Leave it out where an existing zone is answered there already."""
+    account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    """The callers' account, if it is another: the zone is opened to `vpc_id`, and that account
+    makes the association; `security_group_id` is one of its own."""

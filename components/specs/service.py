@@ -7,6 +7,11 @@ from pydantic import Field
 from .base import DnsName, Duration, Label, LabelKey, LabelValue, ObjectName, Port, Spec
 
 Limit = Annotated[int, Field(ge=1)]
+Weight = Annotated[int, Field(ge=0, le=255)]
+"""What Route53 takes: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-weighted.html"""
+
+FULL_WEIGHT: Weight = 100
+"""Of a service's only cluster. Any would do; beside this one other weights read as percent."""
 
 
 class CircuitBreakers(Spec):

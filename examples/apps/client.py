@@ -5,6 +5,7 @@ Each channel has connections of its own, as that many client processes would hav
 
 import argparse
 import json
+import signal
 import socket
 import threading
 import time
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=100, help="on each channel, to each target")
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--seconds", type=float, help="call for so long, instead of --calls")
+    parser.add_argument("--re-resolve", type=float, help="seconds between look-ups (gRPC: 30)")
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between calls")
     parser.add_argument("--ticks", type=int, default=5, help="length of a stream")
     parser.add_argument("--interval", type=float, default=0.05, help="seconds between ticks")
@@ -125,18 +127,25 @@ def main() -> None:
 
     tallies = [Tally(target) for target in arguments.targets]
     until = time.monotonic() + arguments.seconds if arguments.seconds else None
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # and report
 
-    authority = (("grpc.default_authority", arguments.authority),) if arguments.authority else ()
+    given = (("grpc.default_authority", arguments.authority),) if arguments.authority else ()
+    if arguments.re_resolve:
+        floor = int(arguments.re_resolve * 1000)
+        given += (("grpc.dns_min_time_between_resolutions_ms", floor),)
 
     def work() -> None:
-        options = (*OPTIONS, *authority)
+        options = (*OPTIONS, *given)
         channels = [_channel(t.target, arguments.ca, options) for t in tallies]
         if arguments.service == "greeter":
             invokes = [_greet(channel) for channel in channels]
         else:
             invokes = [_tick(channel, arguments.ticks, arguments.interval) for channel in channels]
         made = 0
-        while time.monotonic() < until if until else made < arguments.calls:
+        while not ended.is_set() and (
+            time.monotonic() < until if until else made < arguments.calls
+        ):
             for tally, invoke in zip(tallies, invokes, strict=True):
                 tally.call(invoke)
             made += 1

@@ -36,22 +36,21 @@ class Service:
 
 def services(graph: Graph) -> list[Service]:
     """The graph's services that have a sample app, with what their client contracts say."""
-    found: list[Service] = []
+    found: dict[str, Service] = {}
     for component in graph.of_type(_SERVICE):
-        if component.name not in SERVERS:
-            continue
         service = next(
             r for r in graph if r.parent == component.urn and r.inputs.get("kind") == "Service"
         )
         metadata, port = service.inputs["metadata"], service.inputs["spec"]["ports"][0]["port"]
-        found.append(
-            Service(
-                component.name,
+        name = str(metadata["name"])
+        if name in SERVERS:
+            # In two clusters it is called by one name all the same.
+            found[name] = Service(
+                name,
                 component.outputs["client_contract"]["target_uri"].removeprefix("dns:///"),
-                f"{metadata['name']}.{metadata['namespace']}.svc.cluster.local:{port}",
+                f"{name}.{metadata['namespace']}.svc.cluster.local:{port}",
             )
-        )
-    return found
+    return list(found.values())
 
 
 def install(cluster: Cluster) -> None:

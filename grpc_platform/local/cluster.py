@@ -1,9 +1,9 @@
-"""The running local cluster: starts its programs in order, and speaks to it through kubectl."""
+"""A running local cluster: starts its programs in order, and speaks to it through kubectl."""
 
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -12,6 +12,7 @@ from typing import Any
 from grpc_platform.local import control_plane, parts, pki
 from grpc_platform.local.build import Builder
 from grpc_platform.local.errors import LocalError
+from grpc_platform.local.place import FIRST, Place
 from grpc_platform.local.sandbox import Sandbox
 
 POD_PARTS = ("contour", "external-dns")
@@ -20,12 +21,14 @@ POD_PARTS = ("contour", "external-dns")
 
 @dataclass
 class Cluster:
-    """A sandbox with a control plane, a node, a resolver and a Route53 in it."""
+    """A control plane, a node and a resolver in a sandbox, which has a Route53 with the first."""
 
     sandbox: Sandbox
     builder: Builder
     on_wait: Callable[[], None] = lambda: None
     """Called now and then while something is waited for."""
+    place: Place = FIRST
+    """Of a second cluster in the same sandbox, SECOND: the first one is started before."""
     kubeconfig: Path | None = None
     """Whose rights `kubectl` has; the administrator's unless given."""
     started: dict[str, float] = field(default_factory=dict[str, float])
@@ -33,25 +36,30 @@ class Cluster:
 
     @property
     def state(self) -> Path:
-        return self.sandbox.state
+        """What this cluster keeps."""
+        return self.sandbox.state / self.place.prefix.rstrip("-")
 
     def start(self) -> None:
         """Bring the cluster up to a ready node. Raises LocalError naming the program that fails."""
-        pki.make_certificates(self.state / "pki")
+        pki.make_certificates(self.state / "pki", self.place)
+        (self.state / "logs").mkdir(exist_ok=True)
         (self.state / "parts").mkdir()
         self.link("envoy", parts.wheel_program("envoy"))
-        etcd = [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state)]
-        self.sandbox.run("etcd", etcd, listens=control_plane.ETCD)
-        self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
+        etcd = [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state, self.place)]
+        self.sandbox.run(f"{self.place.prefix}etcd", etcd, listens=self.place.etcd)
+        if self.place == FIRST:
+            self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
+            environment = control_plane.AWS_ENVIRONMENT
+            self.sandbox.run("name-server", control_plane.name_server(), environment)
         # Until it is built there is nothing else to do.
-        self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state))
+        self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state, self.place))
         self.wait(
             "the API server to be ready",
             lambda: self._try("get", "--raw", "/readyz") == "ok",
             blame="kube-apiserver",
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
-        self._run("node-agent", control_plane.agent(self.state))
+        self._run("node-agent", control_plane.agent(self.state, self.place))
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
         self.wait("the node to be ready", self._node_ready, blame="node-agent")
         self.started["node-agent"] = self._since("node-agent")
@@ -62,16 +70,15 @@ class Cluster:
         )
         self.started["kube-controller-manager"] = self._since("kube-controller-manager")
 
-    def start_resolver(self, zones: Mapping[str, str]) -> None:
-        """Start CoreDNS, or start it anew, for ``zones`` (name to Route53 id)."""
-        if "coredns" in self._begun:
-            self.sandbox.end("coredns")
-        self._run_part(
-            "coredns",
-            control_plane.coredns(self.state, zones),
-            control_plane.AWS_ENVIRONMENT,
-        )
-        ready = f"http://{control_plane.DNS_ADDRESS}:8181/ready"
+    def start_resolver(self, zones: Collection[str]) -> None:
+        """Start CoreDNS, or start it anew where it answers other ``zones``."""
+        if zones == self._zones:
+            return
+        if self._zones is not None:
+            self.sandbox.end(f"{self.place.prefix}coredns")
+        self._zones = zones
+        self._run_part("coredns", control_plane.coredns(self.state, self.place, zones))
+        ready = f"http://{self.place.dns_address}:8181/ready"
         probe = f"import urllib.request; urllib.request.urlopen({ready!r}, timeout=2)"
         self.wait(
             "CoreDNS to be ready",
@@ -152,7 +159,7 @@ class Cluster:
                     raise why()
                 raise LocalError(
                     f"waited {timeout:.0f} s for {what}",
-                    log=self.sandbox.log(blame) if blame else None,
+                    log=self.sandbox.log(self.place.prefix + blame) if blame else None,
                 )
             self.on_wait()
             time.sleep(0.2)
@@ -174,17 +181,16 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self._begun: dict[str, float] = {}
+        self._zones: Collection[str] | None = None
         self._kubectl_program = parts.wheel_program("kubectl")
 
-    def _run(self, name: str, argv: list[str], env: Mapping[str, str] | None = None) -> None:
+    def _run(self, name: str, argv: list[str]) -> None:
         self._begun[name] = time.monotonic()
-        self.sandbox.run(name, argv, env)
+        self.sandbox.run(self.place.prefix + name, argv)
 
-    def _run_part(
-        self, name: str, arguments: list[str], env: Mapping[str, str] | None = None
-    ) -> None:
+    def _run_part(self, name: str, arguments: list[str]) -> None:
         self.wait(f"{name} to be built", lambda: self.builder.done(name), timeout=3600)
-        self._run(name, [str(self.builder.result(name)), *arguments], env)
+        self._run(name, [str(self.builder.result(name)), *arguments])
 
     def _since(self, name: str) -> float:
         return time.monotonic() - self._begun[name]

@@ -1,27 +1,19 @@
 """The programs beside the pods: what each is started with, in the order in which they start."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
-from grpc_platform.local.supervisor import (
-    BRIDGE,
-    DNS_ADDRESS,
-    GATEWAY,
-    POD_CIDR,
-    SERVICE_CIDR,
-)
+from grpc_platform.local.place import FIRST, POD_CIDR, Place
+from grpc_platform.local.supervisor import BRIDGE, GATEWAY
 
 PYTHON = sys.executable
 NODE = "local"
-ETCD = ("127.0.0.1", 2379)
-_ETCD_URL = f"http://{ETCD[0]}:{ETCD[1]}"
 ROUTE53 = (GATEWAY, 5000)
-AGENT_PORT = 10250
 NAME_SERVER_PORT = 5300
-"""Where CoreDNS answers what Route53 holds at this moment, uncached."""
+"""Where the name server answers what Route53 holds at this moment, uncached."""
 # What the emulator takes for an account: any will do.
 AWS_ENVIRONMENT = {
     "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{ROUTE53[1]}",
@@ -50,27 +42,29 @@ CONTROLLERS = (
 )
 
 
-def etcd(state: Path) -> list[str]:
+def etcd(state: Path, place: Place) -> list[str]:
     """Without fsync: nothing here outlives the machine."""
+    host, port = place.etcd
     return [
         f"--data-dir={state}/etcd",
-        f"--listen-client-urls={_ETCD_URL}",
-        f"--advertise-client-urls={_ETCD_URL}",
-        "--listen-peer-urls=http://127.0.0.1:2380",
+        f"--listen-client-urls=http://{host}:{port}",
+        f"--advertise-client-urls=http://{host}:{port}",
+        f"--listen-peer-urls=http://{host}:{port + 1}",
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]
 
 
-def kube_apiserver(state: Path) -> list[str]:
+def kube_apiserver(state: Path, place: Place) -> list[str]:
     """RBAC, the aggregation layer for metrics.k8s.io, and an audit log of who used which right."""
     pki = state / "pki"
     (state / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
     return [
-        f"--etcd-servers={_ETCD_URL}",
+        "--etcd-servers=http://{}:{}".format(*place.etcd),
         "--secure-port=443",
-        f"--advertise-address={GATEWAY}",
-        f"--service-cluster-ip-range={SERVICE_CIDR}",
+        f"--bind-address={place.kubernetes_address}",
+        f"--advertise-address={place.kubernetes_address}",
+        f"--service-cluster-ip-range={place.service_cidr}",
         f"--tls-cert-file={pki}/apiserver.crt",
         f"--tls-private-key-file={pki}/apiserver.key",
         f"--client-ca-file={pki}/ca.crt",
@@ -111,7 +105,7 @@ def kube_controller_manager(state: Path) -> list[str]:
     ]
 
 
-def agent(state: Path) -> list[str]:
+def agent(state: Path, place: Place) -> list[str]:
     """The node agent, which also binds pods to itself: there is no scheduler."""
     pki = state / "pki"
     options = {
@@ -120,9 +114,10 @@ def agent(state: Path) -> list[str]:
         "parts": f"{state}/parts",
         "bridge": BRIDGE,
         "pod-cidr": POD_CIDR,
-        "dns": DNS_ADDRESS,
+        "first-pod": place.first_pod,
+        "dns": place.dns_address,
         "node": NODE,
-        "metrics-address": f"{GATEWAY}:{AGENT_PORT}",
+        "metrics-address": f"{GATEWAY}:{place.agent_port}",
         "serving-cert": f"{pki}/node.crt",
         "serving-key": f"{pki}/node.key",
     }
@@ -136,25 +131,29 @@ def route53() -> list[str]:
     return [PYTHON, "-c", code, "--host", GATEWAY, "--port", str(ROUTE53[1])]
 
 
-def coredns(state: Path, zones: Mapping[str, str]) -> list[str]:
-    """The pods' resolver and, at a port of its own, the name server it asks for ``zones`` (name to
-    Route53 id): only the resolver caches."""
+def name_server() -> list[str]:
+    """Route53's own, for all its zones."""
+    return [PYTHON, "-m", "grpc_platform.local.name_server"]
+
+
+def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
+    """The pods' resolver: knows the cluster's names, asks Route53's name server for those of
+    ``zones``, and caches."""
     kubeconfig = f"{state}/pki/admin.conf"
     cluster = f"kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n    ttl 5\n  }}"
-    blocks = [_server_block("cluster.local:53", f"ready {DNS_ADDRESS}:8181", cluster)]
-    for name, zone_id in zones.items():
-        # It asks Route53 for the whole zone at each refresh: in place of propagation.
-        route53 = f"route53 {name}.:{zone_id} {{\n    refresh 1s\n  }}"
-        server = f"{DNS_ADDRESS}:{NAME_SERVER_PORT}"
-        blocks.append(_server_block(f"{name}:{NAME_SERVER_PORT}", route53))
-        blocks.append(_server_block(f"{name}:53", "cache", f"forward . {server}"))
+    ready = f"ready {place.dns_address}:8181"
+    blocks = [_server_block("cluster.local:53", place, ready, cluster)]
+    for zone in zones:
+        upstream = f"forward . {FIRST.dns_address}:{NAME_SERVER_PORT}"
+        blocks.append(_server_block(f"{zone}:53", place, "cache", upstream))
     corefile = state / "Corefile"
     corefile.write_text("\n".join(blocks))
     return ["-conf", str(corefile)]
 
 
-def _server_block(zone: str, *plugins: str) -> str:
-    return "\n  ".join([f"{zone} {{", "errors", "loadbalance", *plugins]) + "\n}\n"
+def _server_block(zone: str, place: Place, *plugins: str) -> str:
+    lines = [f"{zone} {{", f"bind {place.dns_address}", "errors", "loadbalance", *plugins]
+    return "\n  ".join(lines) + "\n}\n"
 
 
 # Who asked for what, for the components' own accounts: enough to tell which rights were used.

@@ -44,7 +44,7 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
     names = list(zones.values())
     ids = _route53(cluster, names, [], [])
     if names:  # else its names are in a zone of another stack, which is answered already
-        cluster.start_resolver({name: ids[name] for name in names})
+        cluster.start_resolver(names)
     known = {guessed: ids[name] for guessed, name in zones.items()}
     waiting = [r for r in graph if _is_object(r) or r.type == RECORD]
     needs = {r.urn: graph.needs(r) for r in waiting}
@@ -161,15 +161,19 @@ def _wait_until_published(cluster: Cluster, name: str, kind: str) -> None:
 
 
 def _prune(cluster: Cluster, zones: list[str], before: Deployed, after: Deployed) -> None:
+    # The last made is the first to go, and names are made last.
+    names = {_record_key(record) for record in after.records}
+    gone = [record for record in before.records if _record_key(record) not in names]
+    if gone:
+        _route53(cluster, zones, [], gone)
     kept = {tuple(reference(item)) for item in after.objects}
-    # The last made is the first to go.
     for item in reversed(before.objects):
         if tuple(reference(item)) not in kept:
             cluster.kubectl("delete", "--ignore-not-found", "--wait=false", *reference(item))
-    names = {(record["Name"], record["Type"]) for record in after.records}
-    gone = [r for r in before.records if (r["Name"], r["Type"]) not in names]
-    if gone:
-        _route53(cluster, zones, [], gone)
+
+
+def _record_key(record: Object) -> tuple[str, ...]:
+    return record["Name"], record["Type"], record.get("SetIdentifier", "")
 
 
 def _is_object(resource: Resource) -> bool:
@@ -178,11 +182,15 @@ def _is_object(resource: Resource) -> bool:
 
 def _record_set(resource: Resource) -> Object:
     inputs = resource.inputs
+    weighted: Object = {}
+    for policy in inputs.get("weightedRoutingPolicies", ()):
+        weighted = {"SetIdentifier": inputs["setIdentifier"], "Weight": policy["weight"]}
     return {
         "Name": inputs["name"],
         "Type": inputs["type"],
         "TTL": inputs["ttl"],
         "ResourceRecords": [{"Value": value} for value in inputs["records"]],
+        **weighted,
     }
 
 

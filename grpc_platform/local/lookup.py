@@ -8,9 +8,8 @@ import struct
 import sys
 
 from grpc_platform.local.control_plane import NAME_SERVER_PORT
-from grpc_platform.local.supervisor import DNS_ADDRESS
-
-_TYPES = {"A": 1, "CNAME": 5}
+from grpc_platform.local.name_server import TYPES
+from grpc_platform.local.place import FIRST
 
 
 def answers(name: str, kind: str) -> int:
@@ -20,8 +19,8 @@ def answers(name: str, kind: str) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.settimeout(2)
         asking.sendto(
-            header + labels + b"\0" + struct.pack(">2H", _TYPES[kind], 1),
-            (DNS_ADDRESS, NAME_SERVER_PORT),
+            header + labels + b"\0" + struct.pack(">2H", TYPES[kind], 1),
+            (FIRST.dns_address, NAME_SERVER_PORT),
         )
         return struct.unpack(">6H", asking.recv(4096)[:12])[3]
 

@@ -37,8 +37,8 @@ MODULES = {
 # Only the plugins that the cluster's Corefile names, in CoreDNS's own order: all of CoreDNS takes
 # minutes longer to build.
 COREDNS_PLUGINS = (
-    *("ready", "log", "errors", "loadbalance", "cache"),
-    *("kubernetes", "route53", "forward"),
+    *("bind", "ready", "log", "errors"),
+    *("loadbalance", "cache", "kubernetes", "forward"),
 )
 
 

@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from grpc_platform.local.supervisor import GATEWAY, KUBERNETES_ADDRESS
+from grpc_platform.local.place import FIRST, Place
+from grpc_platform.local.supervisor import GATEWAY
 
-SERVER = f"https://{KUBERNETES_ADDRESS}"
+SERVER = f"https://{FIRST.kubernetes_address}"
 _LIFETIME = datetime.timedelta(days=365)
 
 
@@ -61,12 +62,12 @@ class _Authority:
         )
 
 
-def make_certificates(directory: Path) -> None:
+def make_certificates(directory: Path, place: Place) -> None:
     """Write every key, certificate and the administrator's kubeconfig (``admin.conf``)."""
     directory.mkdir(mode=0o700, parents=True)
     cluster = _Authority(directory, "ca")
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
-    hosts = (KUBERNETES_ADDRESS, GATEWAY, "127.0.0.1", "localhost")
+    hosts = (place.kubernetes_address, GATEWAY, "127.0.0.1", "localhost")
     cluster.issue(
         "apiserver", "kube-apiserver", hosts=(*names, f"{names[-1]}.cluster.local", *hosts)
     )
@@ -74,7 +75,7 @@ def make_certificates(directory: Path) -> None:
     cluster.issue("node", "node-agent", group="system:masters", hosts=(GATEWAY,))
     _Authority(directory, "front-proxy-ca").issue("front-proxy", "front-proxy-client")
     _new_key(directory / "service-accounts.key")
-    write_kubeconfig(directory / "admin.conf", directory, SERVER)
+    write_kubeconfig(directory / "admin.conf", directory, f"https://{place.kubernetes_address}")
 
 
 def write_kubeconfig(path: Path, directory: Path, server: str) -> None:

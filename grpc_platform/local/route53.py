@@ -32,11 +32,24 @@ def main() -> None:
     for action, records in (("UPSERT", wanted["records"]), ("DELETE", wanted["gone"])):
         for record in records:
             zone_id = ids[_zone_of(record["Name"], ids)]
+            _refuse_what_route53_does(client, zone_id, record)
+            if "SetIdentifier" in record:
+                # The emulator deletes by identifier alone: make it differ from name to name.
+                record["SetIdentifier"] += f" of {record['Name']}"
             change = {"Action": action, "ResourceRecordSet": record}
             client.change_resource_record_sets(
                 HostedZoneId=zone_id, ChangeBatch={"Changes": [change]}
             )
     json.dump(ids, sys.stdout)
+
+
+def _refuse_what_route53_does(client: Any, zone_id: str, record: dict[str, Any]) -> None:
+    """A simple record and a weighted one of the same name and type: the emulator takes both."""
+    pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
+    for other in (record for page in pages for record in page["ResourceRecordSets"]):
+        same = (other["Name"].rstrip("."), other["Type"]) == (record["Name"], record["Type"])
+        if same and ("SetIdentifier" in other) != ("SetIdentifier" in record):
+            sys.exit(f"InvalidChangeBatch: {record['Name']} is both a simple and a weighted record")
 
 
 def _zones(client: Any) -> dict[str, str]:

@@ -31,16 +31,11 @@ from pathlib import Path
 from typing import Any
 
 from grpc_platform.local.agent import kernel
+from grpc_platform.local.place import FIRST, POD_CIDR, SECOND
 
 BRIDGE = "pods0"
-POD_CIDR = "10.244.0.0/16"
 GATEWAY = "10.244.0.1"
 """The bridge's address, the pods' gateway; what runs beside the pods listens here."""
-SERVICE_CIDR = "10.96.0.0/16"
-KUBERNETES_ADDRESS = "10.96.0.1"
-"""The ClusterIP of the `kubernetes` Service: the API server itself listens there, as nothing
-translates ClusterIPs."""
-DNS_ADDRESS = "10.96.0.10"
 
 
 def make_network(state: Path) -> None:
@@ -50,14 +45,17 @@ def make_network(state: Path) -> None:
         "link set lo up",
         f"link add {BRIDGE} type bridge",
         f"addr add {GATEWAY}/{prefix} dev {BRIDGE}",
-        f"addr add {KUBERNETES_ADDRESS}/32 dev {BRIDGE}",
-        f"addr add {DNS_ADDRESS}/32 dev {BRIDGE}",
+        *(
+            f"addr add {address}/32 dev {BRIDGE}"
+            for place in (FIRST, SECOND)
+            for address in (place.kubernetes_address, place.dns_address)
+        ),
         f"link set {BRIDGE} up",
     ):
         subprocess.run(["ip", *command.split()], check=True)
     # Whatever runs beside the pods resolves names as they do.
     resolver = state / "resolv.conf"
-    resolver.write_text(f"nameserver {DNS_ADDRESS}\n")
+    resolver.write_text(f"nameserver {FIRST.dns_address}\n")
     with contextlib.suppress(OSError):  # a machine without the file gets none
         kernel.mount(str(resolver), os.path.realpath("/etc/resolv.conf"), None, kernel.MS_BIND)
 

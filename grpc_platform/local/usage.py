@@ -14,9 +14,9 @@ from grpc_platform.local import parts, pki
 from grpc_platform.local.apps import CONFIG_DUMP, Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
+from grpc_platform.local.place import FIRST
 from grpc_platform.local.report import Part
 from grpc_platform.local.sandbox import Sandbox
-from grpc_platform.local.supervisor import KUBERNETES_ADDRESS
 
 KEPT = "kept"
 KUBECONFIG = "kubeconfig"
@@ -74,7 +74,7 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
     kubeconfig = output / KUBECONFIG
     port = doors.kubernetes.getsockname()[1]
     pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
-    cluster.sandbox.relay(doors.kubernetes, KUBERNETES_ADDRESS, 443)
+    cluster.sandbox.relay(doors.kubernetes, FIRST.kubernetes_address, 443)
     kubectl = f"kubectl --kubeconfig {kubeconfig}"
     lines = {
         "Kubernetes": f"{kubectl} get pods -A",
@@ -97,7 +97,12 @@ def measure(cluster: Cluster) -> list[Part]:
     """The programs of the cluster with their memory, the largest first."""
     said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
     found: Mapping[str, tuple[int, int]] = json.loads(said)
-    named = {"agent": "node-agent", "greeter.py": "greeter", "ticker.py": "ticker"}
+    named = {
+        "agent": "node-agent",
+        "greeter.py": "greeter",
+        "name_server": "name-server",
+        "ticker.py": "ticker",
+    }
     started = _container_starts(cluster.get("pods", "-A")["items"])
     started |= cluster.started | cluster.sandbox.listening
     measured = [

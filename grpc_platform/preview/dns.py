@@ -1,6 +1,7 @@
 """The DNS chain of each service: from the name a client dials to the pods behind it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ class Step:
     ttl: int | None
     value: str
     zone: str | None = None
+    weight: int | None = None
+    """Among the records of this name, of which a look-up gets one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,9 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """A host, the records it leads through, the pods it ends at, and where calls go from there."""
+    """A host, the records it leads through, the pods it ends at, and where calls go from there.
+
+    A host with several weighted records has a chain for each."""
 
     host: str
     steps: tuple[Step, ...]
@@ -68,6 +73,8 @@ class Chain:
     routes: tuple[Route, ...]
     elsewhere: bool = False
     """Whether it ends at a name that another stack feeds: this one publishes no pods at all."""
+    share: float = 1.0
+    """Which part of the look-ups takes this chain and no other of the host."""
 
     @property
     def problems(self) -> list[str]:
@@ -84,33 +91,61 @@ class Chain:
 
 
 def chains(graph: Graph) -> list[Chain]:
-    """The chain of every CNAME's name and every routed host, by host."""
+    """The chains of every CNAME's name and every routed host, by host."""
     names = clusters(graph)
-    records = {step.name: step for step in _records(graph)}
+    records: dict[str, list[Step]] = {}
+    for record in _records(graph):
+        records.setdefault(record.name, []).append(record)
     published = _published(graph, names)
     routes = _routes(graph, names)
-    targets = {step.value for step in records.values()}
+    targets = {record.value for several in records.values() for record in several}
     hosts = {name for name in records if name not in targets} | set(routes)
     result: list[Chain] = []
     for host in sorted(hosts):
-        steps: list[Step] = []
-        name = host
-        while name in records and len(steps) < _MAX_STEPS:
-            steps.append(records[name])
-            name = records[name].value
-        ttl, pods = published.get(name, (None, None))
-        if pods:
-            steps.append(Step(name=name, type="A", ttl=ttl, value=pods.description))
-        result.append(
-            Chain(
-                host=host,
-                steps=tuple(steps),
-                pods=pods,
-                routes=tuple(routes.get(host, ())),
-                elsewhere=not published,
+        for steps, share in _paths(records, host):
+            end = steps[-1].value if steps else host
+            ttl, pods = published.get(end, (None, None))
+            published_step = (
+                [Step(name=end, type="A", ttl=ttl, value=pods.description)] if pods else []
             )
-        )
+            result.append(
+                Chain(
+                    host=host,
+                    steps=(*steps, *published_step),
+                    pods=pods,
+                    routes=tuple(_routes_at(routes.get(host, []), pods)),
+                    elsewhere=not published,
+                    share=share,
+                )
+            )
     return result
+
+
+def _paths(records: Mapping[str, list[Step]], host: str) -> list[tuple[tuple[Step, ...], float]]:
+    """Every way through the records from `host`, each with its share of the look-ups."""
+    done: list[tuple[tuple[Step, ...], float]] = []
+    open_: list[tuple[tuple[Step, ...], float]] = [((), 1.0)]
+    while open_:
+        steps, share = open_.pop(0)
+        several = records.get(steps[-1].value if steps else host, [])
+        if not several or len(steps) == _MAX_STEPS:
+            done.append((steps, share))
+            continue
+        # Route53 takes weights that are all 0 for equal ones, as it does a record without one.
+        weights = [step.weight or 0 for step in several]
+        if not sum(weights):
+            weights = [1] * len(several)
+        open_ += [
+            ((*steps, step), share * weight / sum(weights))
+            for step, weight in zip(several, weights, strict=True)
+        ]
+    return done
+
+
+def _routes_at(routes: list[Route], pods: Pods | None) -> list[Route]:
+    """Those in the cluster where a chain ends; all, where none is there."""
+    there = [route for route in routes if pods is not None and route.cluster == pods.cluster]
+    return there or routes
 
 
 def _records(graph: Graph) -> list[Step]:
@@ -125,7 +160,18 @@ def _records(graph: Graph) -> list[Step]:
         if zone and not f".{name}".endswith(f".{zone}"):
             name = f"{name}.{zone}"  # Route53's provider completes a relative name
         ttl = record.inputs.get("ttl")
-        steps.append(Step(name=name, type="CNAME", ttl=ttl, value=_name(str(values[0])), zone=zone))
+        policies = _list(record.inputs, "weightedRoutingPolicies")
+        weight = policies[0].get("weight") if policies else None
+        steps.append(
+            Step(
+                name=name,
+                type="CNAME",
+                ttl=ttl,
+                value=_name(str(values[0])),
+                zone=zone,
+                weight=weight,
+            )
+        )
     return steps
 
 

@@ -76,7 +76,7 @@ def as_markdown(summary: Summary) -> str:
             records = ", ".join(f"{s.type} {s.name} {_ttl(s.ttl)}" for s in chain.steps)
             zone = next((step.zone for step in chain.steps if step.zone), "")
             pods = chain.pods.description if chain.pods else ""
-            lines.append(_row(chain.host, zone, records, pods, _destinations(chain)))
+            lines.append(_row(_host(chain), zone, records, pods, _destinations(chain)))
     if summary.times:
         lines += ["", "## Derived times", "", "| time | |", "| --- | --- |"]
         lines += [_row(name, time) for name, time in summary.times.items()]
@@ -89,7 +89,7 @@ def print_summary(summary: Summary, console: Console) -> None:
     if summary.chains:
         console.print(Text("\nNames", style="bold"))
         for chain in summary.chains:
-            console.print(Text(f"  {chain.host}"))
+            console.print(Text(f"  {_host(chain)}"))
             for step in chain.steps:
                 console.print(_indented(f"{step.type}, {_ttl(step.ttl)}: {step.value}"))
             if chain.routes:
@@ -127,6 +127,10 @@ def _walk(component: Component, depth: int = 0) -> Iterator[tuple[Component, int
     yield component, depth
     for inner in component.inner:
         yield from _walk(inner, depth + 1)
+
+
+def _host(chain: Chain) -> str:
+    return chain.host if chain.share == 1 else f"{chain.host} ({chain.share:.0%})"
 
 
 def _destinations(chain: Chain) -> str:

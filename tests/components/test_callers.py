@@ -113,6 +113,29 @@ def test_a_security_group_narrows_what_aws_lets_in_of_a_block(
     assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
 
 
+def test_a_security_group_of_another_account_is_told_by_that_account(
+    callers: Callable[..., Graph],
+) -> None:
+    foreign = CallerSpec(
+        security_group_id="sg-1", cidr="10.30.0.0/16", vpc_id="vpc-1", account_id="210987654321"
+    )
+    graph = callers({"partner": foreign})
+    assert {source for source, _, _ in rules(graph).values()} == {"210987654321/sg-1"}
+    assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
+
+
+def test_another_accounts_addresses_alone_are_let_in_by_both(
+    callers: Callable[..., Graph],
+) -> None:
+    foreign = CallerSpec(cidr="10.30.0.0/16", vpc_id="vpc-1", account_id="210987654321")
+    graph = callers({"partner": foreign})
+    assert rules(graph) == {
+        "callers-partner-http": ("10.30.0.0/16", 8080, 8080),
+        "callers-partner-https": ("10.30.0.0/16", 8443, 8443),
+    }
+    assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
+
+
 def test_rules_open_the_ports_that_envoy_listens_on(callers: Callable[..., Graph]) -> None:
     envoy = EnvoySpec(http_port=50051, https_port=50052)
     graph = callers({"office": CallerSpec(cidr="10.90.0.0/16")}, envoy=envoy)

@@ -7,11 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from grpc_platform.components.dns import Zone, ZoneArgs, cname
-from grpc_platform.components.specs import ZoneSpec
+from grpc_platform.components.specs import CallerSpec, ZoneSpec
 from grpc_platform.graph import Graph
 from tests.iam import findings
 
 DOMAIN = "grpc.example.com"
+AUTHORISATION = "aws:route53/vpcAssociationAuthorization:VpcAssociationAuthorization"
 ASSOCIATION = "aws:route53/zoneAssociation:ZoneAssociation"
 RECORD = "aws:route53/record:Record"
 ZONE = "aws:route53/zone:Zone"
@@ -21,16 +22,24 @@ Recorded = Callable[[Callable[[], object]], Graph]
 
 @pytest.fixture
 def zone(recorded: Recorded) -> Callable[..., Graph]:
-    def build(*, vpc_id: str | None = "vpc-own", caller_vpc_ids: Any = (), **spec: Any) -> Graph:
+    def build(*, vpc_id: str | None = "vpc-own", callers: Any = (), **spec: Any) -> Graph:
         args = ZoneArgs(
             spec=ZoneSpec(name=DOMAIN, **spec),
             vpc_id=vpc_id,
-            caller_vpc_ids=caller_vpc_ids,
+            callers={str(number): caller for number, caller in enumerate(callers)},
             tags={"team": "platform"},
         )
         return recorded(lambda: Zone("zone", args))
 
     return build
+
+
+def caller(vpc_id: str, account_id: str | None = None) -> CallerSpec:
+    return CallerSpec(cidr="10.30.0.0/16", vpc_id=vpc_id, account_id=account_id)
+
+
+def authorised(graph: Graph) -> dict[str, str]:
+    return {a.name: a.inputs["vpcId"] for a in graph.of_type(AUTHORISATION)}
 
 
 def associated(graph: Graph) -> dict[str, str]:
@@ -45,18 +54,31 @@ def test_a_new_zone_is_private_to_its_vpc(zone: Callable[..., Graph]) -> None:
 
 
 def test_every_caller_vpc_is_associated_once(zone: Callable[..., Graph]) -> None:
-    graph = zone(caller_vpc_ids=["vpc-b", "vpc-a", "vpc-b"])
+    graph = zone(callers=[caller("vpc-b"), caller("vpc-a"), caller("vpc-b")])
     assert associated(graph) == {"zone-vpc-a": "vpc-a", "zone-vpc-b": "vpc-b"}
+    assert authorised(graph) == {}
+
+
+def test_a_vpc_of_another_account_is_authorised_and_left_to_that_account_to_associate(
+    zone: Callable[..., Graph],
+) -> None:
+    foreign = caller("vpc-c", "210987654321")
+    for existing in ({}, {"zone_id": "Z0123", "vpc_id": None}):
+        graph = zone(callers=[caller("vpc-a"), foreign, foreign], **existing)
+        assert associated(graph) == {"zone-vpc-a": "vpc-a"}
+        assert authorised(graph) == {"zone-vpc-c-authorization": "vpc-c"}
+        known = existing.get("zone_id", f"Z-{DOMAIN}")
+        assert graph.only(AUTHORISATION).inputs == {"zoneId": known, "vpcId": "vpc-c"}
 
 
 def test_an_update_leaves_the_associations_of_callers_alone(zone: Callable[..., Graph]) -> None:
-    assert zone(caller_vpc_ids=["vpc-a"]).only(ZONE).options["ignore_changes"] == ["vpcs"]
+    assert zone(callers=[caller("vpc-a")]).only(ZONE).options["ignore_changes"] == ["vpcs"]
 
 
 def test_a_public_zone_is_bound_to_no_vpc(zone: Callable[..., Graph]) -> None:
-    graph = zone(public=True, caller_vpc_ids=["vpc-a"])
+    graph = zone(public=True, callers=[caller("vpc-a"), caller("vpc-b", "210987654321")])
     assert "vpcs" not in graph.only(ZONE).inputs
-    assert associated(graph) == {}
+    assert associated(graph) == authorised(graph) == {}
 
 
 def test_a_private_zone_without_a_vpc_is_refused_rather_than_made_public(
@@ -103,7 +125,7 @@ def test_an_existing_zone_is_left_as_it_is(zone: Callable[..., Graph]) -> None:
 def test_an_existing_private_zone_is_answered_in_the_vpcs_that_are_named(
     zone: Callable[..., Graph],
 ) -> None:
-    graph = zone(zone_id="Z0123", vpc_id="vpc-own", caller_vpc_ids=["vpc-a"])
+    graph = zone(zone_id="Z0123", vpc_id="vpc-own", callers=[caller("vpc-a")])
     assert associated(graph) == {"zone-network": "vpc-own", "zone-vpc-a": "vpc-a"}
     assert {a.inputs["zoneId"] for a in graph.of_type(ASSOCIATION)} == {"Z0123"}
 
@@ -116,6 +138,8 @@ def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Re
             zone_id=zone.zone_id,
             host=f"greeter.{DOMAIN}",
             target=f"serving.{DOMAIN}",
+            set_identifier="serving",
+            weight=100,
             ttl=30,
             opts=pulumi.ResourceOptions(parent=zone),
         )
@@ -128,6 +152,8 @@ def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Re
         "type": "CNAME",
         "ttl": 30,
         "records": [f"serving.{DOMAIN}"],
+        "setIdentifier": "serving",
+        "weightedRoutingPolicies": [{"weight": 100}],
     }
     # Before it, whoever asks for the host would be told for 15 minutes that there is none.
     assert graph.only(RECORD, "zone-soa").urn in graph.needs(record)

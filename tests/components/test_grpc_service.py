@@ -65,8 +65,38 @@ def test_a_bundle_is_a_headless_service_an_ingress_and_a_cname() -> None:
         "type": "CNAME",
         "ttl": 30,
         "records": ["serving.grpc.example.com"],
+        "setIdentifier": "serving",
+        "weightedRoutingPolicies": [{"weight": 100}],
     }
     assert not graph.of_type(NAMESPACE)
+
+
+def test_a_service_in_two_clusters_has_one_name_and_a_record_of_it_for_each_cluster() -> None:
+    def program() -> None:
+        for cluster, weight in (("old", 25), ("new", 75)):
+            there: dict[str, Any] = {"envoy_dns_name": f"{cluster}.grpc.example.com"}
+            args = arguments(ServiceSpec(), service="greeter", weight=weight, **there)
+            GrpcService(f"greeter.{cluster}", args)
+
+    graph = record(program)
+    for kind in (SERVICE, INGRESS):
+        assert [r.inputs["metadata"]["name"] for r in graph.of_type(kind)] == ["greeter"] * 2
+    selectors = [r.inputs["spec"]["selector"] for r in graph.of_type(SERVICE)]
+    assert selectors == [{"app.kubernetes.io/name": "greeter"}] * 2
+    records = [r.inputs for r in graph.of_type(RECORD)]
+    assert {r["name"] for r in records} == {"greeter.grpc.example.com"}
+    assert {r["setIdentifier"]: (r["records"], r["weightedRoutingPolicies"]) for r in records} == {
+        "old": (["old.grpc.example.com"], [{"weight": 25}]),
+        "new": (["new.grpc.example.com"], [{"weight": 75}]),
+    }
+
+
+def test_a_record_is_told_by_its_envoys_where_the_platform_is_another_stack_too() -> None:
+    elsewhere = {
+        "zone_name": pulumi.Output.from_input("grpc.example.com"),
+        "envoy_dns_name": pulumi.Output.from_input("a.envoys.grpc.example.com"),
+    }
+    assert bundle(ServiceSpec(), **elsewhere).only(RECORD).inputs["setIdentifier"] == "a.envoys"
 
 
 def test_envoy_speaks_h2c_to_the_pods() -> None:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grpc_platform.components.timing import (
+    CLIENT_RE_RESOLVE_FLOOR,
+    ROUTE53_PROPAGATION,
     Timing,
     format_duration,
     parse_duration,
@@ -37,6 +39,16 @@ def test_an_envoy_outlives_every_name_connection_and_call_that_leads_to_it(timin
     last_call_starts = timing.drain_delay + timing.reconnect_interval
     assert timing.drain_delay >= timing.dns_convergence
     assert timing.termination_grace_period > last_call_starts + timing.max_deadline
+
+
+@given(timings)
+def test_what_a_move_waits_outlasts_every_look_up_connection_and_call_by_the_old_weights(
+    timing: Timing,
+) -> None:
+    """docs/moving.md: rebalance_time + max_deadline."""
+    last_look_up = ROUTE53_PROPAGATION + timing.record_ttl
+    last_connection = last_look_up + CLIENT_RE_RESOLVE_FLOOR + timing.reconnect_interval
+    assert timing.rebalance_time + timing.max_deadline >= last_connection + timing.max_deadline
 
 
 @given(timings, durations)

@@ -223,6 +223,122 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"clusters.second": NEW_CLUSTER},
         "services.greeter.cluster: is required: one of serving, second",
     ),
+    # More than one cluster.
+    (
+        {"clusters.second": NEW_CLUSTER, "services.greeter.weights": {"serving": 0, "second": 0}},
+        "services.greeter.weights = {'serving': 0, 'second': 0}: sum to 0, which Route53 takes for "
+        "equal shares; give the one that serves more",
+    ),
+    (
+        {"services.greeter.weights": {"serving": 100, "elsewhere": 0}},
+        "services.greeter.weights.elsewhere = 0: must be a serving cluster: serving",
+    ),
+    (
+        {
+            "clusters.second": {**NEW_CLUSTER, "serves": False},
+            "services.greeter.weights": {"serving": 50, "second": 50},
+        },
+        "services.greeter.weights.second = 50: must be a serving cluster: serving",
+    ),
+    (
+        {"services.greeter": {"cluster": "serving", "weights": {"serving": 100}}},
+        "services.greeter.weights = {'serving': 100}: does not go with cluster; remove one",
+    ),
+    (
+        {"services.greeter.weights": {}},
+        "services.greeter.weights = {}: sum to 0, which Route53 takes for equal shares; give the "
+        "one that serves more",
+    ),
+    (
+        {"services.greeter.weights": {"serving": 256}},
+        "services.greeter.weights.serving = 256: must be less than or equal to 255",
+    ),
+    (
+        {
+            "clusters.second": NEW_CLUSTER,
+            "services.greeter": {
+                "weights": {"serving": 1, "second": 1},
+                "namespace": "shop",
+                "create_namespace": True,
+            },
+            "services.other": {"cluster": "second", "namespace": "shop", "create_namespace": True},
+        },
+        "services.other.create_namespace = True: shop is already created by greeter",
+    ),
+    (
+        {
+            "clusters.there": EXISTING,
+            "clusters.twin": {
+                "existing": {"context": "t", "kubeconfig": "f", "eks_cluster_name": "there"}
+            },
+            "services.greeter.cluster": "there",
+        },
+        "clusters.twin.existing.eks_cluster_name = there: is cluster there already; one name "
+        "cannot be fed twice",
+    ),
+    (
+        {
+            "clusters.twin": {
+                "existing": {"context": "t", "kubeconfig": "f", "eks_cluster_name": "serving"}
+            },
+            "services.greeter.cluster": "serving",
+        },
+        "clusters.twin.existing.eks_cluster_name = serving: is cluster serving already; one name "
+        "cannot be fed twice",
+    ),
+    (
+        {
+            "clusters.second": NEW_CLUSTER,
+            "services.greeter.cluster": "serving",
+            "callers.shop": {"cluster": "serving", "namespaces": ["shop"]},
+        },
+        "callers.shop.namespaces = ['shop']: namespaces of serving cannot be told apart from "
+        "second; remove it",
+    ),
+    (
+        {
+            "clusters.there": EXISTING,
+            "services.greeter.cluster": "serving",
+            "callers.batch": {"cluster": "there"},
+        },
+        "callers.batch.cluster = there: existed already, so its security group is not known; give "
+        "cidr, with or without security_group_id",
+    ),
+    # Peered networks.
+    (
+        {"callers.gateway": {"cidr": "10.0.128.0/20", "vpc_id": "vpc-0a"}},
+        "callers.gateway.cidr = 10.0.128.0/20: overlaps network.cidr (10.0.0.0/16), and vpc-0a is "
+        "another VPC: they cannot be peered",
+    ),
+    (
+        {
+            "callers.a": {"cidr": "10.30.0.0/16", "vpc_id": "vpc-0a"},
+            "callers.b": {"cidr": "10.30.4.0/24", "vpc_id": "vpc-0b", "account_id": "210987654321"},
+        },
+        "callers.b.cidr = 10.30.4.0/24: overlaps callers.a.cidr (10.30.0.0/16), and vpc-0b is "
+        "another VPC: they cannot be peered",
+    ),
+    (
+        {
+            "callers.a": {"cidr": "10.30.0.0/24", "vpc_id": "vpc-0a"},
+            "callers.b": {"cidr": "10.30.4.0/24", "vpc_id": "vpc-0a", "account_id": "210987654321"},
+        },
+        "callers.b.account_id = 210987654321: differs from that of callers.a, which has the same "
+        "vpc_id",
+    ),
+    (
+        {"callers.office.account_id": "210987654321"},
+        "callers.office.account_id = 210987654321: says whose vpc_id or security_group_id it is; "
+        "remove it",
+    ),
+    (
+        {"callers.batch": {"cluster": "serving", "account_id": "210987654321"}},
+        "callers.batch.account_id = 210987654321: does not go with cluster; make it another caller",
+    ),
+    (
+        {"callers.office": {"cidr": "10.90.0.0/16", "vpc_id": "vpc-0a", "account_id": "12"}},
+        "callers.office.account_id = 12: must match ^\\d{12}$",
+    ),
     (
         {"services.greeter.create_namespace": True},
         "services.greeter.create_namespace = True: namespace default is there already; "
@@ -376,6 +492,32 @@ def test_two_services_of_one_host_are_both_named() -> None:
         f"services.a.host = {host}: is the host of b too",
         f"services.b.host = {host}: is the host of a too",
     ]
+
+
+def test_one_host_in_two_clusters_needs_weights() -> None:
+    host = "one.grpc.example.com"
+    services = {"a": {"host": host, "cluster": "serving"}, "b": {"host": host, "cluster": "second"}}
+    advice = "one service that two clusters serve has weights"
+    assert refusals({"clusters.second": NEW_CLUSTER, "services": services}) == [
+        f"services.a.host = {host}: is the host of b too; {advice}",
+        f"services.b.host = {host}: is the host of a too; {advice}",
+    ]
+
+
+def test_networks_that_are_not_peered_may_lie_within_each_other() -> None:
+    check(
+        changed(
+            {
+                "callers.everybody": {"cidr": "10.0.0.0/8"},
+                "callers.beside": {"cidr": "10.0.64.0/20", "security_group_id": "sg-1"},
+                "callers.a": {"cidr": "10.30.0.0/16", "vpc_id": "vpc-0a"},
+                "callers.b": {"cidr": "10.31.0.0/16", "vpc_id": "vpc-0b"},
+                "callers.within": {
+                    "cidr": "10.30.4.0/24", "vpc_id": "vpc-0a", "security_group_id": "sg-2"
+                },
+            }
+        )
+    )  # fmt: skip
 
 
 def test_a_namespace_is_made_once() -> None:

@@ -62,6 +62,12 @@ class Platform:
         apps.start_client(self.cluster, name, arguments)
         return name
 
+    def end(self, name: str) -> dict[str, Any]:
+        """Tell a client that it has called enough; its report."""
+        tell = (sys.executable, "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
+        self.enter("-c", apps.CLIENT, f"default/{name}", "--", *tell)
+        return self.report(name)
+
     def report(self, name: str) -> dict[str, Any]:
         """What a client said of its (first) target."""
         return apps.client_report(self.cluster, name)["targets"][0]

@@ -161,7 +161,9 @@ def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path
     program = changed_program(tmp_path, "local", services={"secure": spec})
     graph = preview("local", tmp_path / "preview", program)
     platform.bring_to(graph)
-    contract = graph.only("grpc-platform:index:GrpcService", "secure").outputs["client_contract"]
+    contract = graph.only("grpc-platform:index:GrpcService", "secure.local").outputs[
+        "client_contract"
+    ]
     target = contract["target_uri"].removeprefix("dns:///")
     assert contract["tls"]
     platform.cluster.wait(

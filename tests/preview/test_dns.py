@@ -1,5 +1,6 @@
 """The chain of a host is what DNS and the Ingress make of a call, and says where it breaks."""
 
+from dataclasses import replace
 from typing import Any
 
 from grpc_platform.graph import Graph, Resource
@@ -127,6 +128,57 @@ def test_the_annotation_prefix_of_newer_external_dns_counts_and_several_names_do
 
 def test_a_ttl_that_cannot_be_read_is_unknown_not_zero() -> None:
     assert only(envoy(ttl="soon"), cname("x", "main.grpc.example")).steps[-1].ttl is None
+
+
+def weighted(target: str, weight: int) -> Resource:
+    policies = [{"weight": weight}]
+    record = cname("greeter.grpc.example", target, weightedRoutingPolicies=policies)
+    return replace(record, urn=f"urn:greeter:{target}")
+
+
+def test_a_host_with_weighted_records_has_a_chain_to_each_cluster() -> None:
+    old, new = chains(
+        Graph(
+            (
+                ZONE,
+                envoy("old.grpc.example", cluster="old"),
+                envoy("new.grpc.example", cluster="new"),
+                weighted("old.grpc.example", 30),
+                weighted("new.grpc.example", 90),
+                ingress("greeter.grpc.example", cluster="old"),
+                ingress("greeter.grpc.example", cluster="new"),
+            )
+        )
+    )
+    assert (old.host, new.host) == ("greeter.grpc.example",) * 2
+    assert (old.share, new.share) == (0.25, 0.75)
+    assert (old.steps[0].weight, new.steps[0].weight) == (30, 90)
+    for chain, cluster in ((old, "old"), (new, "new")):
+        assert chain.steps[-1].name == f"{cluster}.grpc.example"
+        assert [route.cluster for route in chain.routes] == [cluster]
+        assert chain.problems == []
+
+
+def test_weights_that_are_all_0_are_equal_shares_and_one_record_has_all() -> None:
+    none = chains(Graph((ZONE, weighted("a.example", 0), weighted("b.example", 0))))
+    assert [chain.share for chain in none] == [0.5, 0.5]
+    assert [chain.share for chain in chains(Graph((ZONE, weighted("a.example", 1))))] == [1]
+
+
+def test_a_weighted_record_to_a_cluster_that_does_not_route_its_host_is_a_problem() -> None:
+    _, new = chains(
+        Graph(
+            (
+                ZONE,
+                envoy("old.grpc.example", cluster="old"),
+                envoy("new.grpc.example", cluster="new"),
+                weighted("old.grpc.example", 50),
+                weighted("new.grpc.example", 50),
+                ingress("greeter.grpc.example", cluster="old"),
+            )
+        )
+    )
+    assert new.problems == ["greeter.grpc.example leads to cluster new, and is routed in old"]
 
 
 def test_a_chain_of_several_cnames_is_followed_and_one_in_a_circle_ends() -> None:

@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--parts", type=Path, required=True, help="directory of executables")
     parser.add_argument("--bridge", required=True, help="name of the pods' bridge")
     parser.add_argument("--pod-cidr", required=True)
+    parser.add_argument(
+        "--first-pod", type=int, default=16, help="number of the first pod's address in it"
+    )
     parser.add_argument("--dns", required=True, help="address of the cluster's name server")
     parser.add_argument("--node", required=True, help="name of the Node object")
     parser.add_argument("--metrics-address", required=True, metavar="ADDRESS:PORT")

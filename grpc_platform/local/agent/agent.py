@@ -29,6 +29,7 @@ class Options:
     parts: Path
     bridge: str
     pod_cidr: str
+    first_pod: int
     dns: str
     node: str
     metrics_address: str
@@ -117,7 +118,7 @@ async def run(options: Options) -> None:
         api=api,
         store=store,
         recorder=recorder,
-        network=sandbox.Network(options.bridge, address, options.pod_cidr),
+        network=sandbox.Network(options.bridge, address, options.pod_cidr, options.first_pod),
         parts=options.parts,
         state=options.state,
         dns=options.dns,

@@ -41,18 +41,18 @@ class Network:
     clients and neighbours outlive a pod.
     """
 
-    def __init__(self, bridge: str, gateway: str, cidr: str) -> None:
+    def __init__(self, bridge: str, gateway: str, cidr: str, first: int = 16) -> None:
         self.bridge = bridge
         self.gateway = gateway
         self._network = ipaddress.IPv4Network(cidr)
         self._used: set[int] = set()
-        self._next = 16  # the first ones are the control plane's
+        self._first = self._next = first  # those before are the control plane's
 
     def take(self) -> ipaddress.IPv4Interface:
         size = self._network.num_addresses
         for _ in range(size):
             number = self._next
-            self._next = self._next + 1 if self._next + 2 < size else 16
+            self._next = self._next + 1 if self._next + 2 < size else self._first
             if number not in self._used:
                 self._used.add(number)
                 return ipaddress.IPv4Interface(f"{self._network[number]}/{self._network.prefixlen}")

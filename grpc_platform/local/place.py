@@ -1,0 +1,50 @@
+"""Where in the sandbox the programs of one cluster are: two clusters share its network."""
+
+from dataclasses import dataclass
+
+POD_CIDR = "10.244.0.0/16"
+"""Of all pods: those of two clusters reach each other directly, as in one VPC."""
+_HALF = 2**15  # addresses of a cluster's pods
+
+
+@dataclass(frozen=True)
+class Place:
+    """The addresses and ports of one cluster's own programs. Route53 and its name server are of
+    all."""
+
+    number: int
+
+    @property
+    def prefix(self) -> str:
+        """Of the names of the cluster's programs and of what it keeps."""
+        return "" if self.number == 0 else f"cluster-{self.number + 1}-"
+
+    @property
+    def service_cidr(self) -> str:
+        return f"10.{96 + self.number}.0.0/16"
+
+    @property
+    def kubernetes_address(self) -> str:
+        """The ClusterIP of the `kubernetes` Service, where the API server itself listens: nothing
+        translates ClusterIPs here."""
+        return f"10.{96 + self.number}.0.1"
+
+    @property
+    def dns_address(self) -> str:
+        return f"10.{96 + self.number}.0.10"
+
+    @property
+    def etcd(self) -> tuple[str, int]:
+        return "127.0.0.1", 2379 + 10 * self.number
+
+    @property
+    def agent_port(self) -> int:
+        return 10250 + self.number
+
+    @property
+    def first_pod(self) -> int:
+        """Number of the first pod's address in `POD_CIDR`; lower ones are the control planes'."""
+        return 16 + _HALF * self.number
+
+
+FIRST, SECOND = Place(0), Place(1)
