@@ -14,7 +14,7 @@ help:  ## List these targets
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@# uv compiles nothing: do it here for what a preview imports, or the first one takes twice as long.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import grpc_platform.components.platform_stack, rich.console, typer'
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import grpc_platform.components.platform_stack, rich.console, typer; from pulumi_aws import cloudwatch, ec2, eks, iam, kms; [m.__name__ for m in (cloudwatch.LogGroup, ec2.Vpc, eks.Cluster, iam.Role, kms.Key)]'
 	@touch $@
 
 .venv/.local: .venv/.synced requirements-local.lock

@@ -88,6 +88,8 @@ def register(name: str, cluster: k8s.Provider, ingress: pulumi.Resource) -> None
         type="CNAME",
         ttl=30,
         records=["local.grpc.test"],
+        set_identifier="local",
+        weighted_routing_policies=[aws.route53.RecordWeightedRoutingPolicyArgs(weight=100)],
         opts=pulumi.ResourceOptions(parent=component, depends_on=[route, ingress]),
     )
     component.register_outputs({"host": host})

@@ -1,5 +1,7 @@
 """Who may use a cluster's Kubernetes API: EKS access entries."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping
 
 import pulumi

@@ -1,5 +1,7 @@
 """What AWS maintains inside a cluster: EKS add-ons, pinned and in the order nodes need them."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -20,6 +20,8 @@ the security group first. What stays open all the same:
   https://docs.aws.amazon.com/eks/latest/userguide/auto-net-pol.html.
 """
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,5 +1,7 @@
 """An EKS cluster with its nodes, add-ons and access, or an existing cluster; and its provider."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta

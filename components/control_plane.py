@@ -1,5 +1,7 @@
 """An EKS control plane, and EKS Auto Mode where it runs the nodes."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """external-dns: keeps one name at the addresses of Envoy's ready pods."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -57,6 +59,8 @@ class ExternalDns(pulumi.ComponentResource):
 
     namespace: pulumi.Output[str]
     """Where it runs."""
+    deployment: k8s.apps.v1.Deployment
+    """Made last: whoever depends on it depends on all of this."""
 
     def __init__(
         self, name: str, args: ExternalDnsArgs, opts: pulumi.ResourceOptions | None = None
@@ -87,7 +91,7 @@ class ExternalDns(pulumi.ComponentResource):
         if args.cluster_name is not None:
             association = _pod_identity(name, args, args.cluster_name, child)
             identity["grpc-platform/pod-identity"] = association.association_id
-        k8s.apps.v1.Deployment(
+        self.deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=metadata(_NAME, self.namespace, _NAME),
             spec=k8s.apps.v1.DeploymentSpecArgs(

@@ -1,5 +1,7 @@
 """VPC flow logs: every connection accepted or refused, kept in CloudWatch."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping
 
 import pulumi

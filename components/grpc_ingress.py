@@ -51,8 +51,8 @@ class GrpcIngress(pulumi.ComponentResource):
     """The name that holds the addresses of the ready Envoys: the target of services' CNAMEs."""
     ingress_class_name: pulumi.Output[str]
     """What an Ingress says to be served."""
-    publisher: ExternalDns
-    """What is made last of all that is here: whoever depends on it finds the rest."""
+    last: pulumi.Resource
+    """What is made last: whoever depends on it finds Envoy under its name."""
     http_port: int
     """Envoy's port for plaintext gRPC."""
     https_port: int
@@ -101,7 +101,7 @@ class GrpcIngress(pulumi.ComponentResource):
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers]),
         )
-        self.publisher = ExternalDns(
+        publisher = ExternalDns(
             f"{name}-external-dns",
             ExternalDnsArgs(
                 cluster_name=cluster.eks_cluster_name,
@@ -117,6 +117,7 @@ class GrpcIngress(pulumi.ComponentResource):
             pulumi.ResourceOptions(parent=self, depends_on=[envoy]),
         )
         self._args = args
+        self.last = publisher.deployment
         self.provider = cluster.provider
         self.http_port = args.envoy.http_port
         self.https_port = args.envoy.https_port

@@ -1,5 +1,7 @@
 """The VPC that clusters and the private zone live in: new, or an existing one."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,5 +1,7 @@
 """Where pods run: managed node groups of a fixed size."""
 
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

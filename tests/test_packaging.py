@@ -178,3 +178,12 @@ def test_to_read_a_derived_time_loads_no_sdk() -> None:
         "sys.exit(any(m.split('.')[0] in {'pulumi', 'pulumi_aws', 'grpc'} for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_stack_without_ec2_and_eks_does_not_load_them() -> None:
+    """They take a second and 40 MB; the annotations of components must not touch them."""
+    program = (
+        "import sys, grpc_platform.components.platform_stack;"
+        "sys.exit(any(m.startswith(('pulumi_aws.ec2.', 'pulumi_aws.eks.')) for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
