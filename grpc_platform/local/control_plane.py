@@ -122,7 +122,8 @@ def agent(state: Path) -> list[str]:
         "pod-cidr": POD_CIDR,
         "dns": DNS_ADDRESS,
         "node": NODE,
-        "metrics-address": f"{GATEWAY}:{AGENT_PORT}",
+        "address": GATEWAY,
+        "port": AGENT_PORT,
         "serving-cert": f"{pki}/node.crt",
         "serving-key": f"{pki}/node.key",
     }

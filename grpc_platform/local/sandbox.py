@@ -21,13 +21,8 @@ from typing import Any
 
 from grpc_platform.local.errors import LocalError
 
-TOOLS = {
-    "unshare": "util-linux",
-    "nsenter": "util-linux",
-    "setpriv": "util-linux",
-    "ip": "iproute2",
-}
-"""Programs of the host that everything here stands on, and the packages that hold them."""
+TOOLS = ("unshare", "nsenter", "setpriv")
+"""Programs of the host that everything here stands on; a Linux without them is a rare one."""
 
 
 class Sandbox:
@@ -179,14 +174,10 @@ def end_leftover(state: Path) -> bool:
 
 def require_tools() -> None:
     """Raise LocalError for the first program of the host that is missing."""
-    for tool, package in TOOLS.items():
-        if (
-            shutil.which(tool, path=f"{os.defpath}:/usr/sbin:/sbin:{os.environ.get('PATH', '')}")
-            is None
-        ):
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
             raise LocalError(
-                f"the program {tool} is not installed",
-                advice=f"install the package {package} (apt install {package})",
+                f"the program {tool} is not installed", advice="install the package util-linux"
             )
 
 
@@ -225,7 +216,7 @@ def _why_not(log: Path) -> LocalError:
             advice="in a container, run it with --privileged, or as root outside of one",
             log=log,
         )
-    if "type bridge" in said or "not supported" in said or "Unknown device type" in said:
+    if "Operation not supported" in said:
         return LocalError(
             f"the kernel has no network bridges or veth pairs ({last})",
             advice="load them: modprobe -a bridge veth",

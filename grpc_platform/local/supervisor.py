@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from grpc_platform.local.agent import kernel
+from grpc_platform.local.agent import kernel, netlink
 
 BRIDGE = "pods0"
 POD_CIDR = "10.244.0.0/16"
@@ -46,15 +46,14 @@ DNS_ADDRESS = "10.96.0.10"
 def make_network(state: Path) -> None:
     """A bridge for the pods, with every address on it that programs outside a pod listen on."""
     prefix = POD_CIDR.partition("/")[2]
-    for command in (
-        "link set lo up",
-        f"link add {BRIDGE} type bridge",
-        f"addr add {GATEWAY}/{prefix} dev {BRIDGE}",
-        f"addr add {KUBERNETES_ADDRESS}/32 dev {BRIDGE}",
-        f"addr add {DNS_ADDRESS}/32 dev {BRIDGE}",
-        f"link set {BRIDGE} up",
-    ):
-        subprocess.run(["ip", *command.split()], check=True)
+    netlink.bring_up("lo")
+    netlink.add_bridge(BRIDGE)
+    for address in (f"{GATEWAY}/{prefix}", f"{KUBERNETES_ADDRESS}/32", f"{DNS_ADDRESS}/32"):
+        netlink.add_address(BRIDGE, address)
+    netlink.bring_up(BRIDGE)
+    # What every pod gets: a kernel without it is told of now, not by pods that never start.
+    netlink.add_veth("veth0", "02:00:00:00:00:01", "veth1", os.getpid())
+    netlink.remove("veth0")
     # Whatever runs beside the pods resolves names as they do.
     resolver = state / "resolv.conf"
     resolver.write_text(f"nameserver {DNS_ADDRESS}\n")
@@ -176,7 +175,10 @@ class Supervisor:
 
 def main() -> None:
     """Run as `python -m grpc_platform.local.supervisor LOGS`."""
-    make_network(Path(sys.argv[1]).parent)
+    try:
+        make_network(Path(sys.argv[1]).parent)
+    except OSError as error:
+        sys.exit(error.strerror)
     asyncio.run(Supervisor(Path(sys.argv[1])).run())
     # As PID 1 its end is everybody's end.
     os._exit(0)

@@ -16,17 +16,17 @@ from grpc_platform.local.sandbox import Sandbox
 def test_a_missing_program_of_the_host_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda tool, **_: None if tool == "ip" else tool)
-    with pytest.raises(LocalError, match="ip is not installed") as caught:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalError, match="unshare is not installed") as caught:
         Sandbox(tmp_path / "state").start()
-    assert "iproute2" in str(caught.value.advice)
+    assert "util-linux" in str(caught.value.advice)
 
 
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
         ("unshare: unshare failed: Operation not permitted", "permits no namespaces"),
-        ("Error: Unknown device type.", "no network bridges"),
+        ("make the bridge pods0: Operation not supported", "no network bridges"),
         ("something else", "something else"),
     ],
 )

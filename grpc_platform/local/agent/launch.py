@@ -15,12 +15,11 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
-from grpc_platform.local.agent import kernel, root
+from grpc_platform.local.agent import kernel, netlink, root
 
 
 class Credentials(TypedDict):
@@ -63,19 +62,11 @@ def make_pod(plan: Pod) -> None:
     parent = os.getppid()
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
     kernel.set_hostname(plan["hostname"])
-    batch = (
-        "link set lo up\n"
-        f"link add eth0 address {plan['hardware_address']} type veth"
-        f" peer name {plan['peer']} netns {parent}\n"
-        f"addr add {plan['address']} dev eth0\n"
-        "link set eth0 up\n"
-        f"route add default via {plan['gateway']}\n"
-    )
-    ip = subprocess.run(
-        ["ip", "-batch", "-"], input=batch, text=True, capture_output=True, check=False
-    )
-    if ip.returncode:
-        raise OSError(f"ip: {ip.stderr.strip()}")
+    netlink.bring_up("lo")
+    netlink.add_veth("eth0", plan["hardware_address"], plan["peer"], parent)
+    netlink.add_address("eth0", plan["address"])
+    netlink.bring_up("eth0")
+    netlink.add_default_route(plan["gateway"])
     for name, value in plan["sysctls"].items():
         Path("/proc/sys", name.replace(".", "/")).write_text(value)
     os.write(1, b"ready\n")
