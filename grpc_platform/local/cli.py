@@ -1,6 +1,9 @@
 """`grpc-platform local`: the commands."""
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +72,8 @@ def exec_(
         list[str], typer.Argument(metavar="[-c CONTAINER] NAMESPACE/POD [-- COMMAND...]")
     ],
 ) -> None:
-    """Run a command, or a shell, in a pod of a kept cluster."""
+    """Run a command, or a shell, in a pod of a kept cluster; a Deployment's name is one of its
+    pods."""
     from grpc_platform.local import usage
     from grpc_platform.local.errors import LocalError
 
@@ -78,7 +82,12 @@ def exec_(
     except LocalError as error:
         _tell(error, Console(highlight=False))
         raise typer.Exit(error.exit_status) from None
-    os.execvp(command[0], command)
+    status = subprocess.run(command, check=False).returncode
+    if sys.stdin.isatty():
+        # The command had it for its own.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    raise typer.Exit(status)
 
 
 @app.command()

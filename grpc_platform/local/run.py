@@ -80,7 +80,9 @@ def up(
         except BaseException as error:
             if isinstance(error, LocalError):
                 _keep_logs(box, output, error)
-            kept = keep and isinstance(error, LocalError) and box.running
+            else:
+                console.print("stopped: tearing everything down")
+            kept = bool(how) and isinstance(error, LocalError) and box.running
             raise
         finally:
             if preview and preview.poll() is None:

@@ -65,7 +65,7 @@ class Sandbox:
             if self._process.poll() is not None:
                 self.close()
                 raise _why_not(log)
-        self._pid = _only_child(self._process.pid)
+        self._pid = _child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
 
     def run(
@@ -104,8 +104,10 @@ class Sandbox:
         if self._process is None:
             return
         if self._process.poll() is None:
+            # Its first process is what to wait for; without one yet, unshare itself ends.
+            first = self._pid or _child(self._process.pid) or self._process.pid
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid or self._process.pid, signal.SIGKILL)
+                os.kill(first, signal.SIGKILL)
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
@@ -225,9 +227,9 @@ def _why_not(log: Path) -> LocalError:
     return LocalError(f"the sandbox did not start: {last}", log=log)
 
 
-def _only_child(pid: int) -> int:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0])
+def _child(pid: int) -> int:
+    """The only child of a process, 0 while it has none."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text() or 0)
 
 
 def _start_time(pid: int) -> str | None:

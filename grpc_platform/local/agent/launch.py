@@ -101,7 +101,8 @@ def start(plan: Start) -> None:
 def join(plan: Join, *, interactive: bool = False) -> None:
     """Enter all namespaces of a process; the pid namespace takes effect for children only.
 
-    SIGTERM ends the command with all it started, unless it shares a person's terminal.
+    SIGTERM ends the command with all it started, unless it is interactive: then it gets the
+    terminal, if there is one, to itself.
     """
     proc = Path("/proc", str(plan["pid"]), "ns")
     own_user = (Path("/proc/self/ns/user")).stat().st_ino
@@ -129,6 +130,13 @@ def join(plan: Join, *, interactive: bool = False) -> None:
     try:
         if not interactive:
             os.setsid()
+        elif os.isatty(0):
+            # A process group of the container's own: a shell in it knows no other, and Ctrl-C is
+            # for the command and not for those who wait for it.
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(0, os.getpgrp())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         _become(plan["command"], user_namespace, die_with_parent=True)
     except BaseException as error:
         os.write(1, f"{error}\n".encode())
