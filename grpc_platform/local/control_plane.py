@@ -140,8 +140,8 @@ def route53() -> list[str]:
 def coredns(state: Path, zones: Mapping[str, str]) -> list[str]:
     """The pods' resolver and, at a port of its own, the name server it asks for ``zones`` (name to
     Route53 id): only the resolver caches."""
-    kubeconfig = f"{state}/pki/admin.conf"
-    cluster = f"kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n    ttl 5\n  }}"
+    kubeconfig = f'kubeconfig "{state}/pki/admin.conf"'
+    cluster = f"kubernetes cluster.local {{\n    {kubeconfig}\n    ttl 5\n  }}"
     blocks = [_server_block("cluster.local:53", f"ready {DNS_ADDRESS}:8181", cluster)]
     for name, zone_id in zones.items():
         # It asks Route53 for the whole zone at each refresh: in place of propagation.
