@@ -1,14 +1,18 @@
 """`grpc-platform local`: the commands."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from grpc_platform.local.errors import LocalError
 
 app = typer.Typer(
     help="A real cluster of processes on this machine: no Docker, no cloud.",
@@ -39,14 +43,10 @@ def up(
     """
     # What follows needs the packages of requirements-local.lock.
     from grpc_platform.local import run
-    from grpc_platform.local.errors import LocalError
 
     console = Console(highlight=False)
-    try:
+    with _failures_told(console):
         report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
-    except LocalError as error:
-        _tell(error, console)
-        raise typer.Exit(error.exit_status) from None
     if not report.green:
         raise typer.Exit(1)
 
@@ -55,14 +55,10 @@ def up(
 def down(program: _Directory = Path()) -> None:
     """End a cluster that was kept up."""
     from grpc_platform.local import run
-    from grpc_platform.local.errors import LocalError
 
     console = Console(highlight=False)
-    try:
+    with _failures_told(console):
         was_up = run.down(program.resolve())
-    except LocalError as error:
-        _tell(error, console)
-        raise typer.Exit(error.exit_status) from None
     console.print("the local cluster is gone" if was_up else "no local cluster was up")
 
 
@@ -75,13 +71,9 @@ def exec_(
     """Run a command, or a shell, in a pod of a kept cluster; a Deployment's name is one of its
     pods."""
     from grpc_platform.local import usage
-    from grpc_platform.local.errors import LocalError
 
-    try:
+    with _failures_told(Console(highlight=False)):
         command = usage.pod_command(Path("build/local/state").resolve(), arguments)
-    except LocalError as error:
-        _tell(error, Console(highlight=False))
-        raise typer.Exit(error.exit_status) from None
     status = subprocess.run(command, check=False).returncode
     if sys.stdin.isatty():
         # The command had it for its own.
@@ -98,10 +90,21 @@ def unsupported() -> None:
     typer.echo(fields.describe(), nl=False)
 
 
-def _tell(error: "Exception", console: Console) -> None:
-    from grpc_platform.local.errors import LocalError
+@contextlib.contextmanager
+def _failures_told(console: Console) -> Generator[None]:
+    try:
+        yield
+    except LocalError as error:
+        _tell(error, console)
+        raise typer.Exit(error.exit_status) from None
+    except PermissionError as error:
+        advice = "if it is another user's, run this as that one, or have it removed"
+        told = LocalError(f"permission denied: {error.filename or error}", advice=advice)
+        _tell(told, console)
+        raise typer.Exit(LocalError.exit_status) from None
 
-    assert isinstance(error, LocalError)
+
+def _tell(error: LocalError, console: Console) -> None:
     console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
     if error.log:
         console.print(f"log: {error.log}", soft_wrap=True)

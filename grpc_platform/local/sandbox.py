@@ -5,6 +5,7 @@ ends with its first process (`supervisor`).
 """
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -67,6 +68,12 @@ class Sandbox:
                 raise _why_not(log)
         self._pid = _child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
+        entered = subprocess.run(self.command("true"), capture_output=True, text=True, check=False)
+        if entered.returncode:
+            raise LocalError(
+                f"the sandbox cannot be entered: {entered.stderr.strip()}",
+                advice="in a container, run it with --privileged, or as root outside of one",
+            )
 
     def run(
         self,
@@ -171,6 +178,8 @@ def end_leftover(state: Path) -> bool:
     there = state.exists()
     # What ran in there as root of a user namespace may have left directories closed to us.
     shutil.rmtree(state, onerror=_open_and_retry)
+    if state.exists():
+        raise PermissionError(errno.EACCES, "cannot be removed", str(state))
     return there
 
 
@@ -189,29 +198,36 @@ _UNSHARE = [
     *("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"),
 ]  # fmt: skip
 
-# Settings that keep a plain user from making a user namespace, and the value that forbids it.
-_SETTINGS = {
-    "kernel/unprivileged_userns_clone": "0",
-    "kernel/apparmor_restrict_unprivileged_userns": "1",
-    "user/max_user_namespaces": "0",
-    "user/max_net_namespaces": "0",
+# Settings that forbid namespaces: the value that does, and one that does not.
+_LIMITS = {
+    f"user/max_{kind}_namespaces": ("0", "10000")
+    for kind in ("user", "net", "mnt", "uts", "ipc", "pid")
 }
-_PERMITS = {"0": "1", "1": "0"}
+_OF_PLAIN_USERS = {
+    "kernel/unprivileged_userns_clone": ("0", "1"),
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "0"),
+}
+_SETTINGS = _LIMITS if os.geteuid() == 0 else _OF_PLAIN_USERS | _LIMITS
 
 
 def _why_not(log: Path) -> LocalError:
     said = log.read_text(errors="replace")
     last = said.strip().splitlines()[-1] if said.strip() else "no message"
-    for setting, forbidding in _SETTINGS.items():
+    for setting, (forbidding, permitting) in _SETTINGS.items():
         with contextlib.suppress(OSError):
             if Path("/proc/sys", setting).read_text().strip() == forbidding:
                 name = setting.replace("/", ".")
-                value = "10000" if "max" in name else _PERMITS[forbidding]
                 return LocalError(
                     f"the kernel permits no namespaces here: {name} is {forbidding}",
-                    advice=f"sysctl -w {name}={value} (as root), or run as root",
+                    advice=f"sysctl -w {name}={permitting} (as root), or run as root",
                     log=log,
                 )
+    if "No space left on device" in said:
+        return LocalError(
+            f"the kernel grants no more namespaces here ({last})",
+            advice="raise the limits: sysctl user (those that end in _namespaces), as root",
+            log=log,
+        )
     if "unshare failed" in said or "Operation not permitted" in said:
         return LocalError(
             f"the kernel permits no namespaces here ({last})",

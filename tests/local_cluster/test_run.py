@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from grpc_platform.local import run, sandbox
+from grpc_platform.local import cli, deploy, run, sandbox
+from grpc_platform.local.build import Builder
+from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report, Route
 from grpc_platform.local.sandbox import Sandbox
@@ -26,6 +29,7 @@ def test_a_missing_program_of_the_host_is_named_with_its_package(
     ("said", "cause"),
     [
         ("unshare: unshare failed: Operation not permitted", "permits no namespaces"),
+        ("unshare: unshare failed: No space left on device", "grants no more namespaces"),
         ("make the bridge pods0: Operation not supported", "no network bridges"),
         ("something else", "something else"),
     ],
@@ -37,6 +41,16 @@ def test_a_kernel_that_refuses_is_told_in_one_line(
     monkeypatch.setattr(sandbox, "_UNSHARE", refuse)
     with pytest.raises(LocalError, match=cause):
         Sandbox(tmp_path / "state").start()
+
+
+def test_a_setting_that_forbids_namespaces_is_named_with_one_that_permits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sandbox, "_UNSHARE", ["false"])
+    monkeypatch.setattr(sandbox, "_SETTINGS", {"kernel/ostype": ("Linux", "1")})
+    with pytest.raises(LocalError, match=r"kernel\.ostype is Linux") as caught:
+        Sandbox(tmp_path / "state").start()
+    assert "sysctl -w kernel.ostype=1" in str(caught.value.advice)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +108,26 @@ def test_a_second_run_beside_the_first_is_refused(tmp_path: Path) -> None:
         with pytest.raises(LocalError, match="by process 4711"):
             run.down(tmp_path)
         other.kill()
+
+
+def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    box = Sandbox(tmp_path)
+    monkeypatch.setattr(box, "command", lambda *_: ["false"])
+    box.exits.put(("etcd", -9))
+    with pytest.raises(LocalError, match="etcd was killed by signal 9"):
+        deploy.apply(Cluster(box, Builder(tmp_path)), [{"kind": "ConfigMap"}])
+
+
+def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied", "/theirs/lock")
+
+    monkeypatch.setattr(run, "down", refuse)
+    ended = CliRunner().invoke(cli.app, ["down"])
+    assert ended.exit_code == 1
+    assert "permission denied: /theirs/lock" in ended.output
 
 
 def test_a_report_is_green_only_if_every_service_was_called_without_a_failure() -> None:

@@ -191,6 +191,12 @@ def test_a_container_sees_only_its_own_processes_and_what_the_host_lends(bench):
     assert not any(name in lines for name in ("main", "shared", "tmp.txt", ".ssh"))
 
 
+def test_a_pod_can_be_entered_by_what_its_name_begins_with(bench):
+    bench.pod("named-12345-abcde", {})
+    bench.wait_ready("named-12345-abcde")
+    assert bench.enter("named", "cat", "/proc/sys/kernel/hostname") == "named-12345-abcde\n"
+
+
 def test_what_is_not_honoured_is_told_in_an_event(bench):
     bench.pod("limited", {"resources": {"limits": {"memory": "64Mi"}}})
     bench.wait("the event", lambda: bench.events("limited", "NotHonoured"))
