@@ -1,16 +1,20 @@
 """What surrounds a run: the lock, the sandbox that cannot be made, what a killed run left."""
 
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from grpc_platform.local import cli, deploy, run, sandbox
-from grpc_platform.local.build import Builder
+from grpc_platform.local.build import Builder, Progress
 from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.display import Display
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.report import Report, Route
 from grpc_platform.local.sandbox import Sandbox
@@ -128,6 +132,16 @@ def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -
     ended = CliRunner().invoke(cli.app, ["down"])
     assert ended.exit_code == 1
     assert "permission denied: /theirs/lock" in ended.output
+
+
+def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
+    builder = mock.create_autospec(Builder, instance=True)
+    builder.progress.return_value = [Progress("contour", "built", seconds=101.4)]
+    console = Console(file=io.StringIO(), width=80)
+    display = Display(console, builder)
+    display.tick()
+    display.tick()
+    assert console.file.getvalue() == "  built contour in 101 s\n"
 
 
 def test_a_report_is_green_only_if_every_service_was_called_without_a_failure() -> None:
