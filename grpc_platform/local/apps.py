@@ -1,6 +1,7 @@
 """The two sample services and the client, run in pods of the local cluster."""
 
 import json
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,9 +58,10 @@ def install(cluster: Cluster) -> None:
     """Put the sample programs where the node agent looks for them, under their images' names."""
     parts = cluster.state / "parts"
     shutil.copytree(SOURCES, parts / "apps", ignore=shutil.ignore_patterns("__pycache__"))
+    python = shlex.quote(PYTHON)
     scripts = {
         # The sources import each other and read their .proto files beside them.
-        name: f'cd /parts/apps && exec {PYTHON} -B {name}.py "$@"'
+        name: f'cd /parts/apps && exec {python} -B {name}.py "$@"'
         for name in (*SERVERS, CLIENT)
     }
     # Contour makes every Envoy listen here, for reading only.
@@ -67,7 +69,7 @@ def install(cluster: Cluster) -> None:
     read = f'from urllib.request import urlopen; print(urlopen("{url}").read().decode())'
     # Its reader may have had enough (| head), which is no fault.
     quiet = "from signal import *; signal(SIGPIPE, SIG_DFL)"
-    scripts[CONFIG_DUMP] = f"exec {PYTHON} -c '{quiet}; {read}'"
+    scripts[CONFIG_DUMP] = f"exec {python} -c '{quiet}; {read}'"
     for name, script in scripts.items():
         program = parts / name
         program.write_text(f"#!/bin/sh\n{script}\n")
@@ -119,6 +121,7 @@ def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[
     log = cluster.pod_log("default", name, CLIENT)
     if phase() == "Failed":
         raise LocalError(f"the client in pod {name} failed", log=log)
+    assert log is not None
     report = json.loads(log.read_text().splitlines()[-1])
     cluster.kubectl("delete", "pod", "-n", "default", name, "--wait=false")
     return report

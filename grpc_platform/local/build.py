@@ -5,6 +5,8 @@ it also holds ``go-build`` and ``go-mod``, Go's own caches (6 GB), which let an 
 on where it stopped.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -24,6 +26,7 @@ from grpc_platform.local.parts import GoPart
 
 DISK_NEEDED = 8 * 1024**3
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 # Namespaces that the kernel grants no more of are "no space" too.
 FULL_DISK = re.compile(
     "(?<!unshare failed: )no space left on device|disk quota exceeded", re.IGNORECASE
@@ -106,7 +109,7 @@ class Builder:
         for pool in (self._reading, self._building):
             pool.shutdown(wait=False, cancel_futures=True)
         for process in list(self._processes):
-            process.send_signal(signal.SIGTERM)
+            _end(process)
         for pool in (self._reading, self._building):
             pool.shutdown()
 
@@ -118,7 +121,7 @@ class Builder:
         self._log(part).unlink(missing_ok=True)
         work = self._work(part)
         shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        (work / "tmp").mkdir(parents=True)
         kubernetes = f"k8s.io/kubernetes@v{parts.KUBERNETES}"
         said = "".join(self._go(part, "mod", "download", "-json", kubernetes))
         go_mod = re.search(r'"GoMod": "([^"]+)"', said)
@@ -140,8 +143,10 @@ class Builder:
                 self._set(part, "waiting for another build")
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._compile(part, packages, started)
-        except BaseException:
+        except BaseException as error:
             self._set(part, "failed")
+            if isinstance(error, OSError) and error.errno in NO_SPACE:
+                raise self._no_space(part) from None
             raise
         self._compiled |= packages
         self._set(part, "built", seconds=time.monotonic() - started)
@@ -175,6 +180,7 @@ class Builder:
             **os.environ,
             "GOCACHE": str(self.root / "go-build"),
             "GOMODCACHE": str(self.root / "go-mod"),
+            "GOTMPDIR": str(self._work(part) / "tmp"),  # a Go that is killed leaves it behind
             "GOFLAGS": "-mod=mod -modcacherw -buildvcs=false",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -194,11 +200,12 @@ class Builder:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if on_line else log,
                 text=True,
+                process_group=0,
             )
             self._processes.add(process)
             # Only now: whoever stops either finds the process, or is found here.
             if self._stopping.is_set():
-                process.terminate()
+                _end(process)
             assert process.stdout is not None
             with process:
                 for line in process.stdout:
@@ -208,6 +215,8 @@ class Builder:
                         on_line(line.strip())
             status = process.returncode
             self._processes.discard(process)
+            if status and not on_line:  # `go mod download -json` tells its errors there
+                log.write("\n".join(lines))
         if self._stopping.is_set():
             raise LocalError(f"the build of {part.name} was stopped")
         if status:
@@ -218,19 +227,22 @@ class Builder:
         log = self._log(part)
         text = log.read_text(errors="replace")
         if FULL_DISK.search(text):
-            return LocalError(
-                f"the disk was full while {part.name} was built",
-                advice=f"free some space for {self.root} and run it again",
-                log=log,
-            )
+            return self._no_space(part)
         if _NETWORK.search(text):
             return LocalError(
                 f"a Go module that {part.name} needs could not be fetched",
-                advice="see that the module proxy (go env GOPROXY) can be reached, and run it "
+                advice="see that the module proxy (GOPROXY) can be reached, and run it "
                 "again: it goes on where it stopped",
                 log=log,
             )
         return LocalError(f"{part.name} {part.version} could not be built", log=log)
+
+    def _no_space(self, part: GoPart) -> LocalError:
+        return LocalError(
+            f"the disk was full while {part.name} was built",
+            advice=f"free some space for {self.root} and run it again",
+            log=self._log(part),
+        )
 
     def _drop_go_caches(self) -> None:
         """Free the disk once every part is built: only another version would need them."""
@@ -267,3 +279,9 @@ class Builder:
 
     def _log(self, part: GoPart) -> Path:
         return self.root / f"{part.key}.log"
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End Go with the compilers it started: alone it would leave them to finish."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)

@@ -1,8 +1,11 @@
 """`grpc-platform local`: the commands."""
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +42,8 @@ def up(
     Builds what is missing first (minutes, once). Leaves build/local/report.json and report.md.
     Exit status: 0 when every call went well, 1 otherwise.
     """
-    with _problems_told() as console:
+    console = Console(highlight=False)
+    with _failures_told(console):
         from grpc_platform.local import run
 
         report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
@@ -57,7 +61,8 @@ def deploy(
     ],
 ) -> None:
     """Deploy a previewed stack to a kept cluster, beside the stacks that are there."""
-    with _problems_told() as console, progress("deploying"):
+    console = Console(highlight=False)
+    with _failures_told(console), progress("deploying"):
         from grpc_platform.local import run
 
         done = run.deploy_beside(Path.cwd(), graph)
@@ -69,7 +74,8 @@ def deploy(
 @app.command()
 def down(program: _Directory = Path()) -> None:
     """End a cluster that was kept up."""
-    with _problems_told() as console:
+    console = Console(highlight=False)
+    with _failures_told(console):
         from grpc_platform.local import run
 
         was_up = run.down(program.resolve())
@@ -82,12 +88,18 @@ def exec_(
         list[str], typer.Argument(metavar="[-c CONTAINER] NAMESPACE/POD [-- COMMAND...]")
     ],
 ) -> None:
-    """Run a command, or a shell, in a pod of a kept cluster."""
-    with _problems_told():
+    """Run a command, or a shell, in a pod of a kept cluster; a Deployment's name is one of its
+    pods."""
+    with _failures_told(Console(highlight=False)):
         from grpc_platform.local import usage
 
         command = usage.pod_command(Path("build/local/state").resolve(), arguments)
-    os.execvp(command[0], command)
+    status = subprocess.run(command, check=False).returncode
+    if sys.stdin.isatty():
+        # The command had it for its own.
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+    raise typer.Exit(status)
 
 
 @app.command()
@@ -98,27 +110,34 @@ def unsupported() -> None:
     typer.echo(fields.describe(), nl=False)
 
 
-@contextmanager
-def _problems_told() -> Generator[Console]:
-    """Print a LocalError, and end with its exit status."""
-    console = Console(highlight=False)
+@contextlib.contextmanager
+def _failures_told(console: Console) -> Generator[None]:
     try:
-        yield console
+        yield
     except LocalError as error:
-        console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
-        if error.log:
-            console.print(f"log: {error.log}", soft_wrap=True)
-            for line in error.log_end():
-                console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
-        if error.advice:
-            console.print(f"what to do: {error.advice}", soft_wrap=True)
+        _tell(error, console)
         raise typer.Exit(error.exit_status) from None
+    except PermissionError as error:
+        advice = "if it is another user's, run this as that one, or have it removed"
+        told = LocalError(f"permission denied: {error.filename or error}", advice=advice)
+        _tell(told, console)
+        raise typer.Exit(LocalError.exit_status) from None
     except ModuleNotFoundError as error:
         # What is imported in here needs the packages of requirements-local.lock.
         if str(error.name).startswith("grpc_platform"):
             raise
         console.print("the local cluster is in a checkout of grpc-platform: make local there")
         raise typer.Exit(2) from None
+
+
+def _tell(error: LocalError, console: Console) -> None:
+    console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
+    if error.log:
+        console.print(f"log: {error.log}", soft_wrap=True)
+        for line in error.log_end():
+            console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+    if error.advice:
+        console.print(f"what to do: {error.advice}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,18 @@ POD_PARTS = ("contour", "external-dns")
 """Built parts that run in pods: linked where the node agent looks for them once they are built."""
 
 
+class CommandError(LocalError):
+    """A program run inside did not do what it was to; ``said`` is what it wrote of that."""
+
+    def __init__(self, name: str, status: int, said: str) -> None:
+        super().__init__(f"{name} {_ended(status)}: {said}")
+        self.said = said
+
+
+def _ended(status: int) -> str:
+    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
 @dataclass
 class Cluster:
     """A control plane, a node and a resolver in a sandbox, which has a Route53 with the first."""
@@ -99,16 +111,23 @@ class Cluster:
         self, *argv: str, stdin: str | None = None, check: bool = True, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in the sandbox, beside the pods, and return what it printed."""
-        done = subprocess.run(
-            self.sandbox.command(*argv),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
+        name = Path(argv[0]).name
+        try:
+            done = subprocess.run(
+                self.sandbox.command(*argv),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            self.check()
+            raise LocalError(f"{name} had no answer within {timeout:.0f} s") from None
         if check and done.returncode:
-            raise LocalError(f"{Path(argv[0]).name} failed: {done.stderr.strip()[-2000:]}")
+            # A program that ended is why the others fail.
+            self.check()
+            raise CommandError(name, done.returncode, done.stderr.strip()[-2000:])
         return done
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
@@ -129,11 +148,11 @@ class Cluster:
         command = (control_plane.PYTHON, "-m", "grpc_platform.local.lookup", name, kind)
         return self.inside(*command, check=False).returncode == 0
 
-    def pod_log(self, namespace: str, pod: str, container: str) -> Path:
-        """The log of a container's latest start."""
+    def pod_log(self, namespace: str, pod: str, container: str) -> Path | None:
+        """The log of a container's latest start; None before the first."""
         directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
         starts = sorted(directory.glob("*.log"), key=lambda log: int(log.stem))
-        return starts[-1] if starts else directory / "0.log"
+        return starts[-1] if starts else None
 
     def wait(
         self,
@@ -169,10 +188,12 @@ class Cluster:
         try:
             name, status = self.sandbox.exits.get_nowait()
         except Empty:
-            pass
+            if not self.sandbox.running:
+                raise LocalError(
+                    "the sandbox was ended by somebody else", log=self.sandbox.log("supervisor")
+                ) from None
         else:
-            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            raise LocalError(f"{name} {how}", log=self.sandbox.log(name))
+            raise LocalError(f"{name} {_ended(status)}", log=self.sandbox.log(name))
         for name in POD_PARTS:
             if not (self.state / "parts" / name).is_symlink() and self.builder.done(name):
                 self.link(name, self.builder.result(name))

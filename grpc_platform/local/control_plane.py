@@ -117,7 +117,8 @@ def agent(state: Path, place: Place) -> list[str]:
         "first-pod": place.first_pod,
         "dns": place.dns_address,
         "node": NODE,
-        "metrics-address": f"{GATEWAY}:{place.agent_port}",
+        "address": GATEWAY,
+        "port": place.agent_port,
         "serving-cert": f"{pki}/node.crt",
         "serving-key": f"{pki}/node.key",
     }
@@ -139,8 +140,8 @@ def name_server() -> list[str]:
 def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
     """The pods' resolver: knows the cluster's names, asks Route53's name server for those of
     ``zones``, and caches."""
-    kubeconfig = f"{state}/pki/admin.conf"
-    cluster = f"kubernetes cluster.local {{\n    kubeconfig {kubeconfig}\n    ttl 5\n  }}"
+    kubeconfig = f'kubeconfig "{state}/pki/admin.conf"'
+    cluster = f"kubernetes cluster.local {{\n    {kubeconfig}\n    ttl 5\n  }}"
     ready = f"ready {place.dns_address}:8181"
     blocks = [_server_block("cluster.local:53", place, ready, cluster)]
     for zone in zones:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from grpc_platform.graph import SECRET, Graph, Resource
-from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.cluster import Cluster, CommandError
 from grpc_platform.local.control_plane import AWS_ENVIRONMENT, GATEWAY, PYTHON, ROUTE53
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.readiness import (
@@ -128,11 +128,11 @@ def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:
     arguments = ("apply", "--server-side", f"--field-manager={FIELD_MANAGER}", "--validate=strict")
     try:
         cluster.kubectl(*arguments, *options, "-f", "-", stdin=listed)
-    except LocalError as error:
+    except CommandError as error:
+        reason = "\n".join(x for x in error.said.splitlines() if not x.startswith("Warning: "))
         raise LocalError(
-            f"the API server refused a manifest: {_reason(error.cause)}",
-            advice="see the manifest under build/preview/local/manifests",
-            log=cluster.sandbox.log("kube-apiserver"),
+            f"the API server refused a manifest: {reason}",
+            advice="see its manifest under build/preview",
         ) from None
 
 
@@ -203,11 +203,6 @@ def _route53(
     environment = [f"{key}={value}" for key, value in AWS_ENVIRONMENT.items()]
     command = ("env", *environment, PYTHON, "-m", f"{__package__}.route53")
     return json.loads(cluster.inside(*command, stdin=json.dumps(order)).stdout)
-
-
-def _reason(said: str) -> str:
-    lines = [line for line in said.splitlines() if "rror" in line]
-    return lines[0] if lines else said.strip()[-500:]
 
 
 def provide_route53(cluster: Cluster, name: str, namespace: str, credentials: Object) -> None:

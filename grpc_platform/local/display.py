@@ -28,6 +28,7 @@ class Display:
             console=console, get_renderable=self._render, refresh_per_second=8, transient=True
         )
         self._said = 0.0
+        self._built: set[str] = set()
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -53,17 +54,18 @@ class Display:
         self.seconds[name] = took = time.monotonic() - started
         self._console.print(f"[green]✓[/] {name} [dim]{took:.1f} s[/]")
 
-    def note(self, text: str) -> None:
-        """A line that stays."""
-        self._console.print(f"  [dim]{text}[/]")
-
     def tick(self) -> None:
-        """Without a terminal, say now and then how far the build is."""
+        """Say what was built, once; without a terminal, now and then how far the build is too."""
+        for part in self._builder.progress():
+            if part.state == "built" and part.part not in self._built:
+                self._built.add(part.part)
+                self._console.print(f"  [dim]built {part.part} in {part.seconds:.0f} s[/]")
         now = time.monotonic()
         if self._console.is_terminal or now - self._said < _PLAIN_EVERY:
             return
-        building = [p for p in self._builder.progress() if p.state not in ("ready", "waiting")]
-        if any(p.state not in ("built", "failed") for p in building):
+        resting = ("ready", "waiting", "built", "failed")
+        building = [p for p in self._builder.progress() if p.state not in resting]
+        if building:
             self._said = now
             self._console.print("  " + ", ".join(_line(p) for p in building))
 
@@ -89,5 +91,4 @@ class Display:
 def _line(part: Progress) -> str:
     if part.total:
         return f"{part.part} {part.done}/{part.total} packages"
-    took = f" in {part.seconds:.0f} s" if part.seconds else ""
-    return f"{part.part} {part.state}{took}"
+    return f"{part.part} {part.state}"

@@ -97,17 +97,34 @@ def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
             reason: dict[str, str] = state.get("waiting") or state.get("terminated") or {}
             if container["ready"] or reason.get("reason") == "Completed":
                 continue
-            said = f"{reason.get('reason', 'not ready')} {reason.get('message', '')}".strip()
+            said = [f"{reason.get('reason', 'runs')} {reason.get('message', '')}".strip()]
+            if ended := container.get("lastState", {}).get("terminated"):
+                said.append(f"it ended with status {ended['exitCode']}")
             return LocalError(
                 f"{describe(item)} did not get ready: container {container['name']} of pod "
-                f"{name}: {said}",
-                advice="KEEP=1 leaves the cluster up for a look: kubectl describe pod",
-                log=cluster.pod_log(namespace, name, container["name"]),
+                f"{name}: {'; '.join(said + _last_warning(cluster, namespace, name))}",
+                advice="make local KEEP=1 leaves the cluster up for a look (kubectl describe pod)",
+                log=cluster.pod_log(namespace, name, container["name"])
+                or cluster.sandbox.log("node-agent"),
             )
+    # No pod was made, or none is to blame.
+    found = cluster.get(*reference(item)).get("status", {})
+    complaints = [str(c["message"]) for c in found.get("conditions", []) if c.get("message")]
     return LocalError(
-        f"{describe(item)} did not get ready: {json.dumps(item.get('status', {}))[:300]}",
-        log=cluster.sandbox.log("node-agent"),
+        f"{describe(item)} did not get ready: {'; '.join(complaints) or json.dumps(found)}",
+        log=cluster.sandbox.log("kube-controller-manager"),
     )
+
+
+def _last_warning(cluster: Cluster, namespace: str, pod: str) -> list[str]:
+    """What the node agent last said of a pod that its containers' states do not say."""
+    selector = f"--field-selector=involvedObject.name={pod},type=Warning"
+    events = [
+        event
+        for event in cluster.get("events", "-n", namespace, selector)["items"]
+        if event["reason"] not in ("BackOff", "Failed", "NotHonoured")
+    ]
+    return [str(max(events, key=lambda event: event["lastTimestamp"])["message"])] if events else []
 
 
 def wait_until_scaled(cluster: Cluster, item: Object) -> None:

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+REPORTS = ("report.json", "report.md")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
@@ -79,8 +81,9 @@ class Report:
     def save(self, directory: Path) -> None:
         """Leave report.json and report.md."""
         data: dict[str, Any] = {"calls": self.calls, "green": self.green, **asdict(self)}
-        (directory / "report.json").write_text(json.dumps(data, indent=2) + "\n")
-        (directory / "report.md").write_text(self.markdown())
+        for_programs, for_people = (directory / name for name in REPORTS)
+        for_programs.write_text(json.dumps(data, indent=2) + "\n")
+        for_people.write_text(self.markdown())
 
     def markdown(self) -> str:
         """The report as a page."""
@@ -130,9 +133,9 @@ class Report:
             )
         console.print(table)
         for item in self.differences:
-            console.print("[yellow]![/]", escape(item))
+            console.print("[yellow]![/]", escape(item), soft_wrap=True)
         for item in self.problems:
-            console.print("[red]✗[/]", escape(item))
+            console.print("[red]✗[/]", escape(item), soft_wrap=True)
         calls = self.calls
         style = "bold green" if self.green else "bold red"
         console.print(

@@ -1,7 +1,6 @@
 """`grpc-platform local up` and `down`: one run of the local cluster, from parts to tear-down."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -18,11 +17,11 @@ from rich.console import Console
 
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy, parts, readiness, sandbox, traffic, usage
-from grpc_platform.local.build import FULL_DISK, Builder
+from grpc_platform.local.build import FULL_DISK, NO_SPACE, Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.display import Display
 from grpc_platform.local.errors import LocalError
-from grpc_platform.local.report import Report
+from grpc_platform.local.report import REPORTS, Report
 from grpc_platform.local.sandbox import Sandbox
 
 ROUTE53 = ("route53", "local-platform")
@@ -58,7 +57,10 @@ def up(
     with _one_at_a_time(output), _ends_in_order():
         state = output / "state"
         _clean(state, console)
+        # What a former run left must not be taken for this one's.
         shutil.rmtree(output / "logs", ignore_errors=True)
+        for name in REPORTS:
+            (output / name).unlink(missing_ok=True)
         box, builder = Sandbox(state), Builder()
         preview = None if graph else _start_preview(directory, stack, output)
         doors = usage.Doors.open() if keep else None
@@ -80,7 +82,9 @@ def up(
         except BaseException as error:
             if isinstance(error, LocalError):
                 _keep_logs(box, output, error)
-            kept = keep and isinstance(error, LocalError) and box.running
+            else:
+                console.print("stopped: tearing everything down")
+            kept = bool(how) and isinstance(error, LocalError) and box.running
             raise
         finally:
             if preview and preview.poll() is None:
@@ -240,11 +244,11 @@ def _ends_in_order() -> Generator[None]:
 @contextlib.contextmanager
 def telling_of_a_full_disk(state: Path) -> Generator[None]:
     """Name a full disk as the cause of whatever went wrong on it."""
-    advice = "free some space, run it again"
+    advice = f"free some space for {state.parent} and run it again"
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in NO_SPACE:
             raise
         raise LocalError(f"the disk is full ({error.filename or error})", advice=advice) from None
     except LocalError as error:

@@ -5,6 +5,7 @@ ends with its first process (`supervisor`).
 """
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -21,13 +22,8 @@ from typing import Any
 
 from grpc_platform.local.errors import LocalError
 
-TOOLS = {
-    "unshare": "util-linux",
-    "nsenter": "util-linux",
-    "setpriv": "util-linux",
-    "ip": "iproute2",
-}
-"""Programs of the host that everything here stands on, and the packages that hold them."""
+TOOLS = ("unshare", "nsenter", "setpriv")
+"""Programs of the host that everything here stands on; a Linux without them is a rare one."""
 
 
 class Sandbox:
@@ -82,8 +78,14 @@ class Sandbox:
             if self._process.poll() is not None:
                 self.close()
                 raise _why_not(log)
-        self._pid = _only_child(self._process.pid)
+        self._pid = _child(self._process.pid)
         (self.state / "sandbox.pid").write_text(f"{self._pid} {_start_time(self._pid)}")
+        entered = subprocess.run(self.command("true"), capture_output=True, text=True, check=False)
+        if entered.returncode:
+            raise LocalError(
+                f"the sandbox cannot be entered: {entered.stderr.strip()}",
+                advice="in a container, run it with --privileged, or as root outside of one",
+            )
 
     def run(
         self,
@@ -121,8 +123,10 @@ class Sandbox:
         if self._process is None:
             return
         if self._process.poll() is None:
+            # Its first process is what to wait for; without one yet, unshare itself ends.
+            first = self._pid or _child(self._process.pid) or self._process.pid
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid or self._process.pid, signal.SIGKILL)
+                os.kill(first, signal.SIGKILL)
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
@@ -186,19 +190,17 @@ def end_leftover(state: Path) -> bool:
     there = state.exists()
     # What ran in there as root of a user namespace may have left directories closed to us.
     shutil.rmtree(state, onerror=_open_and_retry)
+    if state.exists():
+        raise PermissionError(errno.EACCES, "cannot be removed", str(state))
     return there
 
 
 def require_tools() -> None:
     """Raise LocalError for the first program of the host that is missing."""
-    for tool, package in TOOLS.items():
-        if (
-            shutil.which(tool, path=f"{os.defpath}:/usr/sbin:/sbin:{os.environ.get('PATH', '')}")
-            is None
-        ):
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
             raise LocalError(
-                f"the program {tool} is not installed",
-                advice=f"install the package {package} (apt install {package})",
+                f"the program {tool} is not installed", advice="install the package util-linux"
             )
 
 
@@ -208,36 +210,43 @@ _UNSHARE = [
     *("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"),
 ]  # fmt: skip
 
-# Settings that keep a plain user from making a user namespace, and the value that forbids it.
-_SETTINGS = {
-    "kernel/unprivileged_userns_clone": "0",
-    "kernel/apparmor_restrict_unprivileged_userns": "1",
-    "user/max_user_namespaces": "0",
-    "user/max_net_namespaces": "0",
+# Settings that forbid namespaces: the value that does, and one that does not.
+_LIMITS = {
+    f"user/max_{kind}_namespaces": ("0", "10000")
+    for kind in ("user", "net", "mnt", "uts", "ipc", "pid")
 }
-_PERMITS = {"0": "1", "1": "0"}
+_OF_PLAIN_USERS = {
+    "kernel/unprivileged_userns_clone": ("0", "1"),
+    "kernel/apparmor_restrict_unprivileged_userns": ("1", "0"),
+}
+_SETTINGS = _LIMITS if os.geteuid() == 0 else _OF_PLAIN_USERS | _LIMITS
 
 
 def _why_not(log: Path) -> LocalError:
     said = log.read_text(errors="replace")
     last = said.strip().splitlines()[-1] if said.strip() else "no message"
-    for setting, forbidding in _SETTINGS.items():
+    for setting, (forbidding, permitting) in _SETTINGS.items():
         with contextlib.suppress(OSError):
             if Path("/proc/sys", setting).read_text().strip() == forbidding:
                 name = setting.replace("/", ".")
-                value = "10000" if "max" in name else _PERMITS[forbidding]
                 return LocalError(
                     f"the kernel permits no namespaces here: {name} is {forbidding}",
-                    advice=f"sysctl -w {name}={value} (as root), or run as root",
+                    advice=f"sysctl -w {name}={permitting} (as root), or run as root",
                     log=log,
                 )
+    if "No space left on device" in said:
+        return LocalError(
+            f"the kernel grants no more namespaces here ({last})",
+            advice="raise the limits: sysctl user (those that end in _namespaces), as root",
+            log=log,
+        )
     if "unshare failed" in said or "Operation not permitted" in said:
         return LocalError(
             f"the kernel permits no namespaces here ({last})",
             advice="in a container, run it with --privileged, or as root outside of one",
             log=log,
         )
-    if "type bridge" in said or "not supported" in said or "Unknown device type" in said:
+    if "Operation not supported" in said:
         return LocalError(
             f"the kernel has no network bridges or veth pairs ({last})",
             advice="load them: modprobe -a bridge veth",
@@ -246,9 +255,9 @@ def _why_not(log: Path) -> LocalError:
     return LocalError(f"the sandbox did not start: {last}", log=log)
 
 
-def _only_child(pid: int) -> int:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0])
+def _child(pid: int) -> int:
+    """The only child of a process, 0 while it has none."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text() or 0)
 
 
 def _start_time(pid: int) -> str | None:

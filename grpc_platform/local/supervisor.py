@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from grpc_platform.local.agent import kernel
+from grpc_platform.local.agent import kernel, netlink
 from grpc_platform.local.place import FIRST, POD_CIDR, SECOND
 
 BRIDGE = "pods0"
@@ -41,18 +41,16 @@ GATEWAY = "10.244.0.1"
 def make_network(state: Path) -> None:
     """A bridge for the pods, with every address on it that programs outside a pod listen on."""
     prefix = POD_CIDR.partition("/")[2]
-    for command in (
-        "link set lo up",
-        f"link add {BRIDGE} type bridge",
-        f"addr add {GATEWAY}/{prefix} dev {BRIDGE}",
-        *(
-            f"addr add {address}/32 dev {BRIDGE}"
-            for place in (FIRST, SECOND)
-            for address in (place.kubernetes_address, place.dns_address)
-        ),
-        f"link set {BRIDGE} up",
-    ):
-        subprocess.run(["ip", *command.split()], check=True)
+    netlink.bring_up("lo")
+    netlink.add_bridge(BRIDGE)
+    netlink.add_address(BRIDGE, f"{GATEWAY}/{prefix}")
+    for place in (FIRST, SECOND):
+        for address in (place.kubernetes_address, place.dns_address):
+            netlink.add_address(BRIDGE, f"{address}/32")
+    netlink.bring_up(BRIDGE)
+    # What every pod gets: a kernel without it is told of now, not by pods that never start.
+    netlink.add_veth("veth0", "02:00:00:00:00:01", "veth1", os.getpid())
+    netlink.remove("veth0")
     # Whatever runs beside the pods resolves names as they do.
     resolver = state / "resolv.conf"
     resolver.write_text(f"nameserver {FIRST.dns_address}\n")
@@ -174,7 +172,10 @@ class Supervisor:
 
 def main() -> None:
     """Run as `python -m grpc_platform.local.supervisor LOGS`."""
-    make_network(Path(sys.argv[1]).parent)
+    try:
+        make_network(Path(sys.argv[1]).parent)
+    except OSError as error:
+        sys.exit(error.strerror)
     asyncio.run(Supervisor(Path(sys.argv[1])).run())
     # As PID 1 its end is everybody's end.
     os._exit(0)

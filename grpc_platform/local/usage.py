@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from grpc_platform.local import parts, pki
-from grpc_platform.local.apps import CONFIG_DUMP, Service
+from grpc_platform.local.apps import CLIENT, CONFIG_DUMP, SOURCES, Service
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.place import FIRST
@@ -75,22 +75,28 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
     port = doors.kubernetes.getsockname()[1]
     pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
     cluster.sandbox.relay(doors.kubernetes, FIRST.kubernetes_address, 443)
-    kubectl = f"kubectl --kubeconfig {kubeconfig}"
+    kubectl = f"{_shown(parts.wheel_program('kubectl'))} --kubeconfig {_shown(kubeconfig)}"
+    enter = f"{_shown(Path(PYTHON).with_name('grpc-platform'))} local exec"
     lines = {
         "Kubernetes": f"{kubectl} get pods -A",
         "logs": f"{kubectl} logs -n projectcontour deploy/contour",
-        "a shell in a pod": "grpc-platform local exec NAMESPACE/POD",
+        "Envoy's config": f"{enter} -c envoy projectcontour/envoy -- {CONFIG_DUMP}",
     }
     if services:
-        host, _, envoy_port = services[0].target.rpartition(":")
+        first = services[0]
+        host, _, envoy_port = first.target.rpartition(":")
         port = doors.services.getsockname()[1]
         cluster.sandbox.relay(doors.services, host, int(envoy_port))
-        client = f"client {services[0].target}"
-        lines["a client in a pod"] = f"grpc-platform local exec default/POD -- {client}"
-        lines["calls from the host"] = f"127.0.0.1:{port}, with {host} as :authority"
-        envoy = "grpc-platform local exec -c envoy projectcontour/POD"
-        lines["Envoy's config"] = f"{envoy} -- {CONFIG_DUMP}"
+        client = f"{_shown(Path(PYTHON))} {_shown(SOURCES / f'{CLIENT}.py')}"
+        lines["a shell in a pod"] = f"{enter} default/{first.name}"
+        lines["a client in a pod"] = f"{lines['a shell in a pod']} -- {CLIENT} {first.target}"
+        lines["calls from the host"] = f"{client} 127.0.0.1:{port} --authority {host}"
     return [f"{what:20} {how}" for what, how in lines.items()]
+
+
+def _shown(path: Path) -> Path:
+    """As one would write it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def measure(cluster: Cluster) -> list[Part]:

@@ -1,5 +1,6 @@
 """Building parts, with a stand-in for Go that does what a real one does when things go wrong."""
 
+import errno
 import shutil
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from grpc_platform.local.build import Builder
 from grpc_platform.local.errors import LocalError
 
 GOOD = """
+case $GOTMPDIR in */cache/work/*) test -d $GOTMPDIR || exit 1 ;; *) exit 1 ;; esac
 case $1 in
   mod) echo '"GoMod": "'$PWD'/kubernetes.mod",'; printf '\\tk8s.io/api => ./staging/src/k8s.io/api\\n' > kubernetes.mod ;;
   list) echo example/a; echo example/b ;;
@@ -55,6 +57,7 @@ def test_what_is_kept_is_not_built_again(go: Go) -> None:
     assert [progress.state for progress in second.progress()] == ["ready"] * len(parts.GO_PARTS)
 
 
+@pytest.mark.parametrize("where", ["", ">&2"])
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
@@ -64,8 +67,10 @@ def test_what_is_kept_is_not_built_again(go: Go) -> None:
         ("./main.go:3:1: undefined: plugin", "could not be built"),
     ],
 )
-def test_a_failed_build_names_its_cause_and_its_log(go: Go, said: str, cause: str) -> None:
-    builder = go(f"echo '{said}' >&2; exit 1")
+def test_a_failed_build_names_its_cause_and_its_log(
+    go: Go, said: str, cause: str, where: str
+) -> None:
+    builder = go(f"echo '{said}' {where}; exit 1")
     builder.start()
     with pytest.raises(LocalError, match=cause) as caught:
         builder.result("kube-apiserver", 30)
@@ -73,14 +78,32 @@ def test_a_failed_build_names_its_cause_and_its_log(go: Go, said: str, cause: st
     builder.stop()
 
 
-def test_stopping_ends_the_running_build(go: Go) -> None:
-    builder = go("case $1 in mod) exec sleep 600 ;; esac")
+def test_a_disk_that_fills_while_something_is_built_is_named(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Builder, "_read", write)
+    builder = go(GOOD)
     builder.start()
-    while builder.progress()[0].state != "fetching modules":
+    with pytest.raises(LocalError, match="disk was full") as caught:
+        builder.result("kube-apiserver", 30)
+    assert str(tmp_path / "cache") in str(caught.value.advice)
+
+
+def test_stopping_ends_the_running_build_and_its_compilers(go: Go, tmp_path: Path) -> None:
+    note = tmp_path / "compiler"
+    builder = go(f"case $1 in mod) sleep 600 & echo $! > {note}; wait ;; esac")
+    builder.start()
+    while not (note.exists() and note.read_text()):
         time.sleep(0.01)
     builder.stop()
     with pytest.raises(LocalError, match="was stopped"):
         builder.result("kube-apiserver", 10)
+    compiler = Path("/proc", note.read_text().strip(), "stat")
+    while compiler.exists() and " Z " not in compiler.read_text():
+        time.sleep(0.01)
 
 
 def test_too_small_a_disk_is_told_before_anything_is_built(

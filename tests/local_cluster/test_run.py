@@ -23,17 +23,18 @@ def run() -> Any:
 def test_a_missing_program_of_the_host_is_named_with_its_package(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sandbox.shutil, "which", lambda tool, **_: None if tool == "ip" else tool)
-    with pytest.raises(LocalError, match="ip is not installed") as caught:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(LocalError, match="unshare is not installed") as caught:
         Sandbox(tmp_path / "state").start()
-    assert "iproute2" in str(caught.value.advice)
+    assert "util-linux" in str(caught.value.advice)
 
 
 @pytest.mark.parametrize(
     ("said", "cause"),
     [
         ("unshare: unshare failed: Operation not permitted", "permits no namespaces"),
-        ("Error: Unknown device type.", "no network bridges"),
+        ("unshare: unshare failed: No space left on device", "grants no more namespaces"),
+        ("make the bridge pods0: Operation not supported", "no network bridges"),
         ("something else", "something else"),
     ],
 )
@@ -44,6 +45,16 @@ def test_a_kernel_that_refuses_is_told_in_one_line(
     monkeypatch.setattr(sandbox, "_UNSHARE", refuse)
     with pytest.raises(LocalError, match=cause):
         Sandbox(tmp_path / "state").start()
+
+
+def test_a_setting_that_forbids_namespaces_is_named_with_one_that_permits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sandbox, "_UNSHARE", ["false"])
+    monkeypatch.setattr(sandbox, "_SETTINGS", {"kernel/ostype": ("Linux", "1")})
+    with pytest.raises(LocalError, match=r"kernel\.ostype is Linux") as caught:
+        Sandbox(tmp_path / "state").start()
+    assert "sysctl -w kernel.ostype=1" in str(caught.value.advice)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import subprocess
 import urllib.parse
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -32,7 +31,8 @@ class Options:
     first_pod: int
     dns: str
     node: str
-    metrics_address: str
+    address: str
+    port: int
     serving_cert: Path
     serving_key: Path
 
@@ -107,9 +107,7 @@ async def run(options: Options) -> None:
         asyncio.get_running_loop().add_signal_handler(number, main.cancel)
     api = Api(options.kubeconfig)
     server = urllib.parse.urlsplit(api.server)
-    address = bridge_address(options.bridge)
-    host, _, number = options.metrics_address.rpartition(":")
-    port = int(number)
+    address, port = options.address, options.port
     (options.state / "pods").mkdir(parents=True, exist_ok=True)
     store, recorder = Store(api), Recorder(api, options.node)
     shared = Node(
@@ -140,19 +138,8 @@ async def run(options: Options) -> None:
             group.create_task(node.heartbeat(api, options.node))
             group.create_task(agent.follow_pods())
             group.create_task(meter.run())
-            group.create_task(served.run(host, port, options.serving_cert, options.serving_key))
-            group.create_task(node.register_metrics(api, host, port))
+            group.create_task(served.run(address, port, options.serving_cert, options.serving_key))
+            group.create_task(node.register_metrics(api, address, port))
             log.info("node %s at %s takes pods", options.node, address)
     finally:
         await sandbox.kill_all()
-
-
-def bridge_address(bridge: str) -> str:
-    """The first IPv4 address of the bridge: the pods' gateway and the node's own."""
-    shown = subprocess.run(
-        ["ip", "-4", "-o", "addr", "show", "dev", bridge],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return shown.stdout.split("inet ", 1)[1].split("/", 1)[0]

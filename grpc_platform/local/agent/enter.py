@@ -13,11 +13,14 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m grpc_platform.local.agent enter")
     parser.add_argument("--state", type=Path, required=True, help="the agent's --state")
     parser.add_argument("-c", "--container", help="default: the first one running")
-    parser.add_argument("pod", metavar="NAMESPACE/POD")
+    parser.add_argument("pod", metavar="NAMESPACE/POD", help="or what the pod's name begins with")
     parser.add_argument("command", nargs="*", default=["/bin/sh"])
     options = parser.parse_args(words)
-    directory = options.state / "pods" / options.pod.replace("/", "_", 1)
-    notes = sorted(directory.glob(f"{options.container or '*'}/running.json"))
+    pod = options.pod.replace("/", "_", 1)
+    container = f"{options.container or '*'}/running.json"
+    notes: list[Path] = []
+    for pattern in (f"{pod}/{container}", f"{pod}-*/{container}"):
+        notes = notes or sorted((options.state / "pods").glob(pattern))
     if not notes:
         sys.stderr.write(f"no container of {options.pod} is running\n")
         return 1

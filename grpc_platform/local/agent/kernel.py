@@ -1,6 +1,7 @@
 """System calls that Python 3.11 has no function for. Standard library only, for the launcher."""
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
@@ -80,7 +81,14 @@ def pivot_root(new_root: str) -> None:
 
 
 def unshare(flags: int) -> None:
-    _done(_libc.unshare(flags), "unshare")
+    try:
+        _done(_libc.unshare(flags), "unshare")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # "No space left on device" is about none.
+        text = "unshare: the kernel grants no more namespaces (sysctl user.max_*_namespaces)"
+        raise OSError(errno.ENOSPC, text) from None
 
 
 def setns(descriptor: int) -> None:

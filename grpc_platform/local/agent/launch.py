@@ -15,12 +15,11 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
-from grpc_platform.local.agent import kernel, root
+from grpc_platform.local.agent import kernel, netlink, root
 
 
 class Credentials(TypedDict):
@@ -63,19 +62,11 @@ def make_pod(plan: Pod) -> None:
     parent = os.getppid()
     kernel.unshare(kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
     kernel.set_hostname(plan["hostname"])
-    batch = (
-        "link set lo up\n"
-        f"link add eth0 address {plan['hardware_address']} type veth"
-        f" peer name {plan['peer']} netns {parent}\n"
-        f"addr add {plan['address']} dev eth0\n"
-        "link set eth0 up\n"
-        f"route add default via {plan['gateway']}\n"
-    )
-    ip = subprocess.run(
-        ["ip", "-batch", "-"], input=batch, text=True, capture_output=True, check=False
-    )
-    if ip.returncode:
-        raise OSError(f"ip: {ip.stderr.strip()}")
+    netlink.bring_up("lo")
+    netlink.add_veth("eth0", plan["hardware_address"], plan["peer"], parent)
+    netlink.add_address("eth0", plan["address"])
+    netlink.bring_up("eth0")
+    netlink.add_default_route(plan["gateway"])
     for name, value in plan["sysctls"].items():
         Path("/proc/sys", name.replace(".", "/")).write_text(value)
     os.write(1, b"ready\n")
@@ -110,7 +101,8 @@ def start(plan: Start) -> None:
 def join(plan: Join, *, interactive: bool = False) -> None:
     """Enter all namespaces of a process; the pid namespace takes effect for children only.
 
-    SIGTERM ends the command with all it started, unless it shares a person's terminal.
+    SIGTERM ends the command with all it started, unless it is interactive: then it gets the
+    terminal, if there is one, to itself.
     """
     proc = Path("/proc", str(plan["pid"]), "ns")
     own_user = (Path("/proc/self/ns/user")).stat().st_ino
@@ -138,6 +130,13 @@ def join(plan: Join, *, interactive: bool = False) -> None:
     try:
         if not interactive:
             os.setsid()
+        elif os.isatty(0):
+            # A process group of the container's own: a shell in it knows no other, and Ctrl-C is
+            # for the command and not for those who wait for it.
+            os.setpgid(0, 0)
+            signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+            os.tcsetpgrp(0, os.getpgrp())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
         _become(plan["command"], user_namespace, die_with_parent=True)
     except BaseException as error:
         os.write(1, f"{error}\n".encode())

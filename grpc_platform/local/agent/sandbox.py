@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+from grpc_platform.local.agent import netlink
 from grpc_platform.local.agent.launch import Command, Join, Pod, Start
 
 _IMPORT_ROOT = str(Path(__file__).parents[3])
@@ -126,14 +127,11 @@ async def _make_pod(network: Network, hostname: str, sysctls: dict[str, str]) ->
     if not namespaces:
         sandbox.close()
         raise SandboxError(f"the pod's network could not be made: {answer}")
-    ip = await asyncio.create_subprocess_exec(
-        "ip", "link", "set", peer, "master", network.bridge, "up",
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, error = await ip.communicate()
-    if ip.returncode:
+    try:
+        netlink.bring_up(peer, network.bridge)
+    except OSError as error:
         sandbox.close()
-        raise SandboxError(f"{peer} could not join {network.bridge}: {error.decode().strip()}")
+        raise SandboxError(f"{peer} could not join {network.bridge}: {error}") from None
     return sandbox
 
 

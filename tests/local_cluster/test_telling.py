@@ -1,0 +1,48 @@
+"""What a person is told of a run: its own cause, once."""
+
+import io
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+pytest.importorskip("grpc_platform.local.run", reason="needs the local group")
+
+from grpc_platform.local import cli, deploy, run
+from grpc_platform.local.build import Builder, Progress
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.display import Display
+from grpc_platform.local.errors import LocalError
+from grpc_platform.local.sandbox import Sandbox
+
+
+def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    box = Sandbox(tmp_path)
+    monkeypatch.setattr(box, "command", lambda *_: ["false"])
+    box.exits.put(("etcd", -9))
+    with pytest.raises(LocalError, match="etcd was killed by signal 9"):
+        deploy.apply(Cluster(box, Builder(tmp_path)), [{"kind": "ConfigMap"}])
+
+
+def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied", "/theirs/lock")
+
+    monkeypatch.setattr(run, "down", refuse)
+    ended = CliRunner().invoke(cli.app, ["down"])
+    assert ended.exit_code == 1
+    assert "permission denied: /theirs/lock" in ended.output
+
+
+def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
+    builder = mock.create_autospec(Builder, instance=True)
+    builder.progress.return_value = [Progress("contour", "built", seconds=101.4)]
+    console = Console(file=io.StringIO(), width=80)
+    display = Display(console, builder)
+    display.tick()
+    display.tick()
+    assert console.file.getvalue() == "  built contour in 101 s\n"
