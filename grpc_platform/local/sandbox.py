@@ -196,7 +196,9 @@ def end_leftover(state: Path) -> bool:
 
 
 def require_tools() -> None:
-    """Raise LocalError for the first program of the host that is missing."""
+    """Raise LocalError on another system, or for the first program of the host that is missing."""
+    if sys.platform != "linux":
+        raise LocalError("the local cluster needs Linux", advice="a virtual machine will do")
     for tool in TOOLS:
         if shutil.which(tool) is None:
             raise LocalError(
