@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated
@@ -94,12 +93,21 @@ def exec_(
         from grpc_platform.local import usage
 
         command = usage.pod_command(Path("build/local/state").resolve(), arguments)
-    status = subprocess.run(command, check=False).returncode
-    if sys.stdin.isatty():
-        # The command had it for its own.
+    foreground = _has_terminal()
+    # One in the background would take the terminal from the shell.
+    stdin = subprocess.DEVNULL if os.isatty(0) and not foreground else None
+    status = subprocess.run(command, stdin=stdin, check=False).returncode
+    if foreground:  # the command had it for its own
         signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-        os.tcsetpgrp(sys.stdin.fileno(), os.getpgrp())
+        os.tcsetpgrp(0, os.getpgrp())
     raise typer.Exit(status)
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
 
 
 @app.command()
@@ -131,13 +139,15 @@ def _failures_told(console: Console) -> Generator[None]:
 
 
 def _tell(error: LocalError, console: Console) -> None:
-    console.print(f"[bold red]{error.cause}[/]", soft_wrap=True)
+    lines: list[tuple[str, str]] = [("bold red", error.cause)]
     if error.log:
-        console.print(f"log: {error.log}", soft_wrap=True)
-        for line in error.log_end():
-            console.print(f"  {line}", style="dim", markup=False, soft_wrap=True)
+        lines.append(("", f"log: {error.log}"))
+        lines += [("dim", f"  {line}") for line in error.log_end()]
     if error.advice:
-        console.print(f"what to do: {error.advice}", soft_wrap=True)
+        lines.append(("", f"what to do: {error.advice}"))
+    for style, line in lines:
+        # What others wrote is no markup: ports[name] is to be read as it is.
+        console.print(line, style=style, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

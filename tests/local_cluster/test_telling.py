@@ -30,12 +30,12 @@ def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
 
 def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> bool:
-        raise PermissionError(13, "Permission denied", "/theirs/lock")
+        raise PermissionError(13, "Permission denied", "/their[s]/lock")
 
     monkeypatch.setattr(run, "down", refuse)
     ended = CliRunner().invoke(cli.app, ["down"])
     assert ended.exit_code == 1
-    assert "permission denied: /theirs/lock" in ended.output
+    assert "permission denied: /their[s]/lock" in ended.output
 
 
 def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
