@@ -81,6 +81,23 @@ def test_a_bumped_dependency_shows_in_what_it_changes(
     report = Report.load((repo.directory / "build" / "diff" / "diff.json").read_bytes())
     assert [(c.path, c.old, c.new) for c in report.stacks[0].outputs] == [("unit", "1.0", "2.0")]
     assert len(list(cache.glob("*/.complete"))) == 2
+    comment = (repo.directory / "build" / "diff" / "comment.md").read_text()
+    assert comment.startswith("""\
+### `shop`: what this changes
+
+#### `dev`: no resource changed
+
+**Outputs**
+
+<details><summary>the stack's outputs</summary>
+
+```diff
+-unit: '1.0'
++unit: '2.0'
+```
+
+</details>
+""")
 
 
 def test_what_cannot_be_installed_is_that_revisions_problem(repo: Repo, tmp_path: Path) -> None:
