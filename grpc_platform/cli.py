@@ -31,6 +31,10 @@ def main() -> None:
     """Tools that know only a program's recorded resources, so they serve any such program."""
 
 
+_Program = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
+]
+
 PREVIEW_HELP = """Render a stack: every resource its program registers, with no engine.
 
 Runs the program's own __main__.py. It needs no credentials, no network, no Pulumi CLI and no
@@ -49,9 +53,7 @@ def preview(
     stack: Annotated[
         str, typer.Argument(help="The <stack> of a Pulumi.<stack>.yaml.", metavar="[STACK]")
     ] = "dev",
-    program: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
-    ] = Path(),
+    program: _Program = Path(),
     output: Annotated[
         Path | None,
         typer.Option(
@@ -89,9 +91,7 @@ def diff(
         str | None,
         typer.Option(metavar="REF", help="Another revision.", show_default="the files as they are"),
     ] = None,
-    program: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
-    ] = Path(),
+    program: _Program = Path(),
     output: Annotated[
         Path | None,
         typer.Option(
