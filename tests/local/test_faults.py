@@ -203,6 +203,12 @@ def test_a_run_ends_green_can_be_used_as_it_says_and_leaves_only_its_report(
 def interrupted(command: str, directory: Path) -> int:
     """The exit status of a command that says "up" on a terminal and gets Ctrl-C there."""
     terminal, its_end = pty.openpty()
+
+    def take_terminal() -> None:
+        fcntl.ioctl(its_end, termios.TIOCSCTTY, 0)
+        # A run in a shell's background ignores it, and whatever it starts would too.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     with subprocess.Popen(
         command,
         shell=True,
@@ -210,7 +216,7 @@ def interrupted(command: str, directory: Path) -> int:
         stdin=its_end,
         stdout=its_end,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(its_end, termios.TIOCSCTTY, 0),
+        preexec_fn=take_terminal,
     ) as process:
         said = b""
         while b"up" not in said:
