@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +49,13 @@ class Progress:
 
 
 class Builder:
-    """Builds what is missing, in the order of `parts.GO_PARTS`; ``result`` waits for one part."""
+    """Builds what is missing of ``wanted``, in its order; ``result`` waits for one part."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(
+        self, root: Path | None = None, *, wanted: Sequence[GoPart] = parts.GO_PARTS
+    ) -> None:
         self.root = root or parts.cache_root()
+        self._wanted = wanted
         self._progress: dict[str, Progress] = {}
         self._futures: dict[str, Future[Path]] = {}
         self._compiled: set[str] = set()
@@ -66,11 +69,13 @@ class Builder:
     def start(self) -> None:
         """Begin. Raises LocalError where a build has no chance."""
         missing: list[GoPart] = []
-        for part in parts.GO_PARTS:
+        for part in self._wanted:
             built = self._built(part)
             if not built.exists():
-                on_path = parts.on_path(part.name, part.version, part.version_command)
-                if on_path is None:
+                on_path = part.version_command and parts.on_path(
+                    part.name, part.version, part.version_command
+                )
+                if not on_path:
                     self._set(part, "waiting")
                     missing.append(part)
                     continue
@@ -79,7 +84,9 @@ class Builder:
             self._futures[part.name] = Future[Path]()
             self._futures[part.name].set_result(built)
         if missing:
-            self._require_disk_space()
+            self.root.mkdir(parents=True, exist_ok=True)
+            if any(part.module is None for part in missing):
+                self._require_disk_space()
             self._go_program = parts.go_program()
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
         for part in missing:
@@ -122,6 +129,18 @@ class Builder:
         work = self._work(part)
         shutil.rmtree(work, ignore_errors=True)
         (work / "tmp").mkdir(parents=True)
+        if part.module:
+            for source in part.sources:
+                shutil.copy(source, work)
+        else:
+            self._lay_out(part)
+        packages = set(self._go(part, "list", "-deps", part.package))
+        self._set(part, "waiting")
+        return packages
+
+    def _lay_out(self, part: GoPart) -> None:
+        """Write a module that requires the part's."""
+        work = self._work(part)
         kubernetes = f"k8s.io/kubernetes@v{parts.KUBERNETES}"
         said = "".join(self._go(part, "mod", "download", "-json", kubernetes))
         go_mod = re.search(r'"GoMod": "([^"]+)"', said)
@@ -131,9 +150,6 @@ class Builder:
         if part.main:
             (work / part.package).mkdir()
             (work / part.package / "main.go").write_text(part.main)
-        packages = set(self._go(part, "list", "-deps", part.package))
-        self._set(part, "waiting")
-        return packages
 
     def _build(self, part: GoPart, reading: Future[set[str]]) -> Path:
         started = time.monotonic()
@@ -246,12 +262,11 @@ class Builder:
 
     def _drop_go_caches(self) -> None:
         """Free the disk once every part is built: only another version would need them."""
-        if all(self._built(part).exists() for part in parts.GO_PARTS):
+        if all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted)):
             for directory in ("go-build", "go-mod", "work"):
                 shutil.rmtree(self.root / directory, ignore_errors=True)
 
     def _require_disk_space(self) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
         used = sum(
             file.stat().st_size
             for name in ("go-build", "go-mod")

@@ -49,23 +49,36 @@ class GoPart:
     name: str
     version: str
     package: str
-    version_command: tuple[str, ...]
-    """Arguments that make the program print its version, to recognise one that is on PATH."""
+    version_command: tuple[str, ...] | None = None
+    """Arguments that make the program print its version, to recognise one that is on PATH; without
+    any, PATH is not looked at."""
     stamp: tuple[tuple[str, str], ...] = ()
     """Variables that the linker sets, as (name, value)."""
     main: str | None = None
     """The source of a main package of our own, where the module's holds more than is needed."""
+    module: Path | None = None
+    """The directory of a module of our own, with its go.mod and go.sum, instead of
+    `MODULES`."""
 
     @property
     def ldflags(self) -> str:
         return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in self.stamp)])
 
     @property
+    def sources(self) -> list[Path]:
+        """The files of `module`."""
+        files = self.module.iterdir() if self.module else ()
+        return sorted(path for path in files if path.suffix in (".go", ".mod", ".sum"))
+
+    @property
     def key(self) -> str:
         """The name of the part's directory in the cache: the version and a digest of all inputs."""
-        inputs = json.dumps(
-            [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main]
-        )
+        if self.module:
+            inputs = json.dumps([(path.name, path.read_text()) for path in self.sources])
+        else:
+            inputs = json.dumps(
+                [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main]
+            )
         return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
 
 

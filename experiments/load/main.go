@@ -1,0 +1,119 @@
+// Command load is the server and the client of the experiments: gRPC calls with an account of each,
+// at a small part of the cost of what is measured.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	pickFirst  = `{"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":true}}]}`
+	roundRobin = `{"loadBalancingConfig":[{"round_robin":{}}]}`
+)
+
+func main() {
+	// Each call leaves some KiB of garbage in a heap of a few MiB: collected rarely, it costs little.
+	debug.SetGCPercent(800)
+	ending, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	var err error
+	switch {
+	case len(os.Args) > 1 && os.Args[1] == "server":
+		err = runServer(ending, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "client":
+		err = runClient(ending, os.Args[2:])
+	default:
+		err = fmt.Errorf("usage: load server [flags] | load client NAME=HOST:PORT... [flags]")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(2)
+	}
+}
+
+func runServer(ending context.Context, arguments []string) error {
+	flags := flag.NewFlagSet("load server", flag.ExitOnError)
+	port := flags.Int("port", 50051, "where to listen; 0 takes a free one")
+	grace := flags.Duration("grace", 20*time.Second, "for calls in flight at SIGTERM")
+	delay := flags.Duration("delay", 0, "before each unary call is answered")
+	flags.Parse(arguments)
+	return serve(ending, *port, *grace, *delay)
+}
+
+// options are what the client is told to do.
+type options struct {
+	targets               []target
+	channels, concurrency int
+	rate                  float64
+	calls                 int
+	duration, deadline    time.Duration
+	payload               int
+	stream, interval      time.Duration
+	startOver, window     time.Duration
+	serviceConfig         string
+	reResolve             time.Duration
+	authority, ca         string
+}
+
+type target struct{ name, address string }
+
+func runClient(ending context.Context, arguments []string) error {
+	var o options
+	flags := flag.NewFlagSet("load client", flag.ExitOnError)
+	flags.IntVar(&o.channels, "channels", 1, "channels to each target, with connections of their own")
+	flags.IntVar(&o.concurrency, "concurrency", 1, "calls in flight on each channel, without -rate")
+	flags.Float64Var(&o.rate, "rate", 0, "calls a second over all channels, whatever the answers")
+	flags.IntVar(&o.calls, "calls", 0, "end after as many on each channel")
+	flags.DurationVar(&o.duration, "duration", 0, "end after as long (without, and without -calls: at SIGTERM)")
+	flags.DurationVar(&o.deadline, "deadline", 15*time.Second, "of a call; for a stream, beyond its length")
+	flags.IntVar(&o.payload, "payload", 0, "bytes of a request")
+	flags.DurationVar(&o.stream, "stream", 0, "streams of this length instead of unary calls")
+	flags.DurationVar(&o.interval, "interval", 100*time.Millisecond, "between a stream's messages")
+	flags.DurationVar(&o.startOver, "start-over", 0, "spread the channels' start over as long")
+	flags.DurationVar(&o.window, "window", time.Second, "length of the windows of the report")
+	policy := flags.String("policy", "pick_first", "pick_first (shuffled) or round_robin")
+	flags.StringVar(&o.serviceConfig, "service-config", "", "JSON, instead of -policy")
+	flags.DurationVar(&o.reResolve, "re-resolve", 30*time.Second, "how soon a name may be looked up again")
+	flags.StringVar(&o.authority, "authority", "", "host to ask for")
+	flags.StringVar(&o.ca, "ca", "", "PEM file of the authority to trust: TLS")
+
+	// Targets and flags in any order.
+	for flags.Parse(arguments); flags.NArg() > 0; flags.Parse(arguments) {
+		name, address, ok := strings.Cut(flags.Arg(0), "=")
+		if !ok {
+			return fmt.Errorf("%q is not NAME=HOST:PORT", flags.Arg(0))
+		}
+		o.targets = append(o.targets, target{name, address})
+		arguments = flags.Args()[1:]
+	}
+	if o.serviceConfig == "" {
+		switch *policy {
+		case "pick_first":
+			o.serviceConfig = pickFirst
+		case "round_robin":
+			o.serviceConfig = roundRobin
+		default:
+			return fmt.Errorf("-policy %s: pick_first or round_robin, or -service-config", *policy)
+		}
+	}
+	if len(o.targets) == 0 {
+		return fmt.Errorf("no target: NAME=HOST:PORT")
+	}
+	if o.channels < 1 || o.concurrency < 1 || o.window < time.Millisecond || o.interval <= 0 {
+		return fmt.Errorf("-channels, -concurrency, -window and -interval must be positive")
+	}
+	told, err := run(ending, o)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(told)
+}
