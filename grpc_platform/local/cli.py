@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grpc_platform.local.errors import LocalError
+from grpc_platform.local.errors import LocalError, tell
 from grpc_platform.progress import progress
 
 app = typer.Typer(
@@ -123,12 +123,12 @@ def _failures_told(console: Console) -> Generator[None]:
     try:
         yield
     except LocalError as error:
-        _tell(error, console)
+        tell(error, console)
         raise typer.Exit(error.exit_status) from None
     except PermissionError as error:
         advice = "if it is another user's, run this as that one, or have it removed"
         told = LocalError(f"permission denied: {error.filename or error}", advice=advice)
-        _tell(told, console)
+        tell(told, console)
         raise typer.Exit(LocalError.exit_status) from None
     except ModuleNotFoundError as error:
         # What is imported in here needs the packages of requirements-local.lock.
@@ -136,18 +136,6 @@ def _failures_told(console: Console) -> Generator[None]:
             raise
         console.print("the local cluster is in a checkout of grpc-platform: make local there")
         raise typer.Exit(2) from None
-
-
-def _tell(error: LocalError, console: Console) -> None:
-    lines: list[tuple[str, str]] = [("bold red", error.cause)]
-    if error.log:
-        lines.append(("", f"log: {error.log}"))
-        lines += [("dim", f"  {line}") for line in error.log_end()]
-    if error.advice:
-        lines.append(("", f"what to do: {error.advice}"))
-    for style, line in lines:
-        # What others wrote is no markup: ports[name] is to be read as it is.
-        console.print(line, style=style, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
 """What the local cluster says when it cannot go on."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _LINES_SHOWN = 15
 
@@ -24,3 +28,16 @@ class LocalError(Exception):
         if self.log is None or not self.log.exists():
             return []
         return self.log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
+
+
+def tell(error: LocalError, console: "Console") -> None:
+    """Print a failure: its cause, the end of its log, what to do."""
+    lines: list[tuple[str, str]] = [("bold red", error.cause)]
+    if error.log:
+        lines.append(("", f"log: {error.log}"))
+        lines += [("dim", f"  {line}") for line in error.log_end()]
+    if error.advice:
+        lines.append(("", f"what to do: {error.advice}"))
+    for style, line in lines:
+        # What others wrote is no markup: ports[name] is to be read as it is.
+        console.print(line, style=style, markup=False, soft_wrap=True)

@@ -68,15 +68,15 @@ def _scaled(item: Object) -> bool:
     return item.get("status", {}).get("currentReplicas", 0) >= item["spec"]["minReplicas"]
 
 
-def _has_condition(item: Object, kind: str) -> bool:
+def has_condition(item: Object, kind: str) -> bool:
     conditions = item.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
 
 
 _READY: dict[str, Callable[[Object], bool]] = {
     "Deployment": _rolled_out,
-    "Job": lambda item: _has_condition(item, "Complete"),
-    "CustomResourceDefinition": lambda item: _has_condition(item, "Established"),
+    "Job": lambda item: has_condition(item, "Complete"),
+    "CustomResourceDefinition": lambda item: has_condition(item, "Established"),
 }
 
 
@@ -89,7 +89,7 @@ def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
     selector = ",".join(f"{key}={value}" for key, value in labels.items())
     for pod in cluster.get("pods", "-n", namespace, "-l", selector)["items"]:
         status, name = pod["status"], pod["metadata"]["name"]
-        if _has_condition(pod, "Ready"):
+        if has_condition(pod, "Ready"):
             continue
         every = status.get("initContainerStatuses", []) + status.get("containerStatuses", [])
         for container in every:

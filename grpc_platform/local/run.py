@@ -54,7 +54,7 @@ def up(
     began = time.time()
     output = directory / "build" / "local"
     output.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(output), _ends_in_order():
+    with _one_at_a_time(output), ends_in_order():
         state = output / "state"
         _clean(state, console)
         # What a former run left must not be taken for this one's.
@@ -223,7 +223,7 @@ def _one_at_a_time(output: Path) -> Generator[None]:
 
 
 @contextlib.contextmanager
-def _ends_in_order() -> Generator[None]:
+def ends_in_order() -> Generator[None]:
     """Turn the signals that end a process into exceptions, so that the tear-down runs."""
 
     def end(number: int, _: FrameType | None) -> None:

@@ -1,0 +1,117 @@
+"""`make experiments`: what the design promises, measured on the local cluster.
+
+Runs the experiments one after another, each on a cluster of its own, and leaves NAME.json, plots
+(SVG and PNG) and a page, README.md, in build/experiments. Waits are shortened by --factor, all
+alike; --factor 1 measures at the true values, which takes hours.
+
+Exit status: 0 when all that was claimed holds, 1 when something does not or an experiment could not
+be run, 2 when an argument is wrong.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from rich.console import Console
+
+from experiments import page, plots
+from experiments.catalogue import EXPERIMENTS
+from experiments.experiment import Finding, failed, save
+from experiments.lab import open_lab
+from experiments.load.part import LOAD
+from experiments.program import ROOT
+from grpc_platform.local import parts, run
+from grpc_platform.local.build import Builder
+from grpc_platform.local.display import Display
+from grpc_platform.local.errors import LocalError, tell
+
+OUTPUT = ROOT / "build" / "experiments"
+DOCS = ROOT / "docs" / "experiments"
+PARTS = (*parts.GO_PARTS, LOAD)
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="make experiments",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--only", metavar="NAME,...", help="some of them; see --list")
+    parser.add_argument("--list", action="store_true", help="name them, and what each asks")
+    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour, as in CI")
+    parser.add_argument("--factor", type=float, default=10, help="shorten waits so (default 10)")
+    parser.add_argument("--publish", action="store_true", help="copy the last run to docs/")
+    asked = parser.parse_args()
+    console = Console(highlight=False)
+    names = asked.only.split(",") if asked.only else list(EXPERIMENTS)
+    for name in names:
+        if name not in EXPERIMENTS:
+            parser.error(f"--only: {name} is none of {', '.join(EXPERIMENTS)}")
+    if not 1 <= asked.factor <= 10:
+        parser.error(f"--factor: {asked.factor:g} is not from 1 to 10: gRPC and Kubernetes have "
+                     "periods of their own that nothing shortens")  # fmt: skip
+    if asked.list:
+        for name in names:
+            console.print(f"[bold]{name:15}[/] {EXPERIMENTS[name].question}")
+        return 0
+    if asked.publish:
+        return page.publish(OUTPUT, DOCS, console)
+    return _run(names, factor=asked.factor, quick=asked.quick, console=console)
+
+
+def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> int:
+    builder = Builder(wanted=PARTS)
+    status = 0
+    with run.ends_in_order():
+        try:
+            with Display(console, builder) as display, display.step("parts"):
+                builder.start()
+                for part in PARTS:
+                    while not builder.done(part.name):
+                        display.tick()
+                        time.sleep(0.2)
+                    builder.result(part.name)
+            for name in names:
+                status |= _run_one(name, builder, factor=factor, quick=quick, console=console)
+        except LocalError as error:
+            tell(error, console)
+            return 1
+        finally:
+            builder.stop()
+    page.write(OUTPUT)
+    console.print(f"page: {(OUTPUT / 'README.md').relative_to(Path.cwd())}")
+    return status
+
+
+def _run_one(
+    name: str, builder: Builder, *, factor: float, quick: bool, console: Console
+) -> int:
+    experiment = EXPERIMENTS[name]
+    console.print(f"[bold]{name}[/]: {experiment.question} [dim](waits / {factor:g})[/]")
+    try:
+        with open_lab(builder, factor=factor, quick=quick) as lab:
+            result = experiment.run(lab)
+            save(OUTPUT, name, lab, experiment, result)
+    except LocalError as error:
+        tell(error, console)
+        return 1
+    for plot, figure in experiment.draw(result).items():
+        plots.save(figure, OUTPUT, plot)
+        plt.close(figure)
+    findings = experiment.findings(result)
+    for finding in findings:
+        console.print(_mark(finding), finding.claim, f"[dim]{finding.figure}[/]", soft_wrap=True)
+    return 1 if failed(findings) else 0
+
+
+def _mark(finding: Finding) -> str:
+    if finding.holds:
+        return "  [green]✓[/]"
+    return "  [red]✗[/]" if finding.binding else "  [yellow]·[/]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

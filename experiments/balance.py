@@ -1,0 +1,158 @@
+"""Balance: long-lived clients over a fleet that grows and shrinks."""
+
+import time
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots, shares
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import Lab, spread
+from experiments.traffic import Client
+
+CHANNELS = {"grpc-go": 24, "C-core": 12}
+"""pick_first clients of each family, one connection each."""
+_CALLS_EACH = 10  # calls/s of a channel
+_NEVER = "12m"
+"""A max connection duration longer than the run: the longest that the drain's rules admit."""
+_FULL_SHARE = 0.8
+"""New Envoys carry their share once they have this part of it: random picks alone move so much."""
+
+
+def run(lab: Lab) -> Result:
+    """With the setting: 3 Envoys, then 2, 4 and 2 of them; without it, 2 and 4."""
+    period = lab.times.reconnect_interval.total_seconds()
+    shape = {"envoy": {"min_replicas": 3, "max_replicas": 6}}
+    lab.say("3 Envoys, with the setting")
+    lab.deploy(**shape)
+    periods = 2 if lab.quick else 6
+    sizes = (2, 4) if lab.quick else (2, 4, 2)
+    found = {"with": _measure(lab, periods, sizes)}
+    lab.say("without it: the control")
+    without = {**shape, "contour": {"timeouts": {"max_connection_duration": _NEVER}}}
+    lab.deploy(**without)
+    found["without"] = _measure(lab, 1 if lab.quick else 3, (4,))
+    return {
+        "period": period,
+        "channels": CHANNELS,
+        "predicted_rebalance": lab.times.rebalance_time.total_seconds(),
+        **found,
+    }
+
+
+def _measure(lab: Lab, periods: int, sizes: tuple[int, ...]) -> Result:
+    period = lab.times.reconnect_interval.total_seconds()
+    clients: dict[str, Client] = {}
+    for family, channels in CHANNELS.items():
+        arguments = (
+            f"--channels={channels}",
+            f"--rate={channels * _CALLS_EACH}",
+            "--policy=pick_first",
+            "--duration=1h",
+        )
+        start_over = (f"--start-over={period}s",) if family == "grpc-go" else ()
+        clients[family] = lab.client(*arguments, *start_over, family=family)
+    # The first period is the clients' start.
+    lab.pause(period)
+    events: list[dict[str, Any]] = []
+    began = time.time()
+    events.append({"at": began, "envoys": sorted(lab.envoys().values())})
+    lab.pause(periods * period, f"{periods} periods on {len(lab.envoys())} Envoys")
+    for size in sizes:
+        events.append({"at": time.time(), "decided": size})
+        lab.resize(size)
+        events.append({"at": time.time(), "envoys": sorted(lab.envoys().values())})
+        settle = lab.times.rebalance_time.total_seconds() + 2 * period
+        lab.pause(settle, f"{size} Envoys under the name")
+    ended = time.time()
+    reports = {name: client.stop()["targets"]["envoy"] for name, client in clients.items()}
+    return {"events": events, "ended": ended, "reports": reports}
+
+
+def steady(phase: Result, family: str, period: float) -> dict[str, Any]:
+    """Evenness on the first fleet: of single periods, and of all periods together."""
+    start = phase["events"][0]
+    decided = next((e["at"] for e in phase["events"] if "decided" in e), phase["ended"])
+    windows = phase["reports"][family]["windows"]
+    each = shares.by_period(windows, start["at"], decided, period)
+    together = sum(each[1:], each[0])
+    fleet = start["envoys"]
+    channels = CHANNELS[family]
+    return {
+        "periods": len(each),
+        "one_period": spread([shares.unevenness(c, fleet)["max_over_mean"] for c in each]),
+        "together": shares.unevenness(together, fleet),
+        "random_one": shares.random_picks(channels, len(fleet), 1),
+        "random_together": shares.random_picks(channels, len(fleet), len(each)),
+    }
+
+
+def scale_out(phase: Result, family: str) -> dict[str, Any]:
+    """After the growth to 4: seconds until the new Envoys carried their share, and the share that
+    they had in the end."""
+    events = phase["events"]
+    at = next(i for i, event in enumerate(events) if event.get("decided") == 4)
+    before, after = events[at - 1]["envoys"], events[at + 1]["envoys"]
+    new = sorted(set(after) - set(before))
+    fair = len(new) / len(after)
+    until = next((e["at"] for e in events[at + 2 :] if "decided" in e), phase["ended"])
+    windows = [w for w in phase["reports"][family]["windows"] if w["at"] < until]
+    half = (events[at]["at"] + until) / 2
+    late = [share for when, share in shares.share_of(windows, new) if when >= half]
+    return {
+        "new": new,
+        "fair": fair,
+        "seconds": shares.time_to_share(windows, new, events[at]["at"], _FULL_SHARE * fair),
+        "share": sum(late) / len(late),
+        "calls": sum(sum(w["callers"].get(ip, 0) for ip in new) for w in windows),
+    }
+
+
+def _failed(result: Result) -> int:
+    return sum(
+        count
+        for phase in ("with", "without")
+        for report in result[phase]["reports"].values()
+        for code, count in report["codes"].items()
+        if code != "OK"
+    )
+
+
+def findings(result: Result) -> list[Finding]:
+    """What is claimed of balance."""
+    found: list[Finding] = []
+    predicted = result["predicted_rebalance"]
+    for family in CHANNELS:
+        even = steady(result["with"], family, result["period"])
+        ratio, bound = even["together"]["max_over_mean"], even["random_together"]["p95"]
+        found.append(
+            Finding(
+                f"{family}: over {even['periods']} reconnect periods calls fall as evenly on 3 "
+                "Envoys as random picks would",
+                ratio <= bound,
+                f"max/mean {ratio:.2f}; 95 of 100 runs of random picks are below {bound:.2f}",
+            )
+        )
+        grown = scale_out(result["with"], family)
+        took = grown["seconds"]
+        found.append(
+            Finding(
+                f"{family}: new Envoys carry their share within rebalance_time",
+                took is not None and took <= predicted,
+                f"{took:.0f} s of {predicted:.0f} s" if took is not None else "never",
+            )
+        )
+        control = scale_out(result["without"], family)
+        found.append(
+            Finding(
+                f"{family}: without max connection duration new Envoys stay idle",
+                control["calls"] == 0,
+                f"{control['calls']} calls to the new Envoys",
+                control=True,
+            )
+        )
+    found.append(
+        Finding("no call fails while the fleet changes", not _failed(result),
+                f"{_failed(result)} failed")
+    )  # fmt: skip
+    return found

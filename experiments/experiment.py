@@ -1,0 +1,101 @@
+"""What an experiment is, and what it leaves."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments.lab import Lab
+from experiments.program import ROOT
+from grpc_platform.components.timing import Timing, format_duration
+
+Result = dict[str, Any]
+"""What was measured, as JSON."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim, and whether it was seen to hold."""
+
+    claim: str
+    holds: bool
+    figure: str
+    """What was measured, in words and with units."""
+    control: bool = False
+    """Whether it shows that the experiment can fail."""
+    binding: bool = True
+    """Whether the run fails when it does not hold: not for what is only reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A promise of the design, and how it is put to the test."""
+
+    title: str
+    question: str
+    run: Callable[[Lab], Result]
+    findings: Callable[[Result], list[Finding]]
+    draw: Callable[[Result], dict[str, Figure]]
+    """The plots, by name."""
+    tell: Callable[[Result], str]
+    """Markdown: what was done, the figures, what follows from them."""
+
+
+def save(directory: Path, name: str, lab: Lab, experiment: Experiment, result: Result) -> Path:
+    """Leave NAME.json."""
+    record = {
+        "experiment": name,
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "commit": _commit(),
+        "machine": _machine(),
+        "quick": lab.quick,
+        "factor": lab.factor,
+        "times": _times(lab.times),
+        "findings": [asdict(finding) for finding in experiment.findings(result)],
+        "result": result,
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    file = directory / f"{name}.json"
+    file.write_text(json.dumps(record, indent=1) + "\n")
+    return file
+
+
+def failed(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that make a run fail."""
+    return [finding for finding in findings if finding.binding and not finding.holds]
+
+
+def _times(times: Timing) -> dict[str, str]:
+    names = ("record_ttl", "max_connection_duration", "connection_shutdown_grace_period")
+    derived = ("dns_convergence", "drain_delay", "termination_grace_period", "rebalance_time")
+    return {name: format_duration(getattr(times, name)) for name in (*names, *derived)}
+
+
+def _commit() -> str:
+    git = ("git", "-C", str(ROOT), "describe", "--always", "--dirty")
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _machine() -> dict[str, Any]:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory, 1),
+        "kernel": platform.release(),
+    }

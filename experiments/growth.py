@@ -1,0 +1,206 @@
+"""Growth: how many services one Contour and its Envoys carry."""
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import PLATFORM, ZONE, Lab, spread
+from experiments.sampler import Sampler
+from grpc_platform.graph import Graph
+from grpc_platform.local import deploy
+from grpc_platform.local.readiness import Object
+
+SIZES = (10, 100, 1000)
+_SELECTOR = {"app.kubernetes.io/name": "load"}
+# Contour's own metrics, and the histograms by which Envoy tells of xDS.
+_CONTOUR_METRICS = 8000
+_ENVOY_METRICS = 8002
+
+
+def run(lab: Lab) -> Result:
+    """Add services until there are so many; at each size add some more, one at a time, and see how
+    long until every Envoy routes it."""
+    lab.deploy(envoy={"min_replicas": 2, "max_replicas": 2})
+    sizes = SIZES[:2] if lab.quick else SIZES
+    rows: list[Result] = []
+    made = 0
+    for size in sizes:
+        lab.say(f"{size} services")
+        names = [f"service-{number:04}" for number in range(made, size)]
+        graph = lab.preview(services={name: {"selector": _SELECTOR} for name in names})
+        began = time.time()
+        deploy.apply(lab.cluster, list(bundles(graph, names)))
+        _wait_until_routed(lab, names)
+        took = time.time() - began
+        made = size
+        repeats = 3 if lab.quick else 5
+        seconds = [_time_one(lab, f"one-{size}-{number}") for number in range(repeats)]
+        with Sampler(lab.cluster) as sampler:
+            lab.pause(5)
+        rows.append(
+            {
+                "services": size,
+                "all_routed_seconds": took,
+                "added": len(names),
+                "one_routed_seconds": spread(seconds),
+                "mebibytes": _memory(sampler.samples),
+                **_metrics(lab),
+            }
+        )
+    return {"rows": rows}
+
+
+def bundles(graph: Graph, names: Iterable[str]) -> Iterable[Object]:
+    """The Service and the Ingress of each of these services: what a bundle is to Contour."""
+    wanted = set(names)
+    for resource in graph:
+        kind = resource.inputs.get("kind")
+        if kind in ("Service", "Ingress") and resource.inputs["metadata"]["name"] in wanted:
+            yield deploy.manifest(resource)
+
+
+def _wait_until_routed(lab: Lab, names: list[str]) -> None:
+    """Wait until every Envoy has endpoints for all of them."""
+    envoys = lab.envoys().values()
+
+    def routed() -> bool:
+        said = lab.read(envoys, _ENVOY_METRICS, "stats?filter=membership_healthy")
+        clusters = [set(re.findall(r"default_(\S+?)_50051\.\S+: [1-9]", s)) for s in said.values()]
+        return all(found.issuperset(names) for found in clusters)
+
+    lab.cluster.wait(f"{len(names)} services to be routed", routed, timeout=600)
+
+
+def _time_one(lab: Lab, name: str) -> float:
+    """Seconds from the apply of one more bundle until each Envoy answers for it, called 20 times a
+    second past DNS."""
+    graph = lab.preview(services={name: {"selector": _SELECTOR}})
+    targets = {ip: f"{ip}:{lab.http_port}" for ip in lab.envoys().values()}
+    client = lab.client(
+        f"--authority={name}.{ZONE}",
+        f"--rate={20 * len(targets)}",
+        "--window=50ms",
+        "--duration=10m",
+        targets=targets,
+    )
+    lab.wait_until_running(client)
+    began = time.time()
+    deploy.apply(lab.cluster, list(bundles(graph, [name])))
+    _wait_until_routed(lab, [name])
+    lab.pause(1)
+    reports = client.stop()["targets"]
+    found = [
+        min(w["at"] for w in report["windows"] if w["ok"] and w["at"] >= began)
+        for report in reports.values()
+    ]
+    return max(found) - began
+
+
+def _memory(samples: list[dict[str, Any]]) -> dict[str, float]:
+    """MiB of the largest Contour and the largest Envoy."""
+    last = samples[-1]["mebibytes"]
+    return {
+        kind: max((size for name, size in last.items() if name.startswith(kind)), default=0.0)
+        for kind in ("contour", "envoy")
+    }
+
+
+def _metrics(lab: Lab) -> dict[str, float]:
+    """Seconds that Contour takes to work out its configuration anew, and milliseconds that an Envoy
+    takes to take up a list of clusters; both means since their start."""
+    pods = lab.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=contour")["items"]
+    contours = lab.read([p["status"]["podIP"] for p in pods], _CONTOUR_METRICS, "metrics")
+    sums = [_metric(text, "contour_dagrebuild_seconds_sum") for text in contours.values()]
+    counts = [_metric(text, "contour_dagrebuild_seconds_count") for text in contours.values()]
+    envoys = lab.read(lab.envoys().values(), _ENVOY_METRICS, "stats/prometheus")
+    update = "envoy_cluster_manager_cds_update_duration"
+    spent = [_metric(text, f"{update}_sum") for text in envoys.values()]
+    times = [_metric(text, f"{update}_count") for text in envoys.values()]
+    return {
+        "rebuild_seconds": sum(sums) / max(1, sum(counts)),
+        "rebuilds": max(counts),
+        "cds_milliseconds": sum(spent) / max(1, sum(times)),
+    }
+
+
+def _metric(text: str, name: str) -> float:
+    found = re.search(rf"^{name}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def findings(result: Result) -> list[Finding]:
+    """What is claimed of growth."""
+    rows = result["rows"]
+    first, last = rows[0], rows[-1]
+    slowest = max(row["one_routed_seconds"]["high"] for row in rows)
+    memory = last["mebibytes"]
+    return [
+        Finding(
+            f"a service is routed as soon with {last['services']} services as with "
+            f"{first['services']}",
+            last["one_routed_seconds"]["median"] <= 3 * first["one_routed_seconds"]["median"],
+            f"{first['one_routed_seconds']['median']:.1f} s, "
+            f"{last['one_routed_seconds']['median']:.1f} s (slowest {slowest:.1f} s)",
+            binding=False,
+        ),
+        Finding(
+            f"{last['services']} services fit Contour's and Envoy's default memory",
+            memory["contour"] <= 256 and memory["envoy"] <= 1024,
+            f"Contour {memory['contour']:.0f} of 256 MiB, Envoy {memory['envoy']:.0f} of 1,024 MiB",
+        ),
+    ]
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """Time to a route, and memory, by number of services."""
+    rows = result["rows"]
+    labels = [f"{row['services']:,}" for row in rows]
+    kinds = ("contour", "envoy")
+    memory = {k: [plots.Bar(value=row["mebibytes"][k]) for row in rows] for k in kinds}
+    one = {"one more service": [plots.bar(row["one_routed_seconds"]) for row in rows]}
+    titles = ("From apply to routed by every Envoy", "Memory of the largest pod")
+    with plots.panels(*titles) as (figure, (above, below)):
+        plots.bars(above, labels, one, y_label="seconds")
+        plots.bars(below, labels, memory, y_label="MiB", x_label="services")
+    return {"growth": figure}
+
+
+def tell(result: Result) -> str:
+    """The account."""
+    lines = [
+        "Bundles as `GrpcService` makes them, without their names (Route53 has limits of its own), "
+        "all in front of the same two servers; two Contours, two Envoys.",
+        "",
+        "| services | all routed after | one more, routed after | Contour works it out in | Envoy "
+        "takes it up in | Contour | Envoy |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in result["rows"]:
+        one = row["one_routed_seconds"]
+        lines.append(
+            f"| {row['services']:,} | {row['all_routed_seconds']:.0f} s ({row['added']} at once) "
+            f"| {one['median']:.1f} s ({one['low']:.1f} to {one['high']:.1f}) "
+            f"| {1000 * row['rebuild_seconds']:.0f} ms | {row['cds_milliseconds']:.0f} ms "
+            f"| {row['mebibytes']['contour']:.0f} MiB | {row['mebibytes']['envoy']:.0f} MiB |"
+        )
+    lines += [
+        "",
+        "Many at once wait for the controller that makes EndpointSlices, whose client makes 20 "
+        "requests a second by default, longer than for Contour.",
+    ]
+    return "\n".join(lines)
+
+
+GROWTH = Experiment(
+    title="Growth",
+    question="How many services does one Contour carry, and what bends first?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)

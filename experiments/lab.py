@@ -1,0 +1,196 @@
+"""What an experiment works with: a local cluster, the platform on it, servers and clients."""
+
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from experiments import disruptions
+from experiments.load.part import LOAD
+from experiments.program import changed_program, preview
+from experiments.times import sections, shorten
+from experiments.traffic import FAMILIES, Client, install, server_manifest, start_client
+from grpc_platform.components import timing
+from grpc_platform.components.timing import Timing
+from grpc_platform.graph import Graph
+from grpc_platform.local import deploy, readiness, run
+from grpc_platform.local.build import Builder
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.sandbox import Sandbox, end_leftover
+
+STACK = "local"
+ZONE = "grpc.test"
+SERVICES: dict[str, dict[str, Any]] = {
+    "load": {},
+    "streams": {"streaming": True, "selector": {"app.kubernetes.io/name": "load"}},
+}
+"""Both names lead to the same servers; calls to the second have no deadline at Envoy."""
+PLATFORM = ("-n", "projectcontour")
+
+
+@dataclass
+class Lab:
+    """A running local cluster with the platform of stack `local`, its times shortened."""
+
+    cluster: Cluster
+    times: Timing
+    factor: float
+    quick: bool
+    """Show that it works, rather than how well."""
+    directory: Path
+    http_port: int = 8080
+    _deployed: deploy.Deployed = field(default_factory=deploy.Deployed)
+    _steps: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def say(self, what: str) -> None:
+        """A line of progress."""
+        seconds = time.monotonic() - self._began
+        print(f"  {seconds:6.0f} s  {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+    # --- the platform --------------------------------------------------------------------------
+
+    def deploy(self, **changes: Mapping[str, Any]) -> Graph:
+        """Bring the platform to its committed values but for ``changes`` (keys by section, each
+        over those of `sections`), and wait until all of it is ready and under its name."""
+        graph = self.preview(**changes)
+        self._deployed = deploy.deploy(self.cluster, graph, self._deployed)
+        deploy.wait_for_all(self.cluster, self._deployed)
+        self.wait_for_name()
+        return graph
+
+    def preview(self, **changes: Mapping[str, Any]) -> Graph:
+        """What the program registers with these changes."""
+        self._steps += 1
+        directory = self.directory / f"stack-{self._steps}"
+        directory.mkdir()
+        wanted: dict[str, dict[str, Any]] = {
+            **sections(self.times),
+            "services": {**SERVICES, "greeter": {}, "ticker": {"streaming": True}},
+        }
+        for section, keys in changes.items():
+            wanted[section] = _merged(wanted.get(section, {}), keys)
+        program = changed_program(directory, STACK, self.factor, **wanted)
+        return preview(STACK, directory / "preview", program)
+
+    def resize(self, envoys: int) -> None:
+        """Bring the fleet to so many Envoys, and wait until they are under its name."""
+        disruptions.resize_fleet(self.cluster, envoys)
+        self.wait_for_name()
+
+    def envoys(self) -> dict[str, str]:
+        """Addresses of the Envoys that are ready and not on their way out, by pod."""
+        pods = self.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=envoy")["items"]
+        return {
+            pod["metadata"]["name"]: pod["status"]["podIP"]
+            for pod in pods
+            if "deletionTimestamp" not in pod["metadata"] and readiness.has_condition(pod, "Ready")
+        }
+
+    def wait_for_name(self) -> None:
+        """Wait until a service's name leads to every ready Envoy and nowhere else, and each of
+        them routes it."""
+        self.cluster.wait(
+            "the name to lead to the fleet",
+            lambda: (
+                sorted(self.cluster.addresses(f"load.{ZONE}")) == sorted(self.envoys().values())
+            ),
+            timeout=120,
+            blame="coredns",
+        )
+
+    def read(self, addresses: Iterable[str], port: int, path: str) -> dict[str, str]:
+        """What an HTTP server in each of these pods answers, by address."""
+        ask = (
+            "import json, sys; from urllib.request import urlopen; "
+            "print(json.dumps({a: urlopen(f'http://{a}:{sys.argv[1]}').read().decode()"
+            " for a in sys.argv[2:]}))"
+        )
+        command = (sys.executable, "-c", ask, f"{port}/{path}", *addresses)
+        return json.loads(self.cluster.inside(*command).stdout)
+
+    # --- traffic -------------------------------------------------------------------------------
+
+    def serve(self, replicas: int = 2, *arguments: str) -> None:
+        """Run servers that keep the services' contract (docs/services.md)."""
+        manifest = server_manifest(replicas, arguments)
+        deploy.apply(self.cluster, [manifest])
+        readiness.wait_until_ready(self.cluster, manifest)
+
+    def target(self, service: str = "load") -> str:
+        """What clients dial: the way through Envoy."""
+        return f"{service}.{ZONE}:{self.http_port}"
+
+    def client(
+        self,
+        *arguments: str,
+        targets: Mapping[str, str] | None = None,
+        family: str = "grpc-go",
+    ) -> Client:
+        """Start a client in a pod of its own; it calls the service `load` unless told otherwise.
+
+        Arguments are those of `load client`; a look-up's floor is shortened like the times.
+        """
+        floor = f"--re-resolve={timing.CLIENT_RE_RESOLVE_FLOOR.total_seconds()}s"
+        named = targets or {"envoy": self.target()}
+        where = [f"{name}={target}" for name, target in named.items()]
+        return start_client(self.cluster, FAMILIES[family], [*where, floor, *arguments])
+
+    def pause(self, seconds: float, what: str = "") -> None:
+        """Let the experiment run for so long; an ended program of the cluster ends it too."""
+        if what:
+            self.say(what)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.cluster.check()
+            time.sleep(min(0.5, max(0.0, until - time.monotonic())))
+
+
+@contextlib.contextmanager
+def open_lab(
+    builder: Builder, *, factor: float, quick: bool, **changes: Mapping[str, Any]
+) -> Generator[Lab]:
+    """A cluster with the platform and two servers on it; gone at the end."""
+    times = shorten(factor)
+    with tempfile.TemporaryDirectory(prefix="grpc-platform-lab-") as name:
+        directory = Path(name)
+        sandbox = Sandbox(directory / "state")
+        try:
+            sandbox.start()
+            cluster = Cluster(
+                sandbox, builder, propagation=timing.ROUTE53_PROPAGATION.total_seconds()
+            )
+            cluster.start()
+            install(cluster, builder.result(LOAD.name))
+            run.prepare(cluster)
+            lab = Lab(cluster, times, factor, quick, directory)
+            lab.deploy(**changes)
+            lab.serve()
+            yield lab
+        finally:
+            sandbox.close()
+            end_leftover(directory / "state")
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Two sections' keys, those of sections within included."""
+    merged = dict(base)
+    for key, value in over.items():
+        inner = merged.get(key)
+        merged[key] = _merged(inner, value) if isinstance(inner, dict) else value
+    return merged
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """The median of repeats, with the least and the most."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    median = (ordered[middle] + ordered[-middle - 1]) / 2
+    return {"median": median, "low": ordered[0], "high": ordered[-1]}
+
+

@@ -1,0 +1,96 @@
+"""The page of the experiments, from what each left in its JSON."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from experiments.catalogue import EXPERIMENTS
+from experiments.experiment import Finding
+
+_HEAD = """# Experiments
+
+What the design promises, measured on real Contour and Envoy by `make experiments`: the manifests
+that go to production, in the [local cluster]({local}). Generated; the figures are of the runs dated
+below. Waits (Route53's propagation, TTL, clients' pause between look-ups, max connection duration
+and grace) are shortened by one factor, which each experiment names; counts and ratios carry over,
+and times of seconds and more scale back by it. `make experiments FACTOR=1` runs at the true values.
+
+What one machine with {cores} cores cannot tell: absolute throughput, and latency of a real network.
+Ratios within one run are what to take away.
+
+| experiment | asks | holds | date |
+| --- | --- | --- | --- |
+"""
+
+
+def write(directory: Path, local: str = "../../docs/local.md") -> None:
+    """Write README.md over whatever experiments have left there."""
+    records = _records(directory)
+    cores = max((r["machine"]["cores"] for r in records.values()), default=0)
+    lines = [_HEAD.format(local=local, cores=cores).rstrip("\n")]
+    for name, record in records.items():
+        findings = _findings(record)
+        held = sum(finding.holds for finding in findings)
+        lines.append(
+            f"| [{EXPERIMENTS[name].title}](#{_anchor(EXPERIMENTS[name].title)}) "
+            f"| {EXPERIMENTS[name].question} | {held} of {len(findings)} | {record['date']} |"
+        )
+    for name, record in records.items():
+        lines += ["", *_section(name, record, directory)]
+    (directory / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def publish(source: Path, target: Path, console: Console) -> int:
+    """Copy the last full run to where the README links to; 1 if there is none."""
+    records = _records(source)
+    missing = [name for name in EXPERIMENTS if name not in records]
+    quick = [name for name, record in records.items() if record["quick"]]
+    for names, what in ((missing, "was not run"), (quick, "was run quickly only")):
+        if names:
+            console.print(f"nothing published: {', '.join(names)} {what}; make experiments first")
+            return 1
+    target.mkdir(parents=True, exist_ok=True)
+    for file in (*source.glob("*.svg"), *(source / f"{name}.json" for name in records)):
+        shutil.copy(file, target)
+    write(target, local="../local.md")
+    console.print(f"published to {target}")
+    return 0
+
+
+def _records(directory: Path) -> dict[str, dict[str, Any]]:
+    files = {name: directory / f"{name}.json" for name in EXPERIMENTS}
+    return {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+
+
+def _findings(record: dict[str, Any]) -> list[Finding]:
+    return [Finding(**finding) for finding in record["findings"]]
+
+
+def _section(name: str, record: dict[str, Any], directory: Path) -> list[str]:
+    experiment = EXPERIMENTS[name]
+    machine, times = record["machine"], record["times"]
+    lines = [f"## {experiment.title}", "", experiment.question, ""]
+    lines += ["| | claim | measured |", "| --- | --- | --- |"]
+    for finding in _findings(record):
+        mark = "✓" if finding.holds else "✗" if finding.binding else "–"
+        claim = f"control: {finding.claim}" if finding.control else finding.claim
+        lines.append(f"| {mark} | {claim} | {finding.figure} |")
+    lines += ["", experiment.tell(record["result"]).strip()]
+    for plot in sorted(directory.glob(f"{name}*.svg")):
+        lines += ["", f"![{plot.stem.replace('-', ' ')}]({plot.name})"]
+    shortened = "" if record["factor"] == 1 else f" (true values / {record['factor']:g})"
+    lines += [
+        "",
+        f"<sub>{record['date']} UTC, commit {record['commit']}, {machine['cores']} × "
+        f"{machine['cpu']}, {machine['memory_gib']:g} GiB, Linux {machine['kernel']}; max "
+        f"connection duration {times['max_connection_duration']}, TTL {times['record_ttl']}"
+        f"{shortened}; [{name}.json]({name}.json)</sub>",
+    ]
+    return lines
+
+
+def _anchor(title: str) -> str:
+    return "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c == "-")

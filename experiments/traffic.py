@@ -1,0 +1,133 @@
+"""Servers and clients of the load generator (experiments/load), in pods of the local cluster."""
+
+import itertools
+import json
+import shlex
+import shutil
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grpc_platform.local import deploy
+from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.errors import LocalError
+from grpc_platform.local.readiness import Object
+
+PORT = 50051
+DIRECT = f"load.default.svc.cluster.local:{PORT}"
+"""The servers past Envoy: the service's headless name."""
+FAMILIES = {"grpc-go": ("load", "client"), "C-core": ("load-ccore",)}
+"""Commands of a client on each of gRPC's implementations."""
+_SOURCES = Path(__file__).parent / "load"
+_NAMESPACE = "default"
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client in a pod."""
+
+    cluster: Cluster
+    pod: str
+
+    def stop(self) -> dict[str, Any]:
+        """Tell it that it has called enough; its report."""
+        tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
+        agent = (sys.executable, "-m", "grpc_platform.local.agent", "enter")
+        state = ("--state", str(self.cluster.state / "node"))
+        inside = ("-c", "load", f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
+        self.cluster.inside(*agent, *state, *inside)
+        return self.report()
+
+    def report(self, timeout: float = 900) -> dict[str, Any]:
+        """Wait until it ends; what it measured, a mapping by target among it."""
+
+        def phase() -> str:
+            pod = self.cluster.get("pod", "-n", _NAMESPACE, self.pod)
+            return pod["status"].get("phase", "")
+
+        self.cluster.wait(
+            f"the client {self.pod} to end",
+            lambda: phase() in ("Succeeded", "Failed"),
+            timeout=timeout,
+        )
+        log = self.cluster.pod_log(_NAMESPACE, self.pod, "load")
+        if phase() == "Failed" or log is None:
+            raise LocalError(f"the client {self.pod} failed", log=log)
+        said = json.loads(log.read_text().splitlines()[-1])
+        self.cluster.kubectl("delete", "pod", "-n", _NAMESPACE, self.pod, "--wait=false")
+        return said
+
+
+def install(cluster: Cluster, program: Path) -> None:
+    """Let pods run the load generator: ``program``, and the same on C-core."""
+    cluster.link("load", program)
+    script = cluster.state / "parts" / FAMILIES["C-core"][0]
+    shutil.copy(_SOURCES / "ccore.py", script.with_suffix(".py"))
+    python = shlex.quote(sys.executable)
+    script.write_text(f'#!/bin/sh\nexec {python} -B /parts/{script.name}.py "$@"\n')
+    script.chmod(0o755)
+
+
+def start_client(cluster: Cluster, command: Sequence[str], arguments: Sequence[str]) -> Client:
+    """Start a client in a pod of its own."""
+    name = f"client-{next(_numbers)}"
+    metadata = {
+        "name": name,
+        "namespace": _NAMESPACE,
+        "labels": {"app.kubernetes.io/name": "load-client"},
+    }
+    container = {
+        "name": "load",
+        "image": "localhost/load:dev",
+        "command": [*command, *arguments],
+    }
+    pod: Object = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "containers": [container],
+        },
+    }
+    deploy.apply(cluster, [pod])
+    return Client(cluster, name)
+
+
+def server_manifest(
+    replicas: int, arguments: Sequence[str] = (), *, pre_stop_seconds: int = 10
+) -> Object:
+    """A Deployment of servers that keep the contract; with ``pre_stop_seconds`` 0 they do not."""
+    labels = {"app.kubernetes.io/name": "load"}
+    container: dict[str, Any] = {
+        "name": "load",
+        "image": "localhost/load:dev",
+        "command": ["load", "server", *arguments],
+        "ports": [{"name": "grpc", "containerPort": PORT}],
+        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 1},
+    }
+    if pre_stop_seconds:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": pre_stop_seconds}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "load", "namespace": _NAMESPACE},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "terminationGracePeriodSeconds": pre_stop_seconds + 25,
+                    "containers": [container],
+                },
+            },
+        },
+    }
