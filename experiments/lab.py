@@ -141,6 +141,28 @@ class Lab:
         where = [f"{name}={target}" for name, target in named.items()]
         return start_client(self.cluster, FAMILIES[family], [*where, floor, *arguments])
 
+    def wait_until_running(self, client: Client) -> None:
+        """Wait until a client calls."""
+        self.cluster.wait(
+            f"{client.pod} to run",
+            lambda: self.cluster.get("pod", client.pod)["status"].get("phase") == "Running",
+        )
+
+    def wait_until_settled(self) -> None:
+        """Wait until no Envoy, Contour or server is on its way out, and the name leads to the
+        fleet."""
+        grace = self.times.termination_grace_period.total_seconds()
+        self.cluster.wait(
+            "all that was told to end to be gone",
+            lambda: not any(
+                "deletionTimestamp" in pod["metadata"]
+                for selector in (PLATFORM, ("-l", "app.kubernetes.io/name=load"))
+                for pod in self.cluster.get("pods", *selector)["items"]
+            ),
+            timeout=2 * grace + 60,
+        )
+        self.wait_for_name()
+
     def pause(self, seconds: float, what: str = "") -> None:
         """Let the experiment run for so long; an ended program of the cluster ends it too."""
         if what:

@@ -8,7 +8,7 @@ import pytest
 
 from grpc_platform.local import apps, deploy
 from tests.local.stack import Platform, changed_program, preview
-from tests.local.tls import make_certificate
+from experiments.certificate import make_certificate
 
 NAMESPACE = "projectcontour"
 

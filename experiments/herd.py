@@ -1,0 +1,130 @@
+"""The reconnect herd: clients that started together reconnect together, for nothing spreads their
+connections' ages (Contour 1.33 has no jitter)."""
+
+import statistics
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import Lab
+from experiments.sampler import Sampler
+
+_CHANNELS = 600
+_RATE = 1200
+_REMEDIES: dict[str, tuple[str, ...]] = {
+    "all at once": (),
+    "spread over a period": ("--start-over={period}s",),
+}
+
+
+def run(lab: Lab) -> Result:
+    """As many clients twice: started all at once, and over one reconnect period."""
+    lab.deploy(envoy={"min_replicas": 3, "max_replicas": 3})
+    period = lab.times.reconnect_interval.total_seconds()
+    channels, periods = (_CHANNELS // 3, 2) if lab.quick else (_CHANNELS, 4)
+    found: dict[str, Any] = {}
+    for name, arguments in _REMEDIES.items():
+        lab.say(f"{channels} clients, started {name}")
+        client = lab.client(
+            f"--channels={channels}",
+            f"--rate={_RATE}",
+            "--policy=pick_first",
+            "--duration=1h",
+            *(argument.format(period=period) for argument in arguments),
+        )
+        lab.wait_until_running(client)
+        # The start itself is over by then.
+        lab.pause(0.7 * period if not arguments else 1.2 * period)
+        with Sampler(lab.cluster) as sampler:
+            lab.pause(periods * period)
+        report = client.stop()["targets"]["envoy"]
+        since, until = sampler.samples[0]["at"], sampler.samples[-1]["at"]
+        windows = [w for w in report["windows"] if since <= w["at"] <= until and w["p99"]]
+        cpu = [sum(v for k, v in s["cpu"].items() if k.startswith("envoy")) for s in sampler.samples]
+        found[name] = {
+            "codes": report["codes"],
+            "at": [w["at"] - since for w in windows],
+            "opened": [w["opened"] for w in windows],
+            "p99": [w["p99"] for w in windows],
+            "cpu_at": [s["at"] - since for s in sampler.samples],
+            "cpu": cpu,
+        }
+    return {"channels": channels, "rate": _RATE, "period": period, "starts": found}
+
+
+def _peak(values: list[float]) -> float:
+    """The largest beside the median; 1 is even."""
+    median = statistics.median(values)
+    return max(values) / median if median else max(values)
+
+
+def findings(result: Result) -> list[Finding]:
+    """What is claimed of the herd."""
+    together, apart = (result["starts"][name] for name in _REMEDIES)
+    failed = sum(
+        sum(start["codes"].values()) - start["codes"].get("OK", 0)
+        for start in result["starts"].values()
+    )
+    return [
+        Finding(
+            "clients that started together reconnect together, period after period",
+            max(together["opened"]) >= result["channels"] / 4,
+            f"up to {max(together['opened'])} of {result['channels']} in one second",
+            control=True,
+        ),
+        Finding(
+            "started over one period they reconnect evenly",
+            max(apart["opened"]) <= max(together["opened"]) / 2,
+            f"at most {max(apart['opened'])} in one second",
+        ),
+        Finding("no call fails in a herd", not failed, f"{failed} failed"),
+        Finding(
+            "the herd costs CPU and latency for a moment",
+            True,
+            f"CPU peaks at {_peak(together['cpu']):.1f} times its median (spread: "
+            f"{_peak(apart['cpu']):.1f}), p99 of a second at {max(together['p99']):.0f} ms "
+            f"(spread: {max(apart['p99']):.0f} ms)",
+            binding=False,
+        ),
+    ]
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """Connections opened, CPU and p99 over time."""
+    starts = result["starts"]
+    titles = ("Connections opened in a second", "CPU of all Envoys", "p99 of a second")
+    with plots.panels(*titles, height=2.2) as (figure, (opened, cpu, p99)):
+        for axes, key, at, label in (
+            (opened, "opened", "at", "connections"),
+            (cpu, "cpu", "cpu_at", "cores"),
+            (p99, "p99", "at", "ms"),
+        ):
+            series = {name: (start[at], start[key]) for name, start in starts.items()}
+            plots.lines(axes, series, y_label=label)
+        p99.set_xlabel("seconds")
+    return {"herd": figure}
+
+
+def tell(result: Result) -> str:
+    """The account."""
+    return (
+        f"{result['channels']} pick_first channels, {result['rate']:,} calls/s together, over 3 "
+        f"Envoys, a connection's life of {result['period']:g} s. Envoy counts a connection's age "
+        "from its own start, so whatever opened connections at one moment (a rollout of the "
+        "clients, an Envoy that ended) makes them end at one moment, for ever after: nothing in "
+        "Contour 1.33 spreads it (Envoy's own jitter for it is not among Contour's keys). What "
+        "helps is on the client's side: start pods over a while, as a Deployment's rolling update "
+        "does by itself, and use short-lived channels nowhere."
+    )
+
+
+HERD = Experiment(
+    title="The reconnect herd",
+    question="What do clients do that started together, and what helps?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)

@@ -1,0 +1,250 @@
+"""Added latency: the same calls through Envoy and past it, in turn, in one run."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.certificate import make_certificate
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import ZONE, Lab, spread
+from experiments.sampler import Sampler
+from experiments.traffic import DIRECT
+from grpc_platform.local import deploy
+
+PROMISED_MS = 0.3
+"""What the design expects of the extra hop."""
+_QUANTILES = ("p50", "p99", "p99.9")
+_CONCURRENCIES = (1, 10, 100)
+_RATES = (100, 500, 1000, 2000)
+_SECURE = "secure"
+_HTTPS_PORT = 8443
+_PARTS = "/parts"
+"""Where a pod finds what the lab leaves for it."""
+
+
+def run(lab: Lab) -> Result:
+    """One server and one Envoy, so that all calls take one way; every client calls its targets in
+    turn, so that whatever else the machine does hits them alike."""
+    selector = {"app.kubernetes.io/name": "load"}
+    provide_certificate(lab, _SECURE)
+    lab.deploy(
+        envoy={"min_replicas": 1, "max_replicas": 1},
+        services={_SECURE: {"tls_secret": f"{_SECURE}-tls", "selector": selector}},
+    )
+    lab.serve(1)
+    direct_envoy = {"direct": DIRECT, "envoy": lab.target()}
+    seconds, repeats = (5, 2) if lab.quick else (10, 5)
+
+    def measure(*arguments: str, **targets: str) -> Result:
+        """Quantiles by target, and how much more than the first each takes, over repeats."""
+        each: list[dict[str, dict[str, float]]] = []
+        for _ in range(repeats):
+            client = lab.client(f"--duration={seconds}s", *arguments, targets=targets)
+            reports = client.report()["targets"]
+            each.append({name: report["milliseconds"] for name, report in reports.items()})
+        base, *others = targets
+        return {
+            "milliseconds": {
+                name: {q: spread([one[name][q] for one in each]) for q in _QUANTILES}
+                for name in targets
+            },
+            "added": {
+                name: {q: spread([one[name][q] - one[base][q] for one in each]) for q in _QUANTILES}
+                for name in others
+            },
+        }
+
+    found: dict[str, Any] = {"seconds": seconds, "repeats": repeats}
+    lab.say("one call at a time")
+    found["one"] = measure(**direct_envoy)
+    lab.say("over TLS and in plaintext, one call at a time")
+    secure = f"{_SECURE}.{ZONE}:{_HTTPS_PORT}"
+    found["tls"] = _tls(lab, secure, seconds, repeats)
+    found["concurrent"] = {}
+    for concurrency in _CONCURRENCIES if not lab.quick else ():
+        lab.say(f"{concurrency} calls at a time on one connection")
+        found["concurrent"][str(concurrency)] = measure(
+            f"--concurrency={concurrency}", **direct_envoy
+        )
+    found["rates"] = {}
+    for rate in _RATES if not lab.quick else ():
+        lab.say(f"{rate} calls/s each way")
+        found["rates"][str(rate)] = measure(f"--rate={2 * rate}", "--channels=10", **direct_envoy)
+    lab.say("saturation")
+    found["saturation"] = {
+        way: _saturate(lab, target, seconds) for way, target in direct_envoy.items()
+    }
+    return found
+
+
+def provide_certificate(lab: Lab, service: str) -> None:
+    """The Secret `<service>-tls`, and the certificate for clients to trust."""
+    key, certificate = make_certificate(f"{service}.{ZONE}")
+    (lab.cluster.state / "parts" / f"{service}.crt").write_text(certificate)
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "kubernetes.io/tls",
+        "metadata": {"name": f"{service}-tls", "namespace": "default"},
+        "stringData": {"tls.crt": certificate, "tls.key": key},
+    }
+    deploy.apply(lab.cluster, [secret])
+
+
+def _tls(lab: Lab, secure: str, seconds: int, repeats: int) -> Result:
+    """A client speaks TLS to all its targets or to none: two clients at a time, one call each."""
+    each: dict[str, list[dict[str, float]]] = {"plain": [], "tls": []}
+    for _ in range(repeats):
+        clients = {
+            "plain": lab.client(f"--duration={seconds}s", targets={"envoy": lab.target()}),
+            "tls": lab.client(
+                f"--duration={seconds}s",
+                f"--ca={_PARTS}/{_SECURE}.crt",
+                targets={"envoy": secure},
+            ),
+        }
+        for name, client in clients.items():
+            each[name].append(client.report()["targets"]["envoy"]["milliseconds"])
+    return {
+        "milliseconds": {
+            name: {q: spread([one[q] for one in found]) for q in _QUANTILES}
+            for name, found in each.items()
+        },
+        "added": {
+            q: spread([a[q] - b[q] for a, b in zip(each["tls"], each["plain"], strict=True)])
+            for q in _QUANTILES
+        },
+    }
+
+
+def _saturate(lab: Lab, target: str, seconds: int) -> Result:
+    """As many calls as this machine makes, all programs on it together."""
+    client = lab.client(
+        "--channels=8", "--concurrency=16", f"--duration={seconds + 5}s", targets={"it": target}
+    )
+    lab.wait_until_running(client)
+    lab.pause(2)
+    with Sampler(lab.cluster) as sampler:
+        lab.pause(seconds)
+    report = client.report()["targets"]["it"]
+    first, last = sampler.samples[0]["at"], sampler.samples[-1]["at"]
+    calls = sum(w["ok"] for w in report["windows"] if first <= w["at"] < last)
+    rate = calls / (last - first)
+    return {
+        "calls_per_second": rate,
+        "codes": report["codes"],
+        "milliseconds": report["milliseconds"],
+        "microseconds_of_cpu": {
+            kind: 1e6 * cores(sampler.samples, kind) / rate
+            for kind in ("envoy", "load client", "load server")
+        },
+    }
+
+
+def cores(samples: list[dict[str, Any]], kind: str) -> float:
+    """Cores in use by programs whose name begins so, in the mean."""
+    each = [sum(v for k, v in s["cpu"].items() if k.startswith(kind)) for s in samples]
+    return sum(each) / len(each)
+
+
+def findings(result: Result) -> list[Finding]:
+    """What is claimed of the extra hop."""
+    added = result["one"]["added"]["envoy"]["p50"]
+    direct = result["one"]["milliseconds"]["direct"]["p50"]["median"]
+    envoy = result["one"]["milliseconds"]["envoy"]["p50"]["median"]
+    tls = result["tls"]["added"]["p50"]["median"]
+    failed = sum(
+        count
+        for way in result["saturation"].values()
+        for code, count in way["codes"].items()
+        if code != "OK"
+    )
+    return [
+        Finding(
+            f"the extra hop adds about {PROMISED_MS} ms to a call (p50)",
+            added["median"] <= PROMISED_MS * 1.5,
+            f"{_ms(added)}; direct {direct:.2f} ms",
+            # An absolute time: of this machine.
+            binding=False,
+        ),
+        Finding(
+            "a call through Envoy takes less than four times a direct one",
+            envoy <= 4 * direct,
+            f"{envoy / direct:.1f} times, on loopback; a network's own time shrinks the ratio",
+        ),
+        Finding(
+            "TLS adds little to a call on a connection that is up",
+            tls <= envoy / 2,
+            f"{tls:+.2f} ms (p50)",
+            binding=False,
+        ),
+        Finding("no call fails at saturation", not failed, f"{failed} failed"),
+    ]
+
+
+def _ms(spread_: dict[str, float]) -> str:
+    return f"{spread_['median']:.2f} ms ({spread_['low']:.2f} to {spread_['high']:.2f})"
+
+
+def _rows(result: Result) -> dict[str, Result]:
+    rows = {"one at a time": result["one"]}
+    rows |= {f"{n} at a time": found for n, found in result["concurrent"].items() if n != "1"}
+    return rows | {f"{int(rate):,}/s": found for rate, found in result["rates"].items()}
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """What the hop adds, by load."""
+    rows = _rows(result)
+    with plots.panels("What Envoy adds to a call") as (figure, (axes,)):
+        plots.bars(
+            axes,
+            [name.replace(" at a time", "\nat a time") for name in rows],
+            {q: [plots.bar(r["added"]["envoy"][q]) for r in rows.values()] for q in ("p50", "p99")},
+            y_label="ms (median of the repeats, least and most)",
+        )
+        axes.set_yscale("symlog", linthresh=1)
+    return {"latency": figure}
+
+
+def tell(result: Result) -> str:
+    """The account."""
+    lines = [
+        f"One server, one Envoy; {result['repeats']} repeats of {result['seconds']} s each, every "
+        "client calling directly and through Envoy in turn. Client, server and Envoy share the "
+        "machine's cores, so at high load these times are of queues for the processor.",
+        "",
+        "| load | direct p50 | p99 | p99.9 | Envoy adds p50 | p99 | p99.9 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, found in _rows(result).items():
+        direct = found["milliseconds"]["direct"]
+        cells = [f"{direct[q]['median']:.2f} ms" for q in _QUANTILES]
+        cells += [_ms(found["added"]["envoy"][q]) for q in _QUANTILES]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    tls = result["tls"]["added"]
+    lines += [
+        "",
+        f"TLS, beside plaintext at the same time: {_ms(tls['p50'])} at p50, {_ms(tls['p99'])} at "
+        "p99, once the connection is up.",
+        "",
+        "| saturation | calls/s | p50 | p99 | CPU a call: client | Envoy | server |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for way, found in result["saturation"].items():
+        cpu, ms = found["microseconds_of_cpu"], found["milliseconds"]
+        lines.append(
+            f"| {way} | {found['calls_per_second']:,.0f} | {ms['p50']:.1f} ms | {ms['p99']:.1f} ms "
+            f"| {cpu['load client']:.0f} µs | {cpu['envoy']:.0f} µs | {cpu['load server']:.0f} µs |"
+        )
+    return "\n".join(lines)
+
+
+LATENCY = Experiment(
+    title="Added latency",
+    question="What does the hop through Envoy cost a call?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)

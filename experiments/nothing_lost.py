@@ -1,0 +1,199 @@
+"""Nothing lost: calls under everything that happens to a platform in use."""
+
+import time
+from collections import Counter
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import Lab
+from experiments.scenarios import ENVOYS, QUICK, SCENARIOS, Scenario
+
+CALLS = 100_000
+"""At least so many in each scenario."""
+_RATE = 2_000
+_QUICK_CALLS = 60_000
+_STREAM = 2.0  # seconds; ended and begun anew all the time
+# The contract's policy, and the other one that docs/services.md names, at half the rate each.
+CLIENTS: dict[str, tuple[str, ...]] = {
+    "round_robin": ("--policy=round_robin", "--channels=12", f"--rate={_RATE // 2}"),
+    "pick_first": ("--policy=pick_first", "--channels=24", f"--rate={_RATE // 2}"),
+    "streams": (
+        "--policy=round_robin",
+        "--channels=12",
+        f"--stream={_STREAM}s",
+        "--interval=100ms",
+    ),
+    "C-core": ("--policy=round_robin", "--channels=6", "--rate=100"),
+}
+_DEADLINE = "14.5s"  # the contract's for the default deadline of 15 s
+
+
+def run(lab: Lab) -> Result:
+    """Each scenario with calls of its own: some before, all through it, and until the last Envoy or
+    server that was told to end is gone and every connection has been renewed."""
+    lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
+    wanted = [s for s in SCENARIOS if not lab.quick or s.name in QUICK]
+    return {"scenarios": [_observe(lab, scenario) for scenario in wanted]}
+
+
+def _observe(lab: Lab, scenario: Scenario) -> Result:
+    lab.say(scenario.what)
+    scenario.prepare(lab)
+    started = time.time()
+    clients = {
+        name: lab.client(
+            *arguments,
+            f"--deadline={_DEADLINE}",
+            targets={"envoy": lab.target("streams" if name == "streams" else "load")},
+            family=name if name == "C-core" else "grpc-go",
+        )
+        for name, arguments in CLIENTS.items()
+    }
+    for client in clients.values():
+        lab.wait_until_running(client)
+    lab.pause(5)
+    began = time.time()
+    scenario.act(lab)
+    acted = time.time()
+    lab.wait_until_settled()
+    settled = time.time()
+    calls = _QUICK_CALLS if lab.quick else CALLS
+    lab.pause(
+        max(lab.times.reconnect_interval.total_seconds(), started + calls / _RATE - time.time())
+    )
+    reports = {name: client.stop()["targets"]["envoy"] for name, client in clients.items()}
+    scenario.restore(lab)
+    return {
+        "name": scenario.name,
+        "what": scenario.what,
+        "lossless": scenario.lossless,
+        "control": scenario.control,
+        "events": {"begins": began, "done": acted, "settled": settled},
+        "clients": {name: _account(report) for name, report in reports.items()},
+    }
+
+
+def _account(report: Result) -> Result:
+    """What is kept of a client's report."""
+    calls, ok = report["calls"], report["codes"].get("OK", 0)
+    return {
+        "calls": calls,
+        "failed": calls - ok,
+        "codes": report["codes"],
+        "slow": report.get("slow", 0),
+        "milliseconds": report.get("milliseconds", {}),
+        "failures": report["failures"][:20],
+        "slowest": report.get("slowest", [])[:5],
+        "windows": [
+            {"at": window["at"], "ok": window["ok"], "failed": window["failed"]}
+            for window in report["windows"]
+        ],
+    }
+
+
+def total(scenario: Result, what: str) -> int:
+    """``calls``, ``failed`` or ``slow`` of all clients."""
+    return sum(account[what] for account in scenario["clients"].values())
+
+
+def findings(result: Result) -> list[Finding]:
+    """One for each scenario."""
+    found: list[Finding] = []
+    for scenario in result["scenarios"]:
+        failed, slow, calls = (total(scenario, what) for what in ("failed", "slow", "calls"))
+        figure = f"{failed} failed, {slow} over a second late, of {calls:,}"
+        if scenario["control"]:
+            claim, holds = f"{scenario['what']}: calls are lost", failed + slow > 0
+        elif scenario["lossless"]:
+            claim, holds = f"{scenario['what']}: no call is lost", not failed + slow
+        else:
+            claim, holds = f"{scenario['what']}: calls may be lost", True
+            figure += f"; {_lasting(scenario)}"
+        found.append(
+            Finding(
+                claim,
+                holds,
+                figure,
+                control=scenario["control"],
+                binding=scenario["lossless"] or scenario["control"],
+            )
+        )
+    return found
+
+
+def _lasting(scenario: Result) -> str:
+    """How long calls failed."""
+    bad = [w["at"] for a in scenario["clients"].values() for w in a["windows"] if w["failed"]]
+    return f"within {max(bad) - min(bad) + 1:.0f} s" if bad else "none was"
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """Each scenario a row over time: when calls failed, and between which events."""
+    scenarios = result["scenarios"]
+    with plots.panels("Failed calls by second", height=0.6 + 0.32 * len(scenarios)) as (
+        figure,
+        (axes,),
+    ):
+        for place, scenario in enumerate(scenarios):
+            zero = scenario["events"]["begins"]
+            failed: Counter[float] = Counter()
+            seconds: set[float] = set()
+            for account in scenario["clients"].values():
+                for window in account["windows"]:
+                    seconds.add(window["at"] - zero)
+                    failed[round(window["at"] - zero)] += window["failed"]
+            axes.hlines(place, min(seconds), max(seconds), color="#cccccc", linewidth=1)
+            axes.hlines(
+                place,
+                0,
+                scenario["events"]["settled"] - zero,
+                color=plots.GREY,
+                linewidth=5,
+                alpha=0.35,
+            )
+            bad = {at: count for at, count in failed.items() if count}
+            sizes = [10 + 3 * count**0.5 for count in bad.values()]
+            axes.scatter(list(bad), [place] * len(bad), s=sizes, color=plots.COLOURS[1], zorder=3)
+        names = [f"{'control: ' if s['control'] else ''}{s['name']}" for s in scenarios]
+        axes.set_yticks(range(len(scenarios)), names, fontsize=8)
+        axes.invert_yaxis()
+        axes.set_xlabel("seconds since it began; thick until all that was told to end is gone")
+    return {"nothing_lost": figure}
+
+
+def tell(result: Result) -> str:
+    """The account."""
+    lines = [
+        f"{_RATE:,} unary calls a second, half of them by `round_robin` (the client contract's "
+        "policy) and half by `pick_first`, with streams of 2 s and a client on C-core beside them; "
+        f"at least {CALLS:,} calls in each scenario. No retries but gRPC's own transparent ones. "
+        "Late is a call that took over a second more than the median.",
+        "",
+        "| scenario | calls | failed: round_robin | pick_first | streams | C-core | late | codes |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for scenario in result["scenarios"]:
+        each = [str(scenario["clients"][name]["failed"]) for name in CLIENTS]
+        codes: Counter[str] = Counter()
+        for account in scenario["clients"].values():
+            codes.update({code: n for code, n in account["codes"].items() if code != "OK"})
+        told = ", ".join(f"{code} {count}" for code, count in sorted(codes.items()))
+        mark = "control: " if scenario["control"] else ""
+        lines.append(
+            f"| {mark}{scenario['what']} | {total(scenario, 'calls'):,} | {' | '.join(each)} "
+            f"| {total(scenario, 'slow')} | {told} |"
+        )
+    return "\n".join(lines)
+
+
+NOTHING_LOST = Experiment(
+    title="Nothing lost",
+    question="Is a call lost when the platform scales, rolls out, renews or fails?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)
+
