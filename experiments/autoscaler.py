@@ -111,7 +111,7 @@ def proposed(settings: Settings, current: int, usage: Usage) -> int:
     """The replicas that would bring the fleet to its target, before any limit."""
     ratio = _ratio(settings, usage, usage.measured)
     if not usage.not_ready or ratio <= 1:
-        if abs(1 - ratio) <= settings.tolerance:
+        if 1 - settings.tolerance <= ratio <= 1 + settings.tolerance:
             return current
         return math.ceil(ratio * usage.measured)
     pods = usage.measured + usage.not_ready
@@ -155,19 +155,12 @@ class Autoscaler:
         """Up to the least, or down to the most, that was proposed within each way's window."""
         self._proposals.append((now, proposal))
         up, down = self.settings.scale_up, self.settings.scale_down
-        least, most = (
-            choose(
-                proposal,
-                *(
-                    replicas
-                    for at, replicas in self._proposals
-                    if at > now - rules.stabilization_window_seconds
-                ),
-                proposal,
-            )
-            for choose, rules in ((min, up), (max, down))
-        )
+        least = min([proposal, *self._since(now - up.stabilization_window_seconds)])
+        most = max([proposal, *self._since(now - down.stabilization_window_seconds)])
         return min(max(current, least), most)
+
+    def _since(self, start: float) -> list[int]:
+        return [replicas for at, replicas in self._proposals if at > start]
 
     def _limited(self, now: float, current: int, wanted: int) -> int:
         settings = self.settings

@@ -9,6 +9,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "curves"
@@ -89,7 +90,7 @@ def read(path: Path, *, cpu_seconds_per_request: float | None = None) -> Curve:
         or min(nodes, default=1) < 1
     ):
         raise CurveError(f"{path}: demand must be finite and not below 0, nodes at least 1")
-    if any(later <= earlier for earlier, later in zip(seconds, seconds[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(seconds)):
         raise CurveError(f"{path}: seconds must rise")
     return Curve(
         name=path.stem,

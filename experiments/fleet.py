@@ -55,7 +55,7 @@ def _periods(seconds: float) -> int:
 
 
 @dataclass
-class _Cohort:
+class Cohort:
     """Pods that started together and end together."""
 
     pods: int
@@ -63,31 +63,34 @@ class _Cohort:
     ended: int = _NEVER
 
 
-class _Fleet:
+class Fleet:
+    """Pods that started and ended at some period, and the share of the load each carries."""
+
     def __init__(self, replicas: int, delays: Delays) -> None:
         self._delays = delays
-        self.cohorts = [_Cohort(replicas, _ALWAYS)]
+        self.cohorts = [Cohort(replicas, _ALWAYS)]
         # Entry `reconnect + t`: how often any one address would have been picked before period t.
         self._picks = [period / replicas for period in range(delays.reconnect + 1)]
 
     @property
     def replicas(self) -> int:
+        """Those that nobody has decided to end."""
         return sum(each.pods for each in self.cohorts if each.ended == _NEVER)
 
     def scale(self, period: int, replicas: int) -> None:
         """Start pods, or end the newest, as a ReplicaSet does."""
         missing = replicas - self.replicas
         if missing > 0:
-            self.cohorts.append(_Cohort(missing, period))
+            self.cohorts.append(Cohort(missing, period))
         for cohort in reversed([each for each in self.cohorts if each.ended == _NEVER]):
             ending = min(cohort.pods, -missing)
             if ending <= 0:
                 break
             missing += ending
             cohort.pods -= ending
-            self.cohorts.append(_Cohort(ending, cohort.started, period))
+            self.cohorts.append(Cohort(ending, cohort.started, period))
 
-    def shares(self, period: int) -> list[tuple[_Cohort, float]]:
+    def shares(self, period: int) -> list[tuple[Cohort, float]]:
         """Each cohort and what one of its pods carries of the load, at the end of the period."""
         delays = self._delays
         self.cohorts = [
@@ -100,7 +103,7 @@ class _Fleet:
         )
         self._picks.append(self._picks[-1] + 1 / found)
         now = period + 1
-        shares: list[tuple[_Cohort, float]] = []
+        shares: list[tuple[Cohort, float]] = []
         for cohort in self.cohorts:
             since = max(now - delays.reconnect, cohort.started + delays.found)
             until = min(now, cohort.ended + delays.lost)
@@ -143,7 +146,7 @@ def autoscaled(curve: Curve, settings: Settings, *, cpu: float, delays: Delays) 
     start = min(max(settled, settings.min_replicas), settings.max_replicas)
     autoscaler = Autoscaler(settings)
 
-    def decide(period: int, shares: list[tuple[_Cohort, float]], demand: float) -> int:
+    def decide(period: int, shares: list[tuple[Cohort, float]], demand: float) -> int:
         alive = [(each, share) for each, share in shares if each.ended == _NEVER]
         measured = [pair for pair in alive if period + 1 - pair[0].started >= delays.measured]
         replicas = sum(each.pods for each, _ in alive)
@@ -172,12 +175,12 @@ def on_every_node(curve: Curve, nodes: int, *, cpu: float, delays: Delays) -> Ru
 def _run(
     curve: Curve,
     start: int,
-    decide: Callable[[int, list[tuple[_Cohort, float]], float], int],
+    decide: Callable[[int, list[tuple[Cohort, float]], float], int],
     *,
     cpu: float,
     delays: Delays,
 ) -> Run:
-    fleet = _Fleet(start, delays)
+    fleet = Fleet(start, delays)
     demands: list[float] = []
     pods: list[int] = []
     busiest: list[float] = []
