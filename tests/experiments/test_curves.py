@@ -31,7 +31,7 @@ def test_between_points_the_demand_is_a_straight_line(tmp_path: Path) -> None:
 
 def test_requests_cost_what_is_said(tmp_path: Path) -> None:
     path = file(tmp_path, "second,requests_per_second\n0,1000\n60,3000\n")
-    assert read(path, cpu_seconds_per_request=0.0002).cores == (0.2, 0.6000000000000001)
+    assert read(path, cpu_seconds_per_request=0.0002).cores == (0.2, 0.6)
     with pytest.raises(CurveError, match="CPU seconds of a request"):
         read(path)
 

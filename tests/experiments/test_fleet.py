@@ -39,7 +39,7 @@ def test_a_new_envoy_carries_its_share_after_the_rebalance_time_and_not_before(
     fleet = Fleet(old, DELAYS)
     fleet.shares(0)
     fleet.scale(1, old + new)
-    carried = [dict((one.started, share) for one, share in fleet.shares(at)) for at in range(1, 60)]
+    carried = [{one.started: share for one, share in fleet.shares(at)} for at in range(1, 60)]
     first = [each[1] for each in carried]
     found, whole = DELAYS.found, DELAYS.found + DELAYS.reconnect
     assert first[:found] == [0] * found
@@ -87,7 +87,7 @@ def test_a_daemon_set_follows_the_nodes_and_nothing_else() -> None:
     assert run.pod_hours == 4 * 2 + 8 * 4
 
 
-@pytest.mark.parametrize(("cores", "pods"), [(0.1, 2), (1.8, 3), (1.81, 4), (5.9, 10), (20, 10)])
+@pytest.mark.parametrize(("cores", "pods"), [(0.1, 2), (1.8, 3), (1.9, 4), (5.9, 10), (20, 10)])
 def test_a_settled_fleet_stays_as_the_target_has_it(cores: float, pods: int) -> None:
     run = autoscaled(constant(cores), SIX_TENTHS, cpu=1, delays=DELAYS)
     assert set(run.pods) == {pods}
