@@ -1,0 +1,277 @@
+"""What Envoy costs as Deployment and autoscaler, against a DaemonSet on the same nodes.
+
+`python -m experiments.fleet_cost curve.csv --nodes 5` replays a load curve (experiments.curves says
+what a file may hold) under both, with the autoscaler that components/envoy.py makes.
+"""
+
+import argparse
+import json
+import sys
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from grpc_platform.components.specs import EnvoySpec
+from grpc_platform.components.timing import Timing, parse_duration
+
+from .autoscaler import SYNC_PERIOD_SECONDS, Settings
+from .curves import FOLDER, SHAPES, Curve, CurveError, read
+from .design import Setup, designed
+from .fleet import Run, autoscaled, on_every_node
+
+SHAPE_NODES = 5
+"""The nodes that the curves beside this are for."""
+
+NODES = (5, 20, 50, 100)
+TARGETS = (40, 50, 60, 70, 80)
+WINDOWS = (0, 60, 300, 442, 900, 1800)
+"""Seconds; 442 is the default's, `Timing().rebalance_time`."""
+
+_WORTH_PERCENT = 10
+"""A smaller saving does not pay for the moving parts."""
+
+_SERIES_POINTS = 300
+
+
+def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
+    """Both fleets under one curve: figures, the better one and why, and lines to draw."""
+    settings = setup.autoscaler
+    hpa = autoscaled(curve, settings, cpu=setup.cpu, delays=setup.delays)
+    daemons = on_every_node(curve, nodes, cpu=setup.cpu, delays=setup.delays)
+    figures = {"hpa": _figures(hpa, settings), "daemon_set": _figures(daemons, settings)}
+    saving = 100 * (1 - hpa.pod_hours / daemons.pod_hours)
+    better, because = _judge(figures["hpa"], figures["daemon_set"], saving)
+    safe = None
+    if figures["hpa"]["minutes_over_100"] > figures["daemon_set"]["minutes_over_100"]:
+        safe = _safe_minimum(curve, nodes, setup, daemons)
+    return {
+        "curve": curve.name,
+        "hours": curve.duration / 3600,
+        "nodes": nodes,
+        "min_replicas": settings.min_replicas,
+        "max_replicas": settings.max_replicas,
+        "target_utilization": settings.target_utilization,
+        **figures,
+        "saving_percent": round(saving, 1),
+        "better": better,
+        "because": because,
+        "safe_minimum": safe,
+        "series": _series(hpa, daemons, setup),
+    }
+
+
+def _figures(run: Run, settings: Settings) -> dict[str, float]:
+    """Over the target means beyond the autoscaler's tolerance: below that it would do nothing."""
+    over = settings.target_utilization / 100 * (1 + settings.tolerance)
+    return {
+        "pod_hours": round(run.pod_hours, 1),
+        "peak_pods": max(run.pods),
+        "highest_utilization_percent": round(100 * max(run.busiest), 1),
+        "minutes_over_target": run.minutes_over(over),
+        "minutes_over_100": run.minutes_over(1),
+    }
+
+
+def _judge(hpa: dict[str, float], daemons: dict[str, float], saving: float) -> tuple[str, str]:
+    if hpa["minutes_over_100"] > daemons["minutes_over_100"]:
+        return "daemon_set", (
+            f"the load rises faster than a new Envoy takes its share: {hpa['minutes_over_100']:g} "
+            "minutes over 100 %"
+        )
+    if saving < _WORTH_PERCENT:
+        return "daemon_set", f"the autoscaler saves under {_WORTH_PERCENT} %"
+    if daemons["minutes_over_100"] > hpa["minutes_over_100"]:
+        return "hpa", "one Envoy on each node is not enough at the peak"
+    return "hpa", f"{saving:.0f} % fewer pod-hours, and no Envoy over 100 % for longer"
+
+
+def _safe_minimum(curve: Curve, nodes: int, setup: Setup, daemons: Run) -> dict[str, float] | None:
+    """The least `min_replicas` that overloads for no longer than the DaemonSet, and its cost."""
+    least = setup.autoscaler.min_replicas
+    choices = range(least, max(least, min(nodes, setup.autoscaler.max_replicas)) + 1)
+
+    def run(minimum: int) -> Run:
+        settings = replace(setup.autoscaler, min_replicas=minimum)
+        return autoscaled(curve, settings, cpu=setup.cpu, delays=setup.delays)
+
+    def is_safe(minimum: int) -> bool:
+        return run(minimum).minutes_over(1) <= daemons.minutes_over(1)
+
+    found = bisect_left(choices, True, key=is_safe)
+    if found == len(choices):
+        return None
+    hours = run(choices[found]).pod_hours
+    saving = 100 * (1 - hours / daemons.pod_hours)
+    return {
+        "min_replicas": choices[found],
+        "pod_hours": round(hours, 1),
+        "saving_percent": round(saving, 1),
+    }
+
+
+def _series(hpa: Run, daemons: Run, setup: Setup) -> dict[str, list[float]]:
+    """Thinned to what a chart shows, keeping the highest of what falls together."""
+    width = -(-len(hpa.pods) // _SERIES_POINTS)
+    per_pod = setup.cpu * setup.autoscaler.target_utilization / 100
+
+    def thin(values: Sequence[float]) -> list[float]:
+        groups = (values[start : start + width] for start in range(0, len(values), width))
+        return [round(max(group), 3) for group in groups]
+
+    hours = [start * SYNC_PERIOD_SECONDS / 3600 for start in range(0, len(hpa.pods), width)]
+    return {
+        "hour": [round(each, 4) for each in hours],
+        "needed": thin([each / per_pod for each in hpa.demand]),
+        "hpa_pods": thin(hpa.pods),
+        "daemon_set_pods": thin(daemons.pods),
+        "hpa_busiest_percent": thin([100 * each for each in hpa.busiest]),
+        "daemon_set_busiest_percent": thin([100 * each for each in daemons.busiest]),
+    }
+
+
+def sweep(
+    curve: Curve,
+    setup: Setup,
+    *,
+    targets: Sequence[int] = TARGETS,
+    windows: Sequence[int] = WINDOWS,
+) -> list[dict[str, Any]]:
+    """The same fleet with other targets (percent) and scale-down windows (seconds)."""
+    rows: list[dict[str, Any]] = []
+    for target in targets:
+        for window in windows:
+            down = replace(setup.autoscaler.scale_down, stabilization_window_seconds=window)
+            settings = replace(setup.autoscaler, target_utilization=target, scale_down=down)
+            run = autoscaled(curve, settings, cpu=setup.cpu, delays=setup.delays)
+            changes = sum(one != other for one, other in zip(run.pods, run.pods[1:], strict=False))
+            rows.append(
+                {
+                    "curve": curve.name,
+                    "target_utilization": target,
+                    "scale_down_window_seconds": window,
+                    **_figures(run, settings),
+                    "changes": changes,
+                }
+            )
+    return rows
+
+
+def study(nodes: Sequence[int] = NODES) -> dict[str, Any]:
+    """Every committed curve on every size of cluster, and what other settings would do.
+
+    The demand grows with the nodes, and the largest fleet with them, so that it bounds nothing.
+    """
+    curves = [read(FOLDER / f"{name}.csv") for name in SHAPES]
+    comparisons: list[dict[str, Any]] = []
+    for count in nodes:
+        setup = designed(EnvoySpec(max_replicas=max(EnvoySpec().max_replicas, count)))
+        comparisons += [compare(each.times(count / SHAPE_NODES), count, setup) for each in curves]
+    setup = designed()
+    return {
+        "settings": {**asdict(setup.autoscaler), "cpu": setup.cpu, "delays": asdict(setup.delays)},
+        "comparisons": comparisons,
+        "sweep": [row for each in curves if each.name != "week" for row in sweep(each, setup)],
+    }
+
+
+def draw(comparison: dict[str, Any], directory: Path, name: str = "") -> tuple[Path, Path]:
+    """Draw what `compare` found: Envoys over time, and the busiest one; SVG and PNG."""
+    # Only here: the figures need no matplotlib, which is of the local group.
+    from . import plots
+
+    series = comparison["series"]
+    hours = series["hour"]
+    names = {"Deployment + HPA": "hpa", "DaemonSet": "daemon_set"}
+    saving = comparison["saving_percent"]
+    title = f"Envoy pods, {comparison['curve']} on {comparison['nodes']} nodes: "
+    title += f"{saving:.0f} % fewer pod-hours with the autoscaler"
+    with plots.panels(title, "The busiest Envoy", height=2.6) as (figure, (pods, busiest)):
+        plots.lines(
+            pods,
+            {label: (hours, series[f"{key}_pods"]) for label, key in names.items()},
+            y_label="pods",
+            steps=True,
+            area={f"needed at {comparison['target_utilization']} %": (hours, series["needed"])},
+        )
+        plots.lines(
+            busiest,
+            {label: (hours, series[f"{key}_busiest_percent"]) for label, key in names.items()},
+            y_label="% of its CPU",
+            x_label="hour",
+            x_ticks=range(0, int(comparison["hours"]) + 1, 4 if comparison["hours"] <= 24 else 24),
+            marks={"target": comparison["target_utilization"], "limit": 100},
+        )
+    return plots.save(figure, directory, name or f"fleet-cost-{comparison['curve']}")
+
+
+def show(console: Console, found: dict[str, Any]) -> None:
+    """A table of one comparison, and the verdict."""
+    table = Table(box=None)
+    table.add_column(f"{found['curve']}, {found['hours']:g} h, {found['nodes']} nodes")
+    for heading in ("Deployment + HPA", "DaemonSet"):
+        table.add_column(heading, justify="right")
+    for key, text in {
+        "pod_hours": "pod-hours",
+        "peak_pods": "peak pods",
+        "highest_utilization_percent": "busiest Envoy, % of its CPU",
+        "minutes_over_target": "minutes it was over the target",
+        "minutes_over_100": "minutes it was over 100 %",
+    }.items():
+        table.add_row(text, f"{found['hpa'][key]:g}", f"{found['daemon_set'][key]:g}")
+    console.print(table)
+    console.print(f"saved by the autoscaler: {found['saving_percent']:g} % of the pod-hours")
+    name = {"hpa": "Deployment + HPA", "daemon_set": "DaemonSet"}[found["better"]]
+    console.print(f"better here: {name}: {found['because']}")
+    if safe := found["safe_minimum"]:
+        console.print(
+            f"with min_replicas {safe['min_replicas']:g} the autoscaler is as safe, and saves "
+            f"{safe['saving_percent']:g} %"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Compare under one curve; an option left out is the design's default."""
+    spec = EnvoySpec()
+    parser = argparse.ArgumentParser(prog="python -m experiments.fleet_cost", description=__doc__)
+    parser.add_argument("curve", type=Path)
+    parser.add_argument("--nodes", type=int, default=SHAPE_NODES)
+    parser.add_argument("--min-replicas", type=int, default=spec.min_replicas)
+    parser.add_argument("--max-replicas", type=int, help="(default: as many as nodes, or 10)")
+    parser.add_argument("--target", type=int, default=spec.target_cpu_utilization, help="percent")
+    parser.add_argument("--cpu", default=spec.cpu, help="of each Envoy (default: %(default)s)")
+    parser.add_argument("--max-connection-duration", type=parse_duration, default="5m")
+    parser.add_argument("--cpu-seconds-per-request", type=float)
+    parser.add_argument("--json", action="store_true", help="print all, with the lines, as JSON")
+    parser.add_argument("--plot", type=Path, metavar="DIRECTORY", help="draw SVG and PNG there")
+    asked = parser.parse_args(arguments)
+    if asked.nodes < 1:
+        raise SystemExit("--nodes: at least 1")
+    try:
+        curve = read(asked.curve, cpu_seconds_per_request=asked.cpu_seconds_per_request)
+        setup = designed(
+            EnvoySpec(
+                min_replicas=asked.min_replicas,
+                max_replicas=asked.max_replicas or max(spec.max_replicas, asked.nodes),
+                target_cpu_utilization=asked.target,
+                cpu=asked.cpu,
+            ),
+            Timing(max_connection_duration=asked.max_connection_duration),
+        )
+    except (CurveError, OSError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    found = compare(curve, asked.nodes, setup)
+    if asked.json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        show(Console(highlight=False), found)
+    if asked.plot:
+        draw(found, asked.plot)
+
+
+if __name__ == "__main__":
+    main()
