@@ -19,6 +19,7 @@ def contour_yaml(spec: ContourSpec) -> str:
     content: dict[str, Any] = {
         "disablePermitInsecure": spec.disable_permit_insecure,
         "accesslog-format": spec.accesslog_format,
+        "accesslog-level": spec.accesslog_level,
         "timeouts": {
             key: format_duration(duration)
             for key, duration in {

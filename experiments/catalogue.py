@@ -2,7 +2,19 @@
 
 from experiments.balance import BALANCE
 from experiments.experiment import Experiment
+from experiments.few_clients import FEW_CLIENTS
+from experiments.growth import GROWTH
+from experiments.herd import HERD
+from experiments.latency import LATENCY
+from experiments.settings import SETTINGS
+from experiments.streams import STREAMS
 
 EXPERIMENTS: dict[str, Experiment] = {
     "balance": BALANCE,
+    "herd": HERD,
+    "few_clients": FEW_CLIENTS,
+    "latency": LATENCY,
+    "settings": SETTINGS,
+    "streams": STREAMS,
+    "growth": GROWTH,
 }

@@ -174,10 +174,8 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_lab(
-    builder: Builder, *, factor: float, quick: bool, **changes: Mapping[str, Any]
-) -> Generator[Lab]:
-    """A cluster with the platform and two servers on it; gone at the end."""
+def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
+    """A cluster with two servers on it, and the platform still to be deployed; gone at the end."""
     times = shorten(factor)
     with tempfile.TemporaryDirectory(prefix="grpc-platform-lab-") as name:
         directory = Path(name)
@@ -191,7 +189,6 @@ def open_lab(
             install(cluster, builder.result(LOAD.name))
             run.prepare(cluster)
             lab = Lab(cluster, times, factor, quick, directory)
-            lab.deploy(**changes)
             lab.serve()
             yield lab
         finally:

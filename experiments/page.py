@@ -40,6 +40,7 @@ def write(directory: Path, local: str = "../../docs/local.md") -> None:
         )
     for name, record in records.items():
         lines += ["", *_section(name, record, directory)]
+    directory.mkdir(parents=True, exist_ok=True)
     (directory / "README.md").write_text("\n".join(lines) + "\n")
 
 

@@ -58,6 +58,11 @@ class Bar:
     high: float | None = None
 
 
+def bar(spread: Mapping[str, float]) -> Bar:
+    """The bar of a `median` with its `low` and `high`."""
+    return Bar(value=spread["median"], low=spread["low"], high=spread["high"])
+
+
 @contextmanager
 def panels(*titles: str, height: float = 3.0) -> Generator[tuple[Figure, list[Axes]]]:
     """A figure with one chart for each title, one above the other on one x axis.

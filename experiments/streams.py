@@ -157,7 +157,7 @@ def draw(result: Result) -> dict[str, Figure]:
         for title, phase in phases.items()
     }
     labels = [
-        f"{name.replace(' than ', ' than\n')}\n{result['lengths'][name]:.0f} s" for name in names
+        name.replace(" than ", " than\n") + f"\n{result['lengths'][name]:.0f} s" for name in names
     ]
     with plots.panels("Streams that were cut") as (figure, (axes,)):
         plots.bars(axes, labels, series, y_label="percent", x_label="length of the stream")

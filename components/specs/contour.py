@@ -85,6 +85,9 @@ class ContourSpec(Spec):
     """contour.yaml's `disablePermitInsecure`."""
     accesslog_format: Literal["envoy", "json"] = "envoy"
     """Format of Envoy's access log."""
+    accesslog_level: Literal["info", "error", "critical", "disabled"] | None = None
+    """Which calls Envoy logs, by their HTTP status (Contour: `info`, all; `error`: 300 and above;
+    `critical`: 500 and above). Failures that only grpc-status tells of are `info`."""
     timeouts: Timeouts = Timeouts()
     cluster: ClusterDefaults = ClusterDefaults()
     listener: Listener = Listener()

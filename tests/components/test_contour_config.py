@@ -24,6 +24,7 @@ def test_every_option_lands_under_the_key_contour_reads() -> None:
         {
             "disable_permit_insecure": True,
             "accesslog_format": "json",
+            "accesslog_level": "error",
             "timeouts": {
                 "max_connection_duration": "10m",
                 "connection_shutdown_grace_period": "20s",
@@ -51,6 +52,7 @@ def test_every_option_lands_under_the_key_contour_reads() -> None:
     assert yaml.safe_load(contour_yaml(spec)) == {
         "disablePermitInsecure": True,
         "accesslog-format": "json",
+        "accesslog-level": "error",
         "timeouts": {
             "max-connection-duration": "10m",
             "connection-shutdown-grace-period": "20s",
