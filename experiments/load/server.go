@@ -141,9 +141,5 @@ func serve(ending context.Context, port int, grace, delay time.Duration) error {
 		server.GracefulStop()
 	}()
 	fmt.Fprintln(os.Stderr, "listening on", listener.Addr())
-	if err := server.Serve(listener); err != nil {
-		return err
-	}
-	server.GracefulStop() // Serve returns as the stop begins: wait for its end.
-	return nil
+	return server.Serve(listener) // returns once the stop is complete
 }

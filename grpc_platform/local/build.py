@@ -72,10 +72,10 @@ class Builder:
         for part in self._wanted:
             built = self._built(part)
             if not built.exists():
-                on_path = part.version_command and parts.on_path(
-                    part.name, part.version, part.version_command
-                )
-                if not on_path:
+                on_path = None
+                if part.version_command:
+                    on_path = parts.on_path(part.name, part.version, part.version_command)
+                if on_path is None:
                     self._set(part, "waiting")
                     missing.append(part)
                     continue

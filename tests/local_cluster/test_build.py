@@ -3,7 +3,7 @@
 import errno
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from grpc_platform.local import build, parts
 from grpc_platform.local.build import Builder
 from grpc_platform.local.errors import LocalError
+from grpc_platform.local.parts import GoPart
 
 GOOD = """
 case $GOTMPDIR in */cache/work/*) test -d $GOTMPDIR || exit 1 ;; *) exit 1 ;; esac
@@ -21,20 +22,20 @@ case $1 in
     echo example/a >&2; echo example/b >&2 ;;
 esac
 """  # noqa: E501
-Go = Callable[[str], Builder]
+Go = Callable[..., Builder]
 
 
 @pytest.fixture
 def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
     """A builder of nothing on PATH whose Go is a shell script."""
 
-    def with_script(script: str) -> Builder:
+    def with_script(script: str, wanted: Sequence[GoPart] = parts.GO_PARTS) -> Builder:
         program = tmp_path / "go"
         program.write_text(f"#!/bin/sh\n{script}")
         program.chmod(0o755)
         monkeypatch.setattr(parts, "go_program", lambda: program)
         monkeypatch.setattr(parts, "on_path", lambda *_: None)
-        return Builder(tmp_path / "cache")
+        return Builder(tmp_path / "cache", wanted=wanted)
 
     return with_script
 
@@ -45,6 +46,26 @@ def test_every_part_is_built_and_kept(go: Go, tmp_path: Path) -> None:
     for part in parts.GO_PARTS:
         assert builder.result(part.name, 30).read_text() == "built\n"
         assert builder.result(part.name).parent.name == part.key
+
+
+def test_a_module_of_our_own_is_built_alone_and_again_when_it_changes(
+    go: Go, tmp_path: Path
+) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    for name in ("main.go", "go.mod", "go.sum"):
+        (module / name).write_text(name)
+    part = GoPart(name="own", version="1", package=".", module=module)
+    builder = go(
+        f'test "$(cat main.go go.mod go.sum)" = main.gogo.modgo.sum || exit 1\n{GOOD}', [part]
+    )
+    builder.start()
+    built = builder.result("own", 30)
+    builder.stop()
+    assert [progress.part for progress in builder.progress()] == ["own"]
+    assert (tmp_path / "cache/work").exists()  # the other parts may be under way
+    (module / "main.go").write_text("changed")
+    assert built.parent.name != part.key
 
 
 def test_what_is_kept_is_not_built_again(go: Go) -> None:
