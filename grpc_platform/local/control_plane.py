@@ -133,7 +133,7 @@ def route53() -> list[str]:
 
 
 def name_server(propagation: float) -> list[str]:
-    """Route53's own, for all its zones. A change shows ``propagation`` seconds after it was made."""
+    """Route53's own, for all its zones; a change shows ``propagation`` seconds after it is made."""
     return [PYTHON, "-m", "grpc_platform.local.name_server", f"--propagation={propagation}"]
 
 

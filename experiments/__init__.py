@@ -1,0 +1,1 @@
+"""Each promise of the design, measured on the local cluster."""
