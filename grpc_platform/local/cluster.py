@@ -43,6 +43,8 @@ class Cluster:
     """Of a second cluster in the same sandbox, SECOND: the first one is started before."""
     kubeconfig: Path | None = None
     """Whose rights `kubectl` has; the administrator's unless given."""
+    propagation: float = 0.0
+    """Seconds until answers show a change made at Route53; of the real one, up to 60."""
     started: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds from each program's start to its readiness."""
 
@@ -62,7 +64,8 @@ class Cluster:
         if self.place == FIRST:
             self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
             environment = control_plane.AWS_ENVIRONMENT
-            self.sandbox.run("name-server", control_plane.name_server(), environment)
+            name_server = control_plane.name_server(self.propagation)
+            self.sandbox.run("name-server", name_server, environment)
         # Until it is built there is nothing else to do.
         self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state, self.place))
         self.wait(

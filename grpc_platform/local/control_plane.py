@@ -13,7 +13,7 @@ PYTHON = sys.executable
 NODE = "local"
 ROUTE53 = (GATEWAY, 5000)
 NAME_SERVER_PORT = 5300
-"""Where the name server answers what Route53 holds at this moment, uncached."""
+"""Where the name server answers what Route53 shows at this moment, uncached."""
 # What the emulator takes for an account: any will do.
 AWS_ENVIRONMENT = {
     "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{ROUTE53[1]}",
@@ -132,9 +132,9 @@ def route53() -> list[str]:
     return [PYTHON, "-c", code, "--host", GATEWAY, "--port", str(ROUTE53[1])]
 
 
-def name_server() -> list[str]:
-    """Route53's own, for all its zones."""
-    return [PYTHON, "-m", "grpc_platform.local.name_server"]
+def name_server(propagation: float) -> list[str]:
+    """Route53's own, for all its zones; a change shows ``propagation`` seconds after it is made."""
+    return [PYTHON, "-m", "grpc_platform.local.name_server", f"--propagation={propagation}"]
 
 
 def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
@@ -146,7 +146,7 @@ def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
     blocks = [_server_block("cluster.local:53", place, ready, cluster)]
     for zone in zones:
         upstream = f"forward . {FIRST.dns_address}:{NAME_SERVER_PORT}"
-        blocks.append(_server_block(f"{zone}:53", place, "cache", upstream))
+        blocks.append(_server_block(f"{zone}:53", place, _CACHE, upstream))
     corefile = state / "Corefile"
     corefile.write_text("\n".join(blocks))
     return ["-conf", str(corefile)]
@@ -156,6 +156,10 @@ def _server_block(zone: str, place: Place, *plugins: str) -> str:
     lines = [f"{zone} {{", f"bind {place.dns_address}", "errors", "loadbalance", *plugins]
     return "\n  ".join(lines) + "\n}\n"
 
+
+# As long as each record's TTL says: by default no answer leaves the cache within 5 s. The other
+# numbers are the plugin's own, of entries and of most seconds (https://coredns.io/plugins/cache).
+_CACHE = "cache {\n    success 9984 3600 0\n    denial 9984 1800 0\n  }"
 
 # Who asked for what, for the components' own accounts: enough to tell which rights were used.
 _AUDIT_POLICY = {

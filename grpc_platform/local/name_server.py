@@ -2,15 +2,20 @@
 
 Of several weighted records of one name it answers with one, by weight, as Route53 does. CoreDNS's
 route53 plugin does not: it puts them all into one answer
-(https://github.com/coredns/coredns/blob/master/plugin/route53/route53.go). Each question reads the
-emulator anew, in place of Route53's propagation; whoever asks caches.
+(https://github.com/coredns/coredns/blob/master/plugin/route53/route53.go). A change shows
+``--propagation`` seconds after it was made: 0 unless given, and then each question reads the
+emulator anew. Whoever asks caches.
 """
 
+import argparse
+import functools
 import importlib
 import random
 import socket
 import struct
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from grpc_platform.local.control_plane import NAME_SERVER_PORT
@@ -19,8 +24,11 @@ from grpc_platform.local.place import FIRST
 TYPES = {"A": 1, "CNAME": 5, "SOA": 6}
 _REFUSED, _NO_SUCH_NAME, _FAILED = 5, 3, 2
 _MAX_STEPS = 8
+_LOOK_AGAIN = 0.5  # seconds between looks at the emulator, where changes take time to show
 
 Record = dict[str, Any]  # a ResourceRecordSet of Route53's
+Zones = dict[str, list[Record]]
+"""Record sets by zone."""
 Answer = tuple[list[Record], list[Record], int]
 """Record sets that answer, record sets of the authority section, and the response code."""
 
@@ -49,8 +57,27 @@ def _by_weight(several: list[Record]) -> Record:
     return random.choices(several, weights if sum(weights) else None)[0]
 
 
-def respond(question: bytes, zones: dict[str, list[Record]]) -> bytes:
-    """The response to a question (RFC 1035, section 4); ``zones`` has record sets by zone."""
+class Propagation:
+    """What Route53 held, each content dated by when it was first seen; times are in seconds."""
+
+    def __init__(self, delay: float) -> None:
+        self._delay = delay
+        # Replaced and never changed: one thread looks while another answers.
+        self._seen: tuple[tuple[float, Zones], ...] = ((float("-inf"), {}),)
+
+    def see(self, zones: Zones, at: float) -> None:
+        """Note what is held ``at`` this moment."""
+        if zones != self._seen[-1][1]:
+            later = [one for one in self._seen if one[0] > at - self._delay]
+            self._seen = ((float("-inf"), self.shown(at)), *later, (at, zones))
+
+    def shown(self, at: float) -> Zones:
+        """What answers show ``at`` this moment: the newest content that is old enough."""
+        return [zones for seen, zones in self._seen if seen <= at - self._delay][-1]
+
+
+def respond(question: bytes, zones: Zones) -> bytes:
+    """The response to a question (RFC 1035, section 4)."""
     number, flags = struct.unpack(">2H", question[:4])
     name, end = _read_name(question)
     kind = struct.unpack(">H", question[end : end + 2])[0]
@@ -107,7 +134,7 @@ def _bare(name: str) -> str:
     return name.rstrip(".").lower()
 
 
-def _zones(client: Any) -> dict[str, list[Record]]:
+def _zones(client: Any) -> Zones:
     return {
         _bare(zone["Name"]): [
             record
@@ -121,17 +148,41 @@ def _zones(client: Any) -> dict[str, list[Record]]:
     }
 
 
+def _delayed(read: Callable[[], Zones], delay: float) -> Callable[[], Zones]:
+    """What ``read`` gave ``delay`` seconds ago; it is called in the background from now on."""
+    propagation = Propagation(delay)
+
+    def watch() -> None:
+        while True:
+            try:
+                zones = read()
+            except Exception as error:
+                print(f"Route53 not read: {error!r}", flush=True)  # noqa: T201 (its log)
+            else:
+                # Dated by the end of the look: a change never shows too early.
+                propagation.see(zones, time.monotonic())
+            time.sleep(_LOOK_AGAIN)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return lambda: propagation.shown(time.monotonic())
+
+
 def main() -> None:
     """Answer until the sandbox ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--propagation", type=float, default=0.0, metavar="SECONDS")
+    delay: float = parser.parse_args().propagation
     # Not typed, nor installed where the local cluster is not used.
     boto3: Any = importlib.import_module("boto3")
-    client = boto3.client("route53")
+    zones: Callable[[], Zones] = functools.partial(_zones, boto3.client("route53"))
+    if delay:
+        zones = _delayed(zones, delay)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind((FIRST.dns_address, NAME_SERVER_PORT))
         while True:
             question, asker = server.recvfrom(4096)
             try:
-                server.sendto(respond(question, _zones(client)), asker)
+                server.sendto(respond(question, zones()), asker)
             except Exception as error:
                 print(f"no answer: {error!r}", flush=True)  # noqa: T201 (its log)
                 server.sendto(

@@ -38,6 +38,7 @@ class Sandbox:
         """Seconds from a program's start until it listened, for those asked about."""
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
+        self._stopped = threading.Event()
         self._pid = 0
 
     @classmethod
@@ -105,9 +106,14 @@ class Sandbox:
         self._order(relay=listener.fileno(), to=[host, port])
         listener.close()
 
-    def end(self, name: str) -> None:
-        """Ask one program to end."""
+    def end(self, name: str, timeout: float = 90) -> None:
+        """End one program with SIGTERM, and wait until it has. Raises LocalError: in time."""
+        self._stopped.clear()
         self._order(stop=name)
+        until = time.monotonic() + timeout
+        while not self._stopped.wait(0.1):
+            if not self.running or time.monotonic() > until:
+                raise LocalError(f"{name} did not end", log=self.log(name))
 
     def keep(self) -> None:
         """Let the sandbox outlive this process."""
@@ -161,6 +167,8 @@ class Sandbox:
                 self._ready.set()
             elif "listening" in event:
                 self.listening[event["listening"]] = event["seconds"]
+            elif "stopped" in event:
+                self._stopped.set()
             else:
                 self.exits.put((event["exited"], event["status"]))
 

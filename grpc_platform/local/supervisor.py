@@ -15,7 +15,8 @@ It writes one JSON object a line:
 - ``{"ready": true}`` once;
 - ``{"listening": NAME, "seconds": N}`` when a program listens where it was said to, so long after
   its start;
-- ``{"exited": NAME, "status": N}`` when one ends that was not told to.
+- ``{"exited": NAME, "status": N}`` when one ends that was not told to;
+- ``{"stopped": NAME}`` when one has ended that was.
 """
 
 import asyncio
@@ -141,7 +142,10 @@ class Supervisor:
             if pid == 0:
                 return
             name = self._names.pop(pid, None)
-            if name and pid not in self._stopped:
+            if pid in self._stopped:
+                self._stopped.discard(pid)
+                self._say(stopped=name)
+            elif name:
                 self._say(exited=name, status=os.waitstatus_to_exitcode(status))
 
     async def _relay(self, listener: socket.socket, host: str, port: int) -> None:

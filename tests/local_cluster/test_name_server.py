@@ -4,7 +4,7 @@ import struct
 from collections import Counter
 from typing import Any
 
-from grpc_platform.local.name_server import TYPES, answer, respond
+from grpc_platform.local.name_server import TYPES, Propagation, answer, respond
 
 ZONE = "grpc.test"
 SOA = {
@@ -74,3 +74,19 @@ def test_a_response_has_the_question_and_its_answers_on_the_wire() -> None:
 def test_other_zones_are_refused() -> None:
     question = struct.pack(">6H", 7, 0, 1, 0, 0, 0) + b"\3org\0" + struct.pack(">2H", 1, 1)
     assert struct.unpack(">6H", respond(question, {ZONE: []})[:12]) == (7, 0x8405, 1, 0, 0, 0)
+
+
+def test_a_change_shows_only_when_it_has_propagated() -> None:
+    propagation = Propagation(60)
+    propagation.see({ZONE: [SOA]}, at=0)
+    assert propagation.shown(at=59) == {}, "a zone takes as long to show"
+    assert propagation.shown(at=60) == {ZONE: [SOA]}
+    propagation.see({ZONE: moving(1, 0)}, at=70)
+    propagation.see({ZONE: moving(1, 0)}, at=90)  # no change: dated by when it was first seen
+    propagation.see({ZONE: moving(0, 1)}, at=125)
+    assert propagation.shown(at=129) == {ZONE: [SOA]}
+    assert propagation.shown(at=130) == {ZONE: moving(1, 0)}
+    propagation.see({ZONE: moving(5, 1)}, at=140)
+    assert propagation.shown(at=184) == {ZONE: moving(1, 0)}
+    assert propagation.shown(at=185) == {ZONE: moving(0, 1)}
+    assert propagation.shown(at=1000) == {ZONE: moving(5, 1)}

@@ -8,13 +8,14 @@ import os
 import socket
 import struct
 
-_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE = 16, 17, 20, 24
+_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _NEWRULE, _DELRULE = 16, 17, 20, 24, 32, 33
 _REQUEST, _ACK, _NEW = 0x1, 0x4, 0x600  # of NLM_F_; the last is EXCL | CREATE
 _UP = 1  # IFF_UP
 _LINK_ADDRESS, _LINK_NAME, _LINK_MASTER, _LINK_INFO, _LINK_NAMESPACE_OF = 1, 3, 10, 18, 19
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _ADDRESS, _ADDRESS_LOCAL, _ROUTE_GATEWAY = 1, 2, 5
 _TABLE_MAIN, _PROTOCOL_STATIC, _UNICAST = 254, 4, 1
+_RULE_BLACKHOLE, _RULE_INPUT, _RULE_PRIORITY = 6, 3, 6
 
 
 def add_bridge(name: str) -> None:
@@ -65,6 +66,24 @@ def add_default_route(gateway: str) -> None:
     body = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, *kind, 0)
     body += _attribute(_ROUTE_GATEWAY, ipaddress.IPv4Address(gateway).packed)
     _ask(_NEWROUTE, _NEW, body, f"add the route by {gateway}")
+
+
+def silence() -> None:
+    """Drop whatever this network namespace sends, but over loopback: nobody is told, and even a
+    connection that is asked for goes unanswered."""
+    _ask(_NEWRULE, _NEW, _silence(), "drop what is sent")
+
+
+def unsilence() -> None:
+    _ask(_DELRULE, 0, _silence(), "let through what is sent")
+
+
+def _silence() -> bytes:
+    """A rule after that of loopback and of one's own addresses (0), before all others."""
+    head = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, 0, 0, 0, _RULE_BLACKHOLE, 0)
+    # What comes from "lo" is what is sent from here.
+    sent = _attribute(_RULE_INPUT, _text("lo"))
+    return head + sent + _attribute(_RULE_PRIORITY, struct.pack("=I", 1))
 
 
 def _ask(kind: int, flags: int, body: bytes, what: str) -> None:

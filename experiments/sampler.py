@@ -1,0 +1,55 @@
+"""What each program in the sandbox takes of the machine, while an experiment runs."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TypedDict
+
+from grpc_platform.local.cluster import Cluster
+
+_INSIDE = Path(__file__).with_name("processes.py")
+
+
+class Sample(TypedDict):
+    """By name: a pod's (``POD/CONTAINER`` for a container that the pod is not called after), or the
+    program's, of what runs beside the pods. The sampler itself is ``processes``."""
+
+    at: float
+    """Unix time."""
+    cpu: dict[str, float]
+    """Cores used since the sample before; what a process used last, before it ended, is lost."""
+    mebibytes: dict[str, float]
+    """Resident; pages that processes share count in each."""
+
+
+class Sampler:
+    """Samples every ``interval`` seconds, in the background, while its context lasts."""
+
+    def __init__(self, cluster: Cluster, interval: float = 1.0) -> None:
+        self.samples: list[Sample] = []
+        pods = str(cluster.state / "node" / "pods")
+        self._command = cluster.sandbox.command(
+            sys.executable, "-IS", str(_INSIDE), pods, str(interval)
+        )
+
+    def __enter__(self) -> "Sampler":
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._reader.join()
+        self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self.samples.append(json.loads(line))

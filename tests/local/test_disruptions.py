@@ -1,0 +1,163 @@
+"""The disruptions that the experiments make do what they say, and nothing else."""
+
+import subprocess
+import sys
+from typing import Any
+
+from experiments import disruptions
+from experiments.sampler import Sampler
+from tests.local.stack import Platform
+
+
+def envoy(platform: Platform) -> dict[str, Any]:
+    """A ready Envoy."""
+    return next(pod for pod in platform.envoys() if disruptions.ready(pod))
+
+
+def wait_until_whole(platform: Platform, app: str = "envoy", *, size: int = 2) -> None:
+    def is_whole() -> bool:
+        found = disruptions.pods(platform.cluster, app)
+        return len(found) == size and all(map(disruptions.ready, found))
+
+    platform.cluster.wait(f"{size} ready pods of {app}", is_whole, timeout=120)
+
+
+def restarts(platform: Platform, app: str) -> dict[str, int]:
+    """Restarts of each container of an app's pods."""
+    return {
+        f"{pod['metadata']['name']}/{container['name']}": container["restartCount"]
+        for pod in disruptions.pods(platform.cluster, app)
+        for container in pod["status"]["containerStatuses"]
+    }
+
+
+def dial(platform: Platform, address: str) -> str:
+    """What comes of a connection to an Envoy, asked for by somebody who waits a second."""
+    code = f"import socket; socket.create_connection(({address!r}, 8080), 1)"
+    done = platform.cluster.inside(sys.executable, "-c", code, check=False)
+    return done.stderr.strip().splitlines()[-1].partition(":")[0] if done.returncode else ""
+
+
+def test_a_killed_container_starts_again_and_no_other_does(platform: Platform) -> None:
+    before, pod = restarts(platform, "envoy"), envoy(platform)["metadata"]["name"]
+    disruptions.kill(platform.cluster, pod, "envoy")
+    after = {**before, f"{pod}/envoy": before[f"{pod}/envoy"] + 1}
+    platform.cluster.wait("Envoy to run again", lambda: restarts(platform, "envoy") == after)
+    wait_until_whole(platform)
+
+
+def test_a_black_holed_envoy_answers_nothing_and_goes_on_after_it(platform: Platform) -> None:
+    before, pod = restarts(platform, "envoy"), envoy(platform)
+    address = pod["status"]["podIP"]
+    assert dial(platform, address) == ""
+    with disruptions.black_holed(platform.cluster, pod["metadata"]["name"]):
+        assert dial(platform, address) == "TimeoutError", "a refusal is an answer"
+        assert disruptions.ready(envoy(platform)), "the API server does not know yet"
+    assert dial(platform, address) == ""
+    assert restarts(platform, "envoy") == before
+
+
+def test_a_lost_pod_falls_silent_at_once(platform: Platform) -> None:
+    pod = envoy(platform)
+    address = pod["status"]["podIP"]
+    script = (
+        "import socket\n"
+        f"with socket.create_connection(({address!r}, 8080)) as one:\n"
+        "    print('connected', flush=True)\n"
+        "    one.settimeout(8)\n"
+        "    try: print('told', one.recv(1))\n"
+        "    except TimeoutError: print('not told')\n"
+    )
+    command = platform.cluster.sandbox.command(sys.executable, "-c", script)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as connected:
+        assert connected.stdout is not None
+        assert connected.stdout.readline() == "connected\n"
+        disruptions.lose(platform.cluster, pod["metadata"]["name"])
+        assert connected.stdout.readline() == "not told\n", "its end reached a peer"
+    wait_until_whole(platform)
+
+
+def test_pods_survive_the_api_server(platform: Platform) -> None:
+    before = restarts(platform, "envoy") | restarts(platform, "greeter")
+    target = platform.services["greeter"].target
+    calling = platform.start(target, "--channels=4", "--seconds=15", "--pause=0.01")
+    platform.cluster.wait("the client to run", lambda: running(platform, calling))
+    with disruptions.without_api_server(platform.cluster):
+        refused = platform.cluster.inside(
+            sys.executable, "-c", "import socket; socket.create_connection(('10.96.0.1', 443), 1)",
+            check=False,
+        )  # fmt: skip
+        assert "ConnectionRefusedError" in refused.stderr
+    platform.cluster.check()
+    assert set(platform.report(calling)["codes"]) == {"OK"}
+    assert restarts(platform, "envoy") | restarts(platform, "greeter") == before
+    wait_until_whole(platform, "contour")
+
+
+def running(platform: Platform, pod: str) -> bool:
+    return platform.cluster.get("pod", pod)["status"].get("phase") == "Running"
+
+
+def test_another_contour_leads_when_the_leader_goes(platform: Platform) -> None:
+    wait_until_whole(platform, "contour")
+    gone = disruptions.delete_leader(platform.cluster)
+    platform.cluster.wait("another leader", lambda: disruptions.leader(platform.cluster) != gone)
+    wait_until_whole(platform, "contour")
+
+
+def test_an_eviction_waits_for_the_disruption_budget(platform: Platform) -> None:
+    """One Envoy may be missing at a time: a second one is refused until the first is back."""
+    wait_until_whole(platform)
+    first, second = (pod["metadata"]["name"] for pod in platform.envoys())
+    assert disruptions.evict(platform.cluster, first) == 0
+    assert disruptions.evict(platform.cluster, second) > 0
+    for pod in (first, second):  # their drains take minutes
+        disruptions.delete_now(platform.cluster, pod)
+    wait_until_whole(platform)
+
+
+def test_certificates_are_renewed(platform: Platform) -> None:
+    def issued() -> set[str]:
+        selector = ("secret", "-n", disruptions.NAMESPACE, *disruptions.CERTIFICATES)
+        return {item["data"]["tls.crt"] for item in platform.cluster.get(*selector)["items"]}
+
+    before = issued()
+    disruptions.renew_certificates(platform.cluster)
+    assert len(issued()) == 2
+    assert not issued() & before
+
+
+def test_external_dns_is_gone_for_a_while(platform: Platform) -> None:
+    def publishers() -> int:
+        return len(disruptions.pods(platform.cluster, "external-dns", "external-dns"))
+
+    with disruptions.without_external_dns(platform.cluster):
+        assert publishers() == 0
+    assert publishers() == 1
+
+
+def test_the_fleet_takes_another_size_and_the_sampler_sees_it(platform: Platform) -> None:
+    wait_until_whole(platform)
+    limits = disruptions.fleet_limits(platform.cluster)
+    before = {pod["metadata"]["name"] for pod in platform.envoys()}
+    with Sampler(platform.cluster, interval=0.5) as sampler:
+        disruptions.resize(platform.cluster, 3)
+        report = platform.call(platform.services["greeter"].target, "--calls=2000")
+        seen = len(sampler.samples)
+        platform.cluster.wait("one more sample", lambda: len(sampler.samples) > seen)
+    assert report["codes"] == {"OK": 2000}
+    after = {pod["metadata"]["name"] for pod in platform.envoys()}
+    assert before < after
+    first, last = sampler.samples[0], sampler.samples[-1]
+    assert before <= first["mebibytes"].keys()
+    (new,) = after - before
+    assert new not in first["mebibytes"]
+    assert 20 < last["mebibytes"][new] < 500
+    busy = [max(sample["cpu"].get(pod, 0.0) for sample in sampler.samples) for pod in before]
+    assert max(busy) > 0, "somebody proxied the calls"
+    assert {"etcd", "kube-apiserver", "coredns", "node-agent", "route53"} <= last["cpu"].keys()
+    own = sum(sample["cpu"]["processes"] for sample in sampler.samples) / len(sampler.samples)
+    assert own < 0.05, "of a core"
+    disruptions.resize(platform.cluster, *limits, wait=False)
+    disruptions.delete_now(platform.cluster, new)
+    wait_until_whole(platform)
