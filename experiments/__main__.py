@@ -86,9 +86,7 @@ def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> i
     return status
 
 
-def _run_one(
-    name: str, builder: Builder, *, factor: float, quick: bool, console: Console
-) -> int:
+def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console: Console) -> int:
     experiment = EXPERIMENTS[name]
     console.print(f"[bold]{name}[/]: {experiment.question} [dim](waits / {factor:g})[/]")
     try:

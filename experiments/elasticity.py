@@ -1,14 +1,10 @@
 """Elasticity: the real autoscaler under a day's load, and its algorithm over longer curves."""
 
-import statistics
 import time
-from typing import Any
 
-from matplotlib.figure import Figure
-
-from experiments import fleet_cost, plots
+from experiments import fleet_cost
 from experiments.curves import FOLDER, read
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Result
 from experiments.lab import Lab
 from experiments.sampler import Sampler
 from grpc_platform.components.specs import EnvoySpec

@@ -3,14 +3,13 @@
 import re
 import time
 from collections.abc import Iterable
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, ZONE, Lab, spread
-from experiments.sampler import Sampler
+from experiments.sampler import Sample, Sampler, of_kind
 from grpc_platform.graph import Graph
 from grpc_platform.local import deploy
 from grpc_platform.local.readiness import Object
@@ -101,13 +100,10 @@ def _time_one(lab: Lab, name: str) -> float:
     return max(found) - began
 
 
-def _memory(samples: list[dict[str, Any]]) -> dict[str, float]:
+def _memory(samples: list[Sample]) -> dict[str, float]:
     """MiB of the largest Contour and the largest Envoy."""
     last = samples[-1]["mebibytes"]
-    return {
-        kind: max((size for name, size in last.items() if name.startswith(kind)), default=0.0)
-        for kind in ("contour", "envoy")
-    }
+    return {kind: max(of_kind(last, kind), default=0.0) for kind in ("contour", "envoy")}
 
 
 def _metrics(lab: Lab) -> dict[str, float]:

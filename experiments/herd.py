@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
-from experiments.sampler import Sampler
+from experiments.sampler import Sampler, of_kind
 
 _CHANNELS = 600
 _RATE = 1200
@@ -42,7 +42,7 @@ def run(lab: Lab) -> Result:
         report = client.stop()["targets"]["envoy"]
         since, until = sampler.samples[0]["at"], sampler.samples[-1]["at"]
         windows = [w for w in report["windows"] if since <= w["at"] <= until and w["p99"]]
-        cpu = [sum(v for k, v in s["cpu"].items() if k.startswith("envoy")) for s in sampler.samples]
+        cpu = [sum(of_kind(sample["cpu"], "envoy")) for sample in sampler.samples]
         found[name] = {
             "codes": report["codes"],
             "at": [w["at"] - since for w in windows],

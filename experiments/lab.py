@@ -80,7 +80,7 @@ class Lab:
 
     def resize(self, envoys: int) -> None:
         """Bring the fleet to so many Envoys, and wait until they are under its name."""
-        disruptions.resize_fleet(self.cluster, envoys)
+        disruptions.resize(self.cluster, envoys)
         self.wait_for_name()
 
     def envoys(self) -> dict[str, str]:
@@ -154,10 +154,12 @@ class Lab:
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(
             "all that was told to end to be gone",
-            lambda: not any(
-                "deletionTimestamp" in pod["metadata"]
-                for selector in (PLATFORM, ("-l", "app.kubernetes.io/name=load"))
-                for pod in self.cluster.get("pods", *selector)["items"]
+            lambda: (
+                not any(
+                    "deletionTimestamp" in pod["metadata"]
+                    for selector in (PLATFORM, ("-l", "app.kubernetes.io/name=load"))
+                    for pod in self.cluster.get("pods", *selector)["items"]
+                )
             ),
             timeout=2 * grace + 60,
         )
@@ -211,5 +213,3 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     middle = len(ordered) // 2
     median = (ordered[middle] + ordered[-middle - 1]) / 2
     return {"median": median, "low": ordered[0], "high": ordered[-1]}
-
-

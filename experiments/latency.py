@@ -8,7 +8,7 @@ from experiments import plots
 from experiments.certificate import make_certificate
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import ZONE, Lab, spread
-from experiments.sampler import Sampler
+from experiments.sampler import Sampler, cores
 from experiments.traffic import DIRECT
 from grpc_platform.local import deploy
 
@@ -136,16 +136,9 @@ def _saturate(lab: Lab, target: str, seconds: int) -> Result:
         "codes": report["codes"],
         "milliseconds": report["milliseconds"],
         "microseconds_of_cpu": {
-            kind: 1e6 * cores(sampler.samples, kind) / rate
-            for kind in ("envoy", "load client", "load server")
+            kind: 1e6 * cores(sampler.samples, kind) / rate for kind in ("client", "envoy", "load")
         },
     }
-
-
-def cores(samples: list[dict[str, Any]], kind: str) -> float:
-    """Cores in use by programs whose name begins so, in the mean."""
-    each = [sum(v for k, v in s["cpu"].items() if k.startswith(kind)) for s in samples]
-    return sum(each) / len(each)
 
 
 def findings(result: Result) -> list[Finding]:
@@ -235,7 +228,7 @@ def tell(result: Result) -> str:
         cpu, ms = found["microseconds_of_cpu"], found["milliseconds"]
         lines.append(
             f"| {way} | {found['calls_per_second']:,.0f} | {ms['p50']:.1f} ms | {ms['p99']:.1f} ms "
-            f"| {cpu['load client']:.0f} µs | {cpu['envoy']:.0f} µs | {cpu['load server']:.0f} µs |"
+            f"| {cpu['client']:.0f} µs | {cpu['envoy']:.0f} µs | {cpu['load']:.0f} µs |"
         )
     return "\n".join(lines)
 

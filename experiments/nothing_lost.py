@@ -196,4 +196,3 @@ NOTHING_LOST = Experiment(
     draw=draw,
     tell=tell,
 )
-

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
 
@@ -22,6 +23,16 @@ class Sample(TypedDict):
     """Cores used since the sample before; what a process used last, before it ended, is lost."""
     mebibytes: dict[str, float]
     """Resident; pages that processes share count in each."""
+
+
+def of_kind(values: Mapping[str, float], kind: str) -> list[float]:
+    """Those of the pods called ``kind`` and something, their main containers alone."""
+    return [v for name, v in values.items() if name.startswith(f"{kind}-") and "/" not in name]
+
+
+def cores(samples: Sequence[Sample], kind: str) -> float:
+    """What all pods of a kind use together, in the mean."""
+    return sum(sum(of_kind(sample["cpu"], kind)) for sample in samples) / len(samples)
 
 
 class Sampler:

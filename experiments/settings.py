@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab, spread
-from experiments.latency import cores
-from experiments.sampler import Sampler
+from experiments.sampler import Sampler, cores
 
 _ONE_ENVOY = {"min_replicas": 1, "max_replicas": 1}
 VARIANTS: dict[str, Mapping[str, Mapping[str, Any]]] = {
@@ -64,9 +63,7 @@ def run(lab: Lab) -> Result:
 
 
 def _measure(lab: Lab, seconds: int) -> Result:
-    client = lab.client(
-        f"--rate={_RATE}", f"--channels={_CHANNELS}", f"--duration={seconds + 6}s"
-    )
+    client = lab.client(f"--rate={_RATE}", f"--channels={_CHANNELS}", f"--duration={seconds + 6}s")
     lab.wait_until_running(client)
     lab.pause(3)
     with Sampler(lab.cluster) as sampler:

@@ -1,7 +1,7 @@
 """The platform's times, shortened all by one factor, so that an experiment takes minutes.
 
-What cannot be shortened is left as it is: external-dns's reaction, the drain's poll, the autoscaler's
-and the kubelet's periods.
+What cannot be shortened is left as it is: external-dns's reaction, the drain's poll, the periods of
+the autoscaler and the kubelet.
 """
 
 from datetime import timedelta
@@ -32,9 +32,7 @@ def sections(times: Timing) -> dict[str, dict[str, object]]:
     """The sections of a stack file that say these times."""
     timeouts = {
         "max_connection_duration": format_duration(times.max_connection_duration),
-        "connection_shutdown_grace_period": format_duration(
-            times.connection_shutdown_grace_period
-        ),
+        "connection_shutdown_grace_period": format_duration(times.connection_shutdown_grace_period),
     }
     return {
         "zone": {"record_ttl": format_duration(times.record_ttl)},

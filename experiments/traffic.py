@@ -38,7 +38,7 @@ class Client:
         tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
         agent = (sys.executable, "-m", "grpc_platform.local.agent", "enter")
         state = ("--state", str(self.cluster.state / "node"))
-        inside = ("-c", "load", f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
+        inside = ("-c", "client", f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
         # The pod ends with its first process, and so may what told it to.
         self.cluster.inside(*agent, *state, *inside, check=False)
         return self.report()
@@ -55,7 +55,7 @@ class Client:
             lambda: phase() in ("Succeeded", "Failed"),
             timeout=timeout,
         )
-        log = self.cluster.pod_log(_NAMESPACE, self.pod, "load")
+        log = self.cluster.pod_log(_NAMESPACE, self.pod, "client")
         if phase() == "Failed" or log is None:
             raise LocalError(f"the client {self.pod} failed", log=log)
         said = json.loads(log.read_text().splitlines()[-1])
@@ -82,7 +82,7 @@ def start_client(cluster: Cluster, command: Sequence[str], arguments: Sequence[s
         "labels": {"app.kubernetes.io/name": "load-client"},
     }
     container = {
-        "name": "load",
+        "name": "client",
         "image": "localhost/load:dev",
         "command": [*command, *arguments],
     }
