@@ -72,10 +72,17 @@ def serve(load: Path) -> Iterator[Callable[..., Server]]:
 class Client:
     process: subprocess.Popen[str]
 
-    def wait_for(self, counter: str = "wchar") -> None:
-        """Until it has sent, or received, more than the opening of its connections takes."""
+    def wait_until_sent(self) -> None:
+        """Until it has sent more than the opening of its connections takes."""
+        self._wait("wchar", 5_000)
+
+    def wait_until_answered(self) -> None:
+        """Until it has received more than that, and than what a start reads."""
+        self._wait("rchar", 25_000)
+
+    def _wait(self, counter: str, size: int) -> None:
         counters = Path(f"/proc/{self.process.pid}/io")
-        while int(counters.read_text().split(f"{counter}: ")[1].split()[0]) < 5_000:
+        while int(counters.read_text().split(f"{counter}: ")[1].split()[0]) < size:
             assert self.process.poll() is None
             time.sleep(0.01)
 
@@ -164,7 +171,7 @@ def test_a_stopped_server_loses_no_call_and_a_killed_one_does(
 ) -> None:
     server = serve("--delay", "200ms")
     client = call(f"it={server.address}", "--rate", "500", "--channels", "4")
-    client.wait_for("rchar")
+    client.wait_until_answered()
     ended = time.time()
     server.end(how)
     client.process.terminate()
@@ -181,7 +188,7 @@ def test_a_stopped_server_loses_no_call_and_a_killed_one_does(
 def test_a_reconnect_to_the_same_place_is_told(serve: Serve, call: Call) -> None:
     server = serve()
     client = call(f"it={server.address}", "--rate", "100")
-    client.wait_for()
+    client.wait_until_sent()
     server.end(signal.SIGTERM)
     again = serve(pod="again", port=server.port)
     connections = Path(f"/proc/{again.process.pid}/net/tcp6")
@@ -211,7 +218,7 @@ def test_health_is_served_until_the_end(serve: Serve) -> None:
 def test_the_grace_bounds_a_stop(serve: Serve, call: Call) -> None:
     server = serve("--delay", "600s", "--grace", "100ms")
     client = call(f"it={server.address}", "--rate", "500", "--calls", "200")
-    client.wait_for()
+    client.wait_until_sent()
     assert server.end(signal.SIGTERM) == 0
     assert set(client.report()["targets"]["it"]["codes"]) == {"UNAVAILABLE"}
 
@@ -234,7 +241,7 @@ def test_a_cut_stream_is_told_and_one_left_is_no_failure(serve: Serve, call: Cal
     cut = call(f"it={server.address}", *endless, "--calls", "1", "--channels", "2")
     left = call(f"it={server.address}", *endless)
     for client in (cut, left):
-        client.wait_for("rchar")
+        client.wait_until_answered()
     left.process.terminate()
     target = left.report()["targets"]["it"]
     assert (target["unfinished"], target["calls"]) == (1, 0)
