@@ -6,6 +6,7 @@ what a file may hold) under both, with the autoscaler that components/envoy.py m
 
 import argparse
 import json
+import math
 import sys
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -66,13 +67,14 @@ def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
 
 
 def _figures(run: Run, settings: Settings) -> dict[str, float]:
-    """Over the target means beyond the autoscaler's tolerance: below that it would do nothing."""
-    over = settings.target_utilization / 100 * (1 + settings.tolerance)
+    """Over the target means so far over that the autoscaler, which counts in whole percent and
+    tolerates some, would act on it."""
+    tolerated = math.floor(settings.target_utilization * (1 + settings.tolerance))
     return {
         "pod_hours": round(run.pod_hours, 1),
         "peak_pods": max(run.pods),
         "highest_utilization_percent": round(100 * max(run.busiest), 1),
-        "minutes_over_target": run.minutes_over(over),
+        "minutes_over_target": run.minutes_over((tolerated + 1) / 100),
         "minutes_over_100": run.minutes_over(1),
     }
 

@@ -42,6 +42,13 @@ def test_a_quiet_fleet_is_cheaper_with_an_autoscaler() -> None:
     assert found["safe_minimum"] is None
 
 
+def test_over_the_target_is_what_the_autoscaler_would_act_on() -> None:
+    """1.3 of 2 cores are 65 %: over the target of 60, and tolerated."""
+    full = designed(EnvoySpec(max_replicas=2))
+    assert compare(constant(1.3), 5, full)["hpa"]["minutes_over_target"] == 0
+    assert compare(constant(1.4), 5, full)["hpa"]["minutes_over_target"] == 600
+
+
 @pytest.mark.parametrize(
     ("cores", "nodes", "because"),
     [(2.9, 5, "saves under"), (0.1, 2, "saves under"), (4.0, 5, "saves under")],
