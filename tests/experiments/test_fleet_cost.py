@@ -62,10 +62,10 @@ def test_where_nothing_is_saved_a_daemon_set_is_better(
     assert because in found["because"]
 
 
-def test_where_load_outruns_the_autoscaler_a_daemon_set_is_better() -> None:
+def test_where_load_outruns_the_autoscaler_it_must_begin_with_more() -> None:
     spike = read(FOLDER / "spike.csv")
     found = compare(spike, 5, SETUP)
-    assert found["better"] == "daemon_set"
+    assert found["better"] == "hpa_with_higher_minimum"
     assert found["saving_percent"] > 50
     assert found["hpa"]["minutes_over_100"] > found["daemon_set"]["minutes_over_100"] == 0
     # As many from the start as make it safe; one fewer would not do.
@@ -75,6 +75,22 @@ def test_where_load_outruns_the_autoscaler_a_daemon_set_is_better() -> None:
         assert (again["hpa"]["minutes_over_100"] == 0) == safe
     again = compare(spike, 5, designed(EnvoySpec(min_replicas=least)))
     assert again["hpa"]["pod_hours"] == found["safe_minimum"]["pod_hours"]
+
+
+def test_where_only_as_many_as_nodes_are_safe_a_daemon_set_is_better() -> None:
+    """4.7 cores of a sudden: 5 Envoys just hold it, 4 do not."""
+    curve = Curve(name="jump", seconds=(0, 3600, 3601, 7200), cores=(0.5, 0.5, 4.7, 4.7))
+    found = compare(curve, 5, SETUP)
+    assert found["better"] == "daemon_set"
+    assert found["safe_minimum"]["min_replicas"] == 5
+
+
+def test_where_one_on_each_node_is_too_few_the_autoscaler_is_better() -> None:
+    found = compare(constant(3.0), 2, SETUP)
+    assert found["daemon_set"]["minutes_over_100"] == 600
+    assert found["hpa"]["minutes_over_100"] == 0
+    assert found["saving_percent"] < 0
+    assert found["better"] == "hpa"
 
 
 def test_the_lines_to_draw_keep_the_peaks() -> None:
