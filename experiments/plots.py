@@ -156,7 +156,7 @@ def stacked(
     axes.stackplot(xs, rows, colors=colours, alpha=0.75, edgecolor="white", linewidth=0.6)
     top = max(sum(column) for column in zip(*rows, strict=True))
     for number, (name, ys) in enumerate(shares.items()):
-        # Of the widest places the one in the middle, and none so near an edge that it cuts the name.
+        # Of the widest places the one in the middle, and none near an edge that would cut the name.
         edge = len(ys) // 10
         inner = range(edge, len(ys) - edge)
         most = max(ys[place] for place in inner)

@@ -102,8 +102,8 @@ def test_the_lines_to_draw_keep_the_peaks() -> None:
         found["hpa"]["highest_utilization_percent"], abs=0.1
     )
     assert max(series["hpa_pods"]) == found["hpa"]["peak_pods"]
-    # 3 cores at 60 % of one each
-    assert max(series["needed"]) == 5
+    # 3.2 cores at 60 % of one each
+    assert max(series["needed"]) == 5.333
 
 
 def test_a_sweep_changes_target_and_window_and_nothing_else() -> None:
