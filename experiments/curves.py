@@ -113,7 +113,11 @@ def _flat(second: float) -> float:  # noqa: ARG001
 
 
 def _spike(second: float) -> float:
-    return 3.0 if 12 * 3600 <= second < 12.5 * 3600 else 0.5
+    return 3.2 if 12 * 3600 <= second < 12.5 * 3600 else 0.5
+
+
+def _bursts(second: float) -> float:
+    return 2.2 if second % 1800 < 600 else 0.8
 
 
 def _week(second: float) -> float:
@@ -124,7 +128,8 @@ def _week(second: float) -> float:
 SHAPES: dict[str, tuple[int, Callable[[float], float], str]] = {
     "working-day": (1, _working_day, "0.15 + 2.2 at 10:30 (sd 1.3 h) + 1.7 at 15:30 (sd 1.6 h)"),
     "flat": (1, _flat, "always 2.7: 5 Envoys at 60 %, one for each node"),
-    "spike": (1, _spike, "0.5; within 5 minutes of 11:55 3.0, for half an hour"),
+    "spike": (1, _spike, "0.5; within 5 minutes of 11:55 3.2, for half an hour"),
+    "bursts": (1, _bursts, "0.8, and 2.2 in the first 10 minutes of each half hour"),
     "week": (7, _week, "working-day Monday to Friday, 0.3 of it at the weekend"),
 }
 

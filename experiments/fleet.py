@@ -134,7 +134,8 @@ class Run:
 
     def minutes_over(self, utilization: float) -> float:
         """How long the busiest Envoy was asked for more than that share of its CPU."""
-        return sum(each > utilization for each in self.busiest) * SYNC_PERIOD_SECONDS / 60
+        # The shares are sums of fractions: full is not over full.
+        return sum(each > utilization + 1e-9 for each in self.busiest) * SYNC_PERIOD_SECONDS / 60
 
 
 def autoscaled(curve: Curve, settings: Settings, *, cpu: float, delays: Delays) -> Run:

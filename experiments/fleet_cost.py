@@ -6,6 +6,7 @@ what a file may hold) under both, with the autoscaler that components/envoy.py m
 
 import argparse
 import json
+import math
 import sys
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -44,11 +45,11 @@ def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
     hpa = autoscaled(curve, settings, cpu=setup.cpu, delays=setup.delays)
     daemons = on_every_node(curve, nodes, cpu=setup.cpu, delays=setup.delays)
     figures = {"hpa": _figures(hpa, settings), "daemon_set": _figures(daemons, settings)}
-    saving = 100 * (1 - hpa.pod_hours / daemons.pod_hours)
-    better, because = _judge(figures["hpa"], figures["daemon_set"], saving)
+    saving = round(100 * (1 - hpa.pod_hours / daemons.pod_hours), 1)
     safe = None
-    if figures["hpa"]["minutes_over_100"] > figures["daemon_set"]["minutes_over_100"]:
+    if hpa.minutes_over(1) > daemons.minutes_over(1):
         safe = _safe_minimum(curve, nodes, setup, daemons)
+    better, because = _judge(figures["hpa"], figures["daemon_set"], saving, safe)
     return {
         "curve": curve.name,
         "hours": curve.duration / 3600,
@@ -57,7 +58,7 @@ def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
         "max_replicas": settings.max_replicas,
         "target_utilization": settings.target_utilization,
         **figures,
-        "saving_percent": round(saving, 1),
+        "saving_percent": saving,
         "better": better,
         "because": because,
         "safe_minimum": safe,
@@ -66,28 +67,38 @@ def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
 
 
 def _figures(run: Run, settings: Settings) -> dict[str, float]:
-    """Over the target means beyond the autoscaler's tolerance: below that it would do nothing."""
-    over = settings.target_utilization / 100 * (1 + settings.tolerance)
+    """Over the target means so far over that the autoscaler, which counts in whole percent and
+    tolerates some, would act on it."""
+    tolerated = math.floor(settings.target_utilization * (1 + settings.tolerance))
     return {
         "pod_hours": round(run.pod_hours, 1),
         "peak_pods": max(run.pods),
         "highest_utilization_percent": round(100 * max(run.busiest), 1),
-        "minutes_over_target": run.minutes_over(over),
+        "minutes_over_target": run.minutes_over((tolerated + 1) / 100),
         "minutes_over_100": run.minutes_over(1),
     }
 
 
-def _judge(hpa: dict[str, float], daemons: dict[str, float], saving: float) -> tuple[str, str]:
+def _judge(
+    hpa: dict[str, float], daemons: dict[str, float], saving: float, safe: dict[str, float] | None
+) -> tuple[str, str]:
+    """`hpa`, `hpa_with_higher_minimum` or `daemon_set`, and why."""
     if hpa["minutes_over_100"] > daemons["minutes_over_100"]:
-        return "daemon_set", (
+        outrun = (
             f"the load rises faster than a new Envoy takes its share: {hpa['minutes_over_100']:g} "
             "minutes over 100 %"
         )
-    if saving < _WORTH_PERCENT:
-        return "daemon_set", f"the autoscaler saves under {_WORTH_PERCENT} %"
+        if safe is None or safe["saving_percent"] < _WORTH_PERCENT:
+            return "daemon_set", outrun
+        return "hpa_with_higher_minimum", (
+            f"{outrun}; with min_replicas {safe['min_replicas']:g} it is as safe as a DaemonSet, "
+            f"for {safe['saving_percent']:g} % fewer pod-hours"
+        )
     if daemons["minutes_over_100"] > hpa["minutes_over_100"]:
         return "hpa", "one Envoy on each node is not enough at the peak"
-    return "hpa", f"{saving:.0f} % fewer pod-hours, and no Envoy over 100 % for longer"
+    if saving < _WORTH_PERCENT:
+        return "daemon_set", f"the autoscaler saves under {_WORTH_PERCENT} %"
+    return "hpa", f"{saving:g} % fewer pod-hours, and no more minutes over 100 %"
 
 
 def _safe_minimum(curve: Curve, nodes: int, setup: Setup, daemons: Run) -> dict[str, float] | None:
@@ -225,13 +236,8 @@ def show(console: Console, found: dict[str, Any]) -> None:
         table.add_row(text, f"{found['hpa'][key]:g}", f"{found['daemon_set'][key]:g}")
     console.print(table)
     console.print(f"saved by the autoscaler: {found['saving_percent']:g} % of the pod-hours")
-    name = {"hpa": "Deployment + HPA", "daemon_set": "DaemonSet"}[found["better"]]
+    name = "DaemonSet" if found["better"] == "daemon_set" else "Deployment + HPA"
     console.print(f"better here: {name}: {found['because']}")
-    if safe := found["safe_minimum"]:
-        console.print(
-            f"with min_replicas {safe['min_replicas']:g} the autoscaler is as safe, and saves "
-            f"{safe['saving_percent']:g} %"
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

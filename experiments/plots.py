@@ -156,8 +156,11 @@ def stacked(
     axes.stackplot(xs, rows, colors=colours, alpha=0.75, edgecolor="white", linewidth=0.6)
     top = max(sum(column) for column in zip(*rows, strict=True))
     for number, (name, ys) in enumerate(shares.items()):
-        # Of the widest places the one in the middle, so that names keep off the edges.
-        widest = [place for place, y in enumerate(ys) if y >= 0.98 * max(ys)]
+        # Of the widest places the one in the middle, and none near an edge that would cut the name.
+        edge = len(ys) // 10
+        inner = range(edge, len(ys) - edge)
+        most = max(ys[place] for place in inner)
+        widest = [place for place in inner if ys[place] >= 0.98 * most]
         place = widest[len(widest) // 2]
         below = sum(row[place] for row in rows[:number])
         if ys[place] > 0.05 * top:
@@ -227,7 +230,6 @@ def _events(axes: Axes, events: Mapping[str, float]) -> None:
             xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             va="top",
-            color=GREY,
             fontsize=9,
         )
 

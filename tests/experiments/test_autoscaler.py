@@ -225,6 +225,12 @@ def test_a_fleet_outside_its_bounds_is_corrected_at_once() -> None:
     assert Autoscaler(chosen).decide(0, 9, usage(10**6, 9)) == 6
 
 
+def test_a_correction_uses_up_the_policies_and_is_not_undone_by_them() -> None:
+    slow = replace(SIX_TENTHS.scale_up, policies=(Policy(type="Pods", value=4, period_seconds=60),))
+    chosen = replace(SIX_TENTHS, min_replicas=10, scale_up=slow)
+    assert decisions(chosen, 1, 10**6, 6, every=15) == [1, 10, 10, 10, 10, 14, 14]
+
+
 def test_a_manifest_without_behavior_has_kubernetes_defaults() -> None:
     spec = {
         "maxReplicas": 9,

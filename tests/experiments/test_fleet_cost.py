@@ -42,6 +42,13 @@ def test_a_quiet_fleet_is_cheaper_with_an_autoscaler() -> None:
     assert found["safe_minimum"] is None
 
 
+def test_over_the_target_is_what_the_autoscaler_would_act_on() -> None:
+    """1.3 of 2 cores are 65 %: over the target of 60, and tolerated."""
+    full = designed(EnvoySpec(max_replicas=2))
+    assert compare(constant(1.3), 5, full)["hpa"]["minutes_over_target"] == 0
+    assert compare(constant(1.4), 5, full)["hpa"]["minutes_over_target"] == 600
+
+
 @pytest.mark.parametrize(
     ("cores", "nodes", "because"),
     [(2.9, 5, "saves under"), (0.1, 2, "saves under"), (4.0, 5, "saves under")],
@@ -55,10 +62,10 @@ def test_where_nothing_is_saved_a_daemon_set_is_better(
     assert because in found["because"]
 
 
-def test_where_load_outruns_the_autoscaler_a_daemon_set_is_better() -> None:
+def test_where_load_outruns_the_autoscaler_it_must_begin_with_more() -> None:
     spike = read(FOLDER / "spike.csv")
     found = compare(spike, 5, SETUP)
-    assert found["better"] == "daemon_set"
+    assert found["better"] == "hpa_with_higher_minimum"
     assert found["saving_percent"] > 50
     assert found["hpa"]["minutes_over_100"] > found["daemon_set"]["minutes_over_100"] == 0
     # As many from the start as make it safe; one fewer would not do.
@@ -70,6 +77,22 @@ def test_where_load_outruns_the_autoscaler_a_daemon_set_is_better() -> None:
     assert again["hpa"]["pod_hours"] == found["safe_minimum"]["pod_hours"]
 
 
+def test_where_only_as_many_as_nodes_are_safe_a_daemon_set_is_better() -> None:
+    """4.7 cores of a sudden: 5 Envoys just hold it, 4 do not."""
+    curve = Curve(name="jump", seconds=(0, 3600, 3601, 7200), cores=(0.5, 0.5, 4.7, 4.7))
+    found = compare(curve, 5, SETUP)
+    assert found["better"] == "daemon_set"
+    assert found["safe_minimum"]["min_replicas"] == 5
+
+
+def test_where_one_on_each_node_is_too_few_the_autoscaler_is_better() -> None:
+    found = compare(constant(3.0), 2, SETUP)
+    assert found["daemon_set"]["minutes_over_100"] == 600
+    assert found["hpa"]["minutes_over_100"] == 0
+    assert found["saving_percent"] < 0
+    assert found["better"] == "hpa"
+
+
 def test_the_lines_to_draw_keep_the_peaks() -> None:
     found = compare(read(FOLDER / "spike.csv"), 5, SETUP)
     series = found["series"]
@@ -79,8 +102,8 @@ def test_the_lines_to_draw_keep_the_peaks() -> None:
         found["hpa"]["highest_utilization_percent"], abs=0.1
     )
     assert max(series["hpa_pods"]) == found["hpa"]["peak_pods"]
-    # 3 cores at 60 % of one each
-    assert max(series["needed"]) == 5
+    # 3.2 cores at 60 % of one each
+    assert max(series["needed"]) == 5.333
 
 
 def test_a_sweep_changes_target_and_window_and_nothing_else() -> None:
