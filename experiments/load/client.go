@@ -123,7 +123,7 @@ func (c *client) drive(row []*channel, number int, begin time.Duration) {
 		}
 		return row[(n+number)%len(row)]
 	}
-	if c.rate > 0 {
+	if c.rate > 0 || len(c.curve) > 0 {
 		c.openLoop(next)
 		return
 	}
@@ -156,8 +156,11 @@ func (c *client) connect(row []*channel) {
 
 // openLoop sends at its times, whether or not earlier calls have been answered.
 func (c *client) openLoop(next func() *channel) {
-	interval := time.Duration(float64(c.channels) / c.rate * float64(time.Second))
-	due := time.Now().Add(rand.N(interval))
+	interval := func(at time.Time) time.Duration {
+		return time.Duration(float64(c.channels) / c.rateAt(at.Sub(c.began)) * float64(time.Second))
+	}
+	due := time.Now()
+	due = due.Add(rand.N(interval(due)))
 	for sleepUntil(c.sending, due) {
 		channel := next()
 		if channel == nil {
@@ -165,8 +168,24 @@ func (c *client) openLoop(next func() *channel) {
 		}
 		at := due
 		c.inFlight.Go(func() { c.measure(channel, at) })
-		due = due.Add(interval)
+		due = due.Add(interval(due))
 	}
+}
+
+// rateAt is the rate over all channels, so long after the start.
+func (c *client) rateAt(since time.Duration) float64 {
+	if len(c.curve) == 0 {
+		return c.rate
+	}
+	before := c.curve[0]
+	for _, next := range c.curve[1:] {
+		if since < next.at {
+			done := float64(since-before.at) / float64(next.at-before.at)
+			return before.rate + done*(next.rate-before.rate)
+		}
+		before = next
+	}
+	return before.rate
 }
 
 // measure makes one call that was due at that time.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,6 +57,7 @@ type options struct {
 	targets               []target
 	channels, concurrency int
 	rate                  float64
+	curve                 []point
 	calls                 int
 	duration, deadline    time.Duration
 	payload               int
@@ -68,12 +70,40 @@ type options struct {
 
 type target struct{ name, address string }
 
+// point is a rate in calls a second, so long after the start; between points it changes linearly.
+type point struct {
+	at   time.Duration
+	rate float64
+}
+
+func parseCurve(text string) (curve []point, err error) {
+	for _, word := range strings.Split(text, ",") {
+		at, rate, _ := strings.Cut(word, "=")
+		var p point
+		if p.at, err = time.ParseDuration(at); err != nil {
+			return nil, err
+		}
+		if p.rate, err = strconv.ParseFloat(rate, 64); err != nil {
+			return nil, err
+		}
+		if p.rate <= 0 || len(curve) > 0 && p.at <= curve[len(curve)-1].at {
+			return nil, fmt.Errorf("%q: rates must be positive and times rise", word)
+		}
+		curve = append(curve, p)
+	}
+	if curve[0].at != 0 {
+		return nil, fmt.Errorf("%q: must begin at 0s", text)
+	}
+	return curve, nil
+}
+
 func runClient(ending context.Context, arguments []string) error {
 	var o options
 	flags := flag.NewFlagSet("load client", flag.ExitOnError)
 	flags.IntVar(&o.channels, "channels", 1, "channels to each target, with connections of their own")
 	flags.IntVar(&o.concurrency, "concurrency", 1, "calls in flight on each channel, without -rate")
 	flags.Float64Var(&o.rate, "rate", 0, "calls a second over all channels, whatever the answers")
+	curve := flags.String("curve", "", "rates over time instead of -rate: 0s=100,60s=2000,...")
 	flags.IntVar(&o.calls, "calls", 0, "end after as many on each channel")
 	flags.DurationVar(&o.duration, "duration", 0, "end after as long (without, and without -calls: at SIGTERM)")
 	flags.DurationVar(&o.deadline, "deadline", 15*time.Second, "of a call; for a stream, beyond its length")
@@ -105,6 +135,12 @@ func runClient(ending context.Context, arguments []string) error {
 			o.serviceConfig = roundRobin
 		default:
 			return fmt.Errorf("-policy %s: pick_first or round_robin, or -service-config", *policy)
+		}
+	}
+	if *curve != "" {
+		var err error
+		if o.curve, err = parseCurve(*curve); err != nil {
+			return fmt.Errorf("-curve: %w", err)
 		}
 	}
 	if len(o.targets) == 0 {

@@ -158,6 +158,12 @@ def test_slow_answers_do_not_slow_the_rate(serve: Serve, call: Call) -> None:
     assert 0.9 < report["targets"]["it"]["codes"]["OK"] / (200 * 2) < 1.05
 
 
+def test_the_rate_follows_its_curve(serve: Serve, call: Call) -> None:
+    flags = ("--curve", "0s=100,1s=100,3s=500,4s=500", "--duration", "4s", "--channels", "4")
+    report = call(f"it={serve().address}", *flags).report()
+    assert 0.9 < report["targets"]["it"]["codes"]["OK"] / (100 + 600 + 500) < 1.05
+
+
 def test_calls_over_the_deadline_are_told(serve: Serve, call: Call) -> None:
     server = serve("--delay", "30s")
     report = call(f"it={server.address}", "--calls", "2", "--deadline", "50ms").report()
