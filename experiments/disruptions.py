@@ -6,6 +6,7 @@ that last are context managers, and leave the cluster as it was.
 
 import contextlib
 import json
+import signal
 import time
 from collections.abc import Generator
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from grpc_platform.local import control_plane
 from grpc_platform.local.cluster import Cluster, CommandError
 from grpc_platform.local.errors import LocalError
-from grpc_platform.local.readiness import wait_until_ready
+from grpc_platform.local.readiness import has_condition, wait_until_ready
 
 NAMESPACE = "projectcontour"
 CERTIFICATES = ("contourcert", "envoycert")
@@ -32,8 +33,7 @@ def pods(cluster: Cluster, name: str, namespace: str = NAMESPACE) -> list[Pod]:
 
 def ready(pod: Pod) -> bool:
     """Whether the API server says that a pod is ready."""
-    conditions = pod["status"].get("conditions", [])
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return has_condition(pod, "Ready")
 
 
 # --- losses --------------------------------------------------------------------------------------
@@ -42,7 +42,9 @@ def ready(pod: Pod) -> bool:
 def kill(cluster: Cluster, pod: str, container: str, namespace: str = NAMESPACE) -> None:
     """SIGKILL a container's first process, as for want of memory. The container starts again."""
     pid = _process(cluster, namespace, pod, container)
-    cluster.inside(control_plane.PYTHON, "-IS", "-c", f"import os; os.kill({pid}, 9)")
+    cluster.inside(
+        control_plane.PYTHON, "-IS", "-c", f"import os; os.kill({pid}, {int(signal.SIGKILL)})"
+    )
 
 
 def lose(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> None:
@@ -77,9 +79,14 @@ def black_holed(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> Gener
 
 @contextlib.contextmanager
 def without_api_server(cluster: Cluster) -> Generator[None]:
-    """End the API server, and start it again in the end; pods and Envoys go on."""
+    """Kill the API server, and start it again in the end; pods and Envoys go on.
+
+    After 15 s the Contour that led ends for want of its Lease, and fails with a growing back-off
+    for as long as there is no API server.
+    """
     name = "kube-apiserver"
-    cluster.sandbox.end(cluster.place.prefix + name)
+    # Told to end it takes no more connections, and lives on for the 60 s of its watches.
+    cluster.sandbox.end(cluster.place.prefix + name, signal.SIGKILL)
     try:
         yield
     finally:
@@ -188,7 +195,9 @@ def fleet_limits(cluster: Cluster) -> tuple[int, int]:
     return spec["minReplicas"], spec["maxReplicas"]
 
 
-def resize(cluster: Cluster, least: int, most: int | None = None, *, wait: bool = True) -> None:
+def resize_fleet(
+    cluster: Cluster, least: int, most: int | None = None, *, wait: bool = True
+) -> None:
     """Have the autoscaler keep between ``least`` and ``most`` (as many) Envoys; it does at once.
 
     Waits until that many are ready, not until those that leave have drained.

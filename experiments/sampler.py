@@ -6,23 +6,21 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from grpc_platform.local.cluster import Cluster
 
 _INSIDE = Path(__file__).with_name("processes.py")
 
 
-class Sample(TypedDict):
-    """By name: a pod's (``POD/CONTAINER`` for a container that the pod is not called after), or the
-    program's, of what runs beside the pods. The sampler itself is ``processes``."""
+Sample = dict[str, Any]
+"""``{"at": Unix time, "cpu": {name: cores}, "mebibytes": {name: resident}}``.
 
-    at: float
-    """Unix time."""
-    cpu: dict[str, float]
-    """Cores used since the sample before; what a process used last, before it ended, is lost."""
-    mebibytes: dict[str, float]
-    """Resident; pages that processes share count in each."""
+A name is a pod's (``POD/CONTAINER`` for a container that the pod is not called after), or the
+program's, of what runs beside the pods; the sampler itself is ``processes``. CPU is since the
+sample before, less what a process used last before it ended. Of memory, pages that processes share
+count in each.
+"""
 
 
 def of_kind(values: Mapping[str, float], kind: str) -> list[float]:

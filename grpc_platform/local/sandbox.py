@@ -106,10 +106,10 @@ class Sandbox:
         self._order(relay=listener.fileno(), to=[host, port])
         listener.close()
 
-    def end(self, name: str, timeout: float = 90) -> None:
-        """End one program with SIGTERM, and wait until it has. Raises LocalError: in time."""
+    def end(self, name: str, by: int = signal.SIGTERM, timeout: float = 90) -> None:
+        """End one program by a signal, and wait until it has. Raises LocalError: in time."""
         self._stopped.clear()
-        self._order(stop=name)
+        self._order(stop=name, signal=by)
         until = time.monotonic() + timeout
         while not self._stopped.wait(0.1):
             if not self.running or time.monotonic() > until:

@@ -5,7 +5,7 @@ object a line from standard input, and ends the sandbox when that closes without
 
 - ``{"start": NAME, "argv": [...], "env": {...}, "listens": [HOST, PORT]}`` starts a program, its
   output in LOGS/NAME.log; ``listens`` may be null;
-- ``{"stop": NAME}`` sends it SIGTERM;
+- ``{"stop": NAME, "signal": N}`` ends it by that signal;
 - ``{"relay": FD, "to": [HOST, PORT]}`` accepts on an inherited listening socket of the host and
   connects each caller to an address inside;
 - ``{"keep": true}`` lets the sandbox outlive standard input.
@@ -91,10 +91,10 @@ class Supervisor:
                 self._start(name, argv, env)
                 if listens:
                     self._watches.add(asyncio.create_task(self._watch(name, *listens)))
-            case {"stop": str(name)}:
+            case {"stop": str(name), "signal": int(number)}:
                 for pid in [pid for pid, known in self._names.items() if known == name]:
                     self._stopped.add(pid)
-                    os.kill(pid, signal.SIGTERM)
+                    os.kill(pid, number)
             case {"relay": int(descriptor), "to": [str(host), int(port)]}:
                 await self._relay(socket.socket(fileno=descriptor), host, port)
             case {"keep": True}:

@@ -141,7 +141,7 @@ def test_the_fleet_takes_another_size_and_the_sampler_sees_it(platform: Platform
     limits = disruptions.fleet_limits(platform.cluster)
     before = {pod["metadata"]["name"] for pod in platform.envoys()}
     with Sampler(platform.cluster, interval=0.5) as sampler:
-        disruptions.resize(platform.cluster, 3)
+        disruptions.resize_fleet(platform.cluster, 3)
         report = platform.call(platform.services["greeter"].target, "--calls=2000")
         seen = len(sampler.samples)
         platform.cluster.wait("one more sample", lambda: len(sampler.samples) > seen)
@@ -158,6 +158,6 @@ def test_the_fleet_takes_another_size_and_the_sampler_sees_it(platform: Platform
     assert {"etcd", "kube-apiserver", "coredns", "node-agent", "route53"} <= last["cpu"].keys()
     own = sum(sample["cpu"]["processes"] for sample in sampler.samples) / len(sampler.samples)
     assert own < 0.05, "of a core"
-    disruptions.resize(platform.cluster, *limits, wait=False)
+    disruptions.resize_fleet(platform.cluster, *limits, wait=False)
     disruptions.delete_now(platform.cluster, new)
     wait_until_whole(platform)
