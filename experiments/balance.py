@@ -168,7 +168,7 @@ def draw(result: Result) -> dict[str, Figure]:
     with plots.panels(*titles.values(), height=2.6) as (figure, axes):
         for each, phase in zip(axes, titles, strict=True):
             _draw_shares(each, result[phase])
-            each.set_xlabel("seconds")
+            each.set(xlabel="seconds")
     return {"balance": figure}
 
 

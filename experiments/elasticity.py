@@ -1,12 +1,15 @@
 """Elasticity: the real autoscaler under a day's load, and its algorithm over longer curves."""
 
+import statistics
 import time
 
-from experiments import fleet_cost
+from matplotlib.figure import Figure
+
+from experiments import fleet_cost, plots
 from experiments.curves import FOLDER, read
-from experiments.experiment import Result
+from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
-from experiments.sampler import Sampler
+from experiments.sampler import Sample, Sampler, of_kind
 from grpc_platform.components.specs import EnvoySpec
 
 _CPU_MILLICORES = 100
@@ -18,6 +21,8 @@ _FLOOR = 0.1
 _DAY = 540.0  # seconds
 _QUICK_DAY = 150.0
 _POLL = 3.0
+_DRAWN = ("working-day", 5)
+"""The curve and the nodes of the mission's example."""
 
 
 def run(lab: Lab) -> Result:
@@ -48,17 +53,20 @@ def run(lab: Lab) -> Result:
             fleet.append({"at": time.time() - began, "envoys": len(lab.envoys())})
             lab.pause(_POLL)
     report = client.report()["targets"]["envoy"]
-    ready = {f"envoy {name}" for name in lab.envoys()} | {"envoy"}
-    assert ready
     utilization = [
-        {"at": sample["at"] - began, **_utilization(sample["cpu"])} for sample in sampler.samples
+        {"at": sample["at"] - began, **_utilization(sample)} for sample in sampler.samples
     ]
+    study = fleet_cost.study((5,) if lab.quick else fleet_cost.NODES)
+    for row in study["comparisons"]:
+        if (row["curve"], row["nodes"]) != _DRAWN:
+            del row["series"]  # megabytes, for nobody
     windows = [
         {"at": w["at"] - began, "ok": w["ok"], "failed": w["failed"], "p99": w["p99"]}
         for w in report["windows"]
     ]
     return {
         "day": day,
+        "quick": lab.quick,
         "cpu_millicores": _CPU_MILLICORES,
         "target": EnvoySpec().target_cpu_utilization,
         "curve": curve,
@@ -67,8 +75,14 @@ def run(lab: Lab) -> Result:
         "windows": windows,
         "codes": report["codes"],
         "slow": report["slow"],
-        "study": fleet_cost.study(),
+        "study": study,
     }
+
+
+def _utilization(sample: Sample) -> dict[str, float]:
+    """Percent of its CPU that the mean and the busiest Envoy use."""
+    used = [1e5 * cores / _CPU_MILLICORES for cores in of_kind(sample["cpu"], "envoy")]
+    return {"mean": sum(used) / max(1, len(used)), "max": max(used, default=0.0)}
 
 
 def _curve(day: float) -> list[tuple[float, float]]:
@@ -84,3 +98,120 @@ def _curve(day: float) -> list[tuple[float, float]]:
         )
         for step, value in enumerate(cores)
     ]
+
+
+def _smooth(points: list[dict[str, float]], key: str, seconds: float) -> list[tuple[float, float]]:
+    """Means over so many seconds."""
+    groups: dict[int, list[float]] = {}
+    for point in points:
+        groups.setdefault(int(point["at"] // seconds), []).append(point[key])
+    return [(place * seconds, statistics.mean(values)) for place, values in sorted(groups.items())]
+
+
+def _example(result: Result) -> Result:
+    return next(r for r in result["study"]["comparisons"] if (r["curve"], r["nodes"]) == _DRAWN)
+
+
+def findings(result: Result) -> list[Finding]:
+    """What is claimed of elasticity."""
+    sizes = [point["envoys"] for point in result["fleet"]]
+    failed = sum(count for code, count in result["codes"].items() if code != "OK")
+    made = sum(result["codes"].values())
+    smooth = _smooth(result["utilization"], "mean", 15)
+    busiest = max(value for _, value in smooth)
+    small = _example(result)
+    flat = [r for r in result["study"]["comparisons"] if r["curve"] == "flat" and r["nodes"] == 5]
+    return [
+        Finding(
+            "the fleet follows the load up and down",
+            max(sizes) > min(sizes) and sizes[-1] < max(sizes),
+            f"{min(sizes)} to {max(sizes)} Envoys, {sizes[-1]} at the end",
+            binding=not result["quick"],
+        ),
+        Finding(
+            "no call fails in a day of growth and shrinkage",
+            not failed,
+            f"{failed} failed, {result['slow']} over a second late, of {made:,}",
+        ),
+        Finding(
+            "the mean Envoy stays within its CPU",
+            busiest <= 100,
+            f"at most {busiest:.0f} % over 15 s; the target is {result['target']} %",
+            binding=False,
+        ),
+        Finding(
+            "on the mission's 5 nodes the autoscaled fleet costs less than a DaemonSet (computed)",
+            small["saving_percent"] > 0,
+            f"{small['saving_percent']:.0f} % fewer pod-hours on a working day",
+        ),
+        *(
+            Finding(
+                "under a flat, high load it saves nothing (computed)",
+                row["saving_percent"] < 10,
+                f"{row['saving_percent']:.0f} %",
+                control=True,
+            )
+            for row in flat
+        ),
+    ]
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """The day: load, Envoys, their CPU and p99; and a computed day against a DaemonSet."""
+    titles = ("Calls/s", "Envoys", "CPU of an Envoy", "p99")
+    with plots.panels(*titles, height=1.9) as (figure, (load, fleet, cpu, p99)):
+        windows = [w for w in result["windows"] if w["p99"] is not None]
+        rate = _smooth(windows, "ok", 5)
+        plots.lines(load, {"answered": _points(rate)}, y_label="calls/s")
+        sizes = [(point["at"], point["envoys"]) for point in result["fleet"]]
+        plots.lines(fleet, {"ready": _points(sizes)}, y_label="pods", steps=True)
+        used = {
+            "mean": _points(_smooth(result["utilization"], "mean", 5)),
+            "busiest": _points(_smooth(result["utilization"], "max", 5)),
+        }
+        plots.lines(cpu, used, y_label="% of its CPU", marks={"target": result["target"]})
+        plots.lines(p99, {"p99": _points(_smooth(windows, "p99", 5))}, y_label="ms")
+        p99.set(xlabel=f"seconds of a day that takes {result['day']:.0f} s")
+    small = _example(result)
+    return {"elasticity": figure, "elasticity-cost": fleet_cost.draw(small)}
+
+
+def _points(pairs: list[tuple[float, float]]) -> plots.Points:
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def tell(result: Result) -> str:
+    """The account."""
+    lines = [
+        f"A working day in {result['day']:.0f} s, by {_CHANNELS} pick_first clients that are there "
+        f"all day, up to {_PEAK:,} calls/s; each Envoy has {result['cpu_millicores']}m of CPU, so "
+        "that this is a load for several. The real autoscaler, with the stack's own behaviour; its "
+        "60 s and 15 s policies are not shortened, so it follows this day more slowly than a real "
+        "one.",
+        "",
+        "Computed by the HPA's published algorithm (`python -m experiments.fleet_cost CURVE.csv "
+        "--nodes N` for a curve of your own), Deployment + HPA against a DaemonSet on the same "
+        "nodes, default settings:",
+        "",
+        "| curve | nodes | pod-hours | DaemonSet | saved | busiest | minutes over 100 % | better |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in result["study"]["comparisons"]:
+        hpa, daemons = row["hpa"], row["daemon_set"]
+        lines.append(
+            f"| {row['curve']} | {row['nodes']} | {hpa['pod_hours']:.0f} "
+            f"| {daemons['pod_hours']:.0f} | {row['saving_percent']:.0f} % "
+            f"| {hpa['highest_utilization_percent']:.0f} % | {hpa['minutes_over_100']:.0f} "
+            f"| {row['better'].replace('_', ' ')} |"
+        )
+    return "\n".join(lines)
+
+
+ELASTICITY = Experiment(
+    title="Elasticity",
+    question="Does the fleet follow the load, and what does that save?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)

@@ -33,7 +33,7 @@ def run(lab: Lab) -> Result:
         for size in SIZES
     }
     lab.pause(periods * period, f"{periods} periods of {len(clients)} groups of clients")
-    rows = []
+    rows: list[Result] = []
     for (policy, size), client in clients.items():
         report = client.stop()["targets"]["envoy"]
         windows = report["windows"]
@@ -124,7 +124,7 @@ def tell(result: Result) -> str:
         f"{result['period']:g} s, {_CALLS_EACH} calls/s from each client; all groups at the same "
         "time.",
         "",
-        "| clients | policy | idle Envoys in a second | max/mean in a period | connections opened a period |",
+        "| clients | policy | idle in a second | max/mean of a period | connections a period |",
         "| --- | --- | --- | --- | --- |",
     ]
     for size in sizes:

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,6 +24,9 @@ from .autoscaler import SYNC_PERIOD_SECONDS, Settings
 from .curves import FOLDER, SHAPES, Curve, CurveError, read
 from .design import Setup, designed
 from .fleet import Run, autoscaled, on_every_node
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHAPE_NODES = 5
 """The nodes that the curves beside this are for."""
@@ -190,8 +193,8 @@ def study(nodes: Sequence[int] = NODES) -> dict[str, Any]:
     }
 
 
-def draw(comparison: dict[str, Any], directory: Path, name: str = "") -> tuple[Path, Path]:
-    """Draw what `compare` found: Envoys over time, and the busiest one; SVG and PNG."""
+def draw(comparison: dict[str, Any]) -> "Figure":
+    """What `compare` found: Envoys over time, and the busiest one."""
     # Only here: the figures need no matplotlib, which is of the local group.
     from . import plots
 
@@ -217,7 +220,7 @@ def draw(comparison: dict[str, Any], directory: Path, name: str = "") -> tuple[P
             x_ticks=range(0, int(comparison["hours"]) + 1, 4 if comparison["hours"] <= 24 else 24),
             marks={"target": comparison["target_utilization"], "limit": 100},
         )
-    return plots.save(figure, directory, name or f"fleet-cost-{comparison['curve']}")
+    return figure
 
 
 def show(console: Console, found: dict[str, Any]) -> None:
@@ -276,7 +279,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         show(Console(highlight=False), found)
     if asked.plot:
-        draw(found, asked.plot)
+        from . import plots
+
+        plots.save(draw(found), asked.plot, f"fleet-cost-{found['curve']}")
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def draw(result: Result) -> dict[str, Figure]:
         ):
             series = {name: (start[at], start[key]) for name, start in starts.items()}
             plots.lines(axes, series, y_label=label)
-        p99.set_xlabel("seconds")
+        p99.set(xlabel="seconds")
     return {"herd": figure}
 
 

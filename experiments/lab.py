@@ -80,7 +80,7 @@ class Lab:
 
     def resize(self, envoys: int) -> None:
         """Bring the fleet to so many Envoys, and wait until they are under its name."""
-        disruptions.resize(self.cluster, envoys)
+        disruptions.resize_fleet(self.cluster, envoys)
         self.wait_for_name()
 
     def envoys(self) -> dict[str, str]:
@@ -202,8 +202,8 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Two sections' keys, those of sections within included."""
     merged = dict(base)
     for key, value in over.items():
-        inner = merged.get(key)
-        merged[key] = _merged(inner, value) if isinstance(inner, dict) else value
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value  # pyright: ignore[reportUnknownArgumentType]
     return merged
 
 

@@ -196,7 +196,8 @@ def draw(result: Result) -> dict[str, Figure]:
             {q: [plots.bar(r["added"]["envoy"][q]) for r in rows.values()] for q in ("p50", "p99")},
             y_label="ms (median of the repeats, least and most)",
         )
-        axes.set_yscale("symlog", linthresh=1)
+        scaled: Any = axes
+        scaled.set_yscale("symlog", linthresh=1)
     return {"latency": figure}
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -136,30 +137,22 @@ def draw(result: Result) -> dict[str, Figure]:
         figure,
         (axes,),
     ):
+        rows: Any = axes
         for place, scenario in enumerate(scenarios):
-            zero = scenario["events"]["begins"]
+            zero, settled = scenario["events"]["begins"], scenario["events"]["settled"]
+            windows = [w for a in scenario["clients"].values() for w in a["windows"]]
             failed: Counter[float] = Counter()
-            seconds: set[float] = set()
-            for account in scenario["clients"].values():
-                for window in account["windows"]:
-                    seconds.add(window["at"] - zero)
-                    failed[round(window["at"] - zero)] += window["failed"]
-            axes.hlines(place, min(seconds), max(seconds), color="#cccccc", linewidth=1)
-            axes.hlines(
-                place,
-                0,
-                scenario["events"]["settled"] - zero,
-                color=plots.GREY,
-                linewidth=5,
-                alpha=0.35,
-            )
+            for window in windows:
+                failed[round(window["at"] - zero)] += window["failed"]
+            rows.hlines(place, min(failed), max(failed), color="#cccccc", linewidth=1)
+            rows.hlines(place, 0, settled - zero, color=plots.GREY, linewidth=5, alpha=0.35)
             bad = {at: count for at, count in failed.items() if count}
             sizes = [10 + 3 * count**0.5 for count in bad.values()]
-            axes.scatter(list(bad), [place] * len(bad), s=sizes, color=plots.COLOURS[1], zorder=3)
+            rows.scatter(list(bad), [place] * len(bad), s=sizes, color=plots.COLOURS[1], zorder=3)
         names = [f"{'control: ' if s['control'] else ''}{s['name']}" for s in scenarios]
-        axes.set_yticks(range(len(scenarios)), names, fontsize=8)
-        axes.invert_yaxis()
-        axes.set_xlabel("seconds since it began; thick until all that was told to end is gone")
+        rows.set_yticks(range(len(scenarios)), names, fontsize=8)
+        rows.invert_yaxis()
+        rows.set(xlabel="seconds since it began; thick until all that was told to end is gone")
     return {"nothing_lost": figure}
 
 

@@ -50,11 +50,11 @@ class Scenario:
 
 
 def _scale_in(lab: Lab) -> None:
-    disruptions.resize(lab.cluster, ENVOYS - 1)
+    disruptions.resize_fleet(lab.cluster, ENVOYS - 1)
 
 
 def _scale_out(lab: Lab) -> None:
-    disruptions.resize(lab.cluster, ENVOYS)
+    disruptions.resize_fleet(lab.cluster, ENVOYS)
 
 
 def _roll_envoys(lab: Lab) -> None:
@@ -106,7 +106,7 @@ def _renew(lab: Lab) -> None:
 
 
 def _renew_and_scale_out(lab: Lab) -> None:
-    disruptions.resize(lab.cluster, ENVOYS, wait=False)
+    disruptions.resize_fleet(lab.cluster, ENVOYS, wait=False)
     disruptions.renew_certificates(lab.cluster)
     _wait_for_fleet(lab)
 

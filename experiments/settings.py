@@ -117,7 +117,8 @@ def draw(result: Result) -> dict[str, Figure]:
         for axes, key, label in ((cpu, "microseconds_of_cpu", "µs"), (p99, "p99", "ms")):
             series = {"": [plots.bar(found[key]) for found in variants.values()]}
             plots.bars(axes, labels, series, y_label=label)
-        p99.tick_params(axis="x", labelsize=7)
+        names: Any = p99
+        names.tick_params(axis="x", labelsize=7)
     return {"settings": figure}
 
 

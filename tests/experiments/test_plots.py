@@ -127,8 +127,7 @@ def test_the_cost_of_a_fleet_is_drawn(tmp_path: Path) -> None:
     from experiments.fleet_cost import compare, draw
 
     found = compare(read(FOLDER / "working-day.csv"), 5, designed())
-    svg, png = draw(found, tmp_path)
-    assert (svg.name, png.name) == ("fleet-cost-working-day.svg", "fleet-cost-working-day.png")
+    svg, _ = plots.save(draw(found), tmp_path, "cost")
     text = svg.read_text()
     assert ">DaemonSet</text>" in text
     assert f"{found['saving_percent']:.0f} % fewer pod-hours" in text

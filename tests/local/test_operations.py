@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from experiments.certificate import make_certificate
 from grpc_platform.local import apps, deploy
 from tests.local.stack import Platform, changed_program, preview
-from experiments.certificate import make_certificate
 
 NAMESPACE = "projectcontour"
 
