@@ -47,6 +47,9 @@ local-down: .venv/.local  ## End a kept local cluster
 test-local: .venv/.local  ## The tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
+experiments: .venv/.local  ## Measure what the design promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
+	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
+
 bench: install  ## What a preview and a diff of 1,000 services cost, against the SDK alone
 	@$(BIN)/python -m benchmarks
 
@@ -71,4 +74,4 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview diff local local-down test test-local bench check lock docs
+.PHONY: help install preview diff local local-down test test-local experiments bench check lock docs

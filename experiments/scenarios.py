@@ -83,6 +83,14 @@ def _black_hole_envoy(lab: Lab) -> None:
     _wait_for_fleet(lab)
 
 
+def _kill_drain(lab: Lab) -> None:
+    before = set(lab.envoys())
+    _scale_in(lab)
+    (leaving,) = before - set(lab.envoys())
+    lab.pause(5)
+    disruptions.kill(lab.cluster, leaving, "shutdown-manager")
+
+
 def _wait_for_fleet(lab: Lab) -> None:
     lab.cluster.wait("the fleet to be whole", lambda: len(lab.envoys()) >= ENVOYS, timeout=120)
     lab.wait_for_name()
@@ -283,6 +291,13 @@ SCENARIOS = (
         what=f"an Envoy answers nothing for {_BLACK_HOLE} s",
         act=_black_hole_envoy,
         lossless=False,
+    ),
+    Scenario(
+        name="drain-killed",
+        what="an Envoy's shutdown-manager is killed while it drains",
+        act=_kill_drain,
+        lossless=False,
+        restore=_scale_out,
     ),
     Scenario(
         name="server-killed", what="a server is killed (SIGKILL)", act=_kill_server, lossless=False

@@ -1,0 +1,48 @@
+"""What counts as lost: a failed call and a late one, and a control that loses nothing is no good."""
+
+from typing import Any
+
+import pytest
+
+pytest.importorskip("experiments.plots", reason="needs the local group")
+
+from experiments.nothing_lost import CLIENTS, findings, tell
+
+
+def scenario(*, failed: int = 0, slow: int = 0, **kind: bool) -> dict[str, Any]:
+    quiet = {"calls": 1000, "failed": 0, "slow": 0, "codes": {"OK": 1000}, "windows": []}
+    loud = quiet | {
+        "failed": failed,
+        "slow": slow,
+        "codes": {"OK": 1000 - failed, "UNAVAILABLE": failed},
+        "windows": [{"at": 5.0, "ok": 1, "failed": failed}, {"at": 9.0, "ok": 1, "failed": failed}],
+    }
+    clients = dict.fromkeys(CLIENTS, quiet) | {"pick_first": loud}
+    given = {"name": "it", "what": "it happens", "lossless": True, "control": False}
+    return {"scenarios": [given | kind | {"clients": clients}]}
+
+
+def verdict(result: dict[str, Any]) -> tuple[bool, bool]:
+    (finding,) = findings(result)
+    return finding.holds, finding.binding
+
+
+def test_nothing_lost_holds_only_without_failed_and_late_calls() -> None:
+    assert verdict(scenario()) == (True, True)
+    assert verdict(scenario(failed=1)) == (False, True)
+    assert verdict(scenario(slow=1)) == (False, True)
+
+
+def test_a_control_must_lose_calls() -> None:
+    assert verdict(scenario(control=True)) == (False, True)
+    assert verdict(scenario(control=True, failed=1)) == (True, True)
+    assert verdict(scenario(control=True, slow=1)) == (True, True)
+
+
+def test_where_calls_may_be_lost_it_is_told_how_many_and_for_how_long() -> None:
+    result = scenario(lossless=False, failed=3)
+    (finding,) = findings(result)
+    assert not finding.binding
+    assert "3 failed" in finding.figure
+    assert "within 5 s" in finding.figure
+    assert "UNAVAILABLE 3" in tell(result)
