@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 from rich.console import Console
 
 from experiments import page, plots
-from experiments.catalogue import EXPERIMENTS
+from experiments.catalogue import EXPERIMENTS, QUICK
 from experiments.experiment import Finding, failed, save
 from experiments.lab import open_lab
 from experiments.load.part import LOAD
@@ -41,12 +41,12 @@ def main() -> int:
     )
     parser.add_argument("--only", metavar="NAME,...", help="some of them; see --list")
     parser.add_argument("--list", action="store_true", help="name them, and what each asks")
-    parser.add_argument("--quick", action="store_true", help="minutes instead of an hour, as in CI")
+    parser.add_argument("--quick", action="store_true", help="some, in minutes, as in CI")
     parser.add_argument("--factor", type=float, default=10, help="shorten waits so (default 10)")
     parser.add_argument("--publish", action="store_true", help="copy the last run to docs/")
     asked = parser.parse_args()
     console = Console(highlight=False)
-    names = asked.only.split(",") if asked.only else list(EXPERIMENTS)
+    names = asked.only.split(",") if asked.only else list(QUICK if asked.quick else EXPERIMENTS)
     for name in names:
         if name not in EXPERIMENTS:
             parser.error(f"--only: {name} is none of {', '.join(EXPERIMENTS)}")

@@ -26,13 +26,13 @@ def run(lab: Lab) -> Result:
     shape = {"envoy": {"min_replicas": 3, "max_replicas": 6}}
     lab.say("3 Envoys, with the setting")
     lab.deploy(**shape)
-    periods = 2 if lab.quick else 6
+    periods = 2 if lab.quick else 5
     sizes = (2, 4) if lab.quick else (2, 4, 2)
     found = {"with": _measure(lab, periods, sizes)}
     lab.say("without it: the control")
     without = {**shape, "contour": {"timeouts": {"max_connection_duration": _NEVER}}}
     lab.deploy(**without)
-    found["without"] = _measure(lab, 1 if lab.quick else 3, (4,))
+    found["without"] = _measure(lab, 1 if lab.quick else 2, (4,))
     return {
         "period": period,
         "channels": CHANNELS,
@@ -60,11 +60,14 @@ def _measure(lab: Lab, periods: int, sizes: tuple[int, ...]) -> Result:
     events.append({"at": began, "envoys": sorted(lab.envoys().values())})
     lab.pause(periods * period, f"{periods} periods on {len(lab.envoys())} Envoys")
     for size in sizes:
-        events.append({"at": time.time(), "decided": size})
+        grows = size > len(events[-1]["envoys"])
+        decided = time.time()
+        events.append({"at": decided, "decided": size})
         lab.resize(size)
         events.append({"at": time.time(), "envoys": sorted(lab.envoys().values())})
-        settle = lab.times.rebalance_time.total_seconds() + 2 * period
-        lab.pause(settle, f"{size} Envoys under the name")
+        settle = lab.times.rebalance_time.total_seconds() if grows else 0
+        until = decided + settle + period
+        lab.pause(max(period, until - time.time()), f"{size} Envoys under the name")
     ended = time.time()
     reports = {name: client.stop()["targets"]["envoy"] for name, client in clients.items()}
     return {"events": events, "ended": ended, "reports": reports}

@@ -22,3 +22,6 @@ EXPERIMENTS: dict[str, Experiment] = {
     "elasticity": ELASTICITY,
     "growth": GROWTH,
 }
+
+QUICK = ("balance", "latency", "nothing_lost")
+"""Those that run in CI."""

@@ -1,4 +1,4 @@
-"""What counts as lost: a failed call and a late one, and a control that loses nothing is no good."""
+"""What counts as lost: a failed call and a late one. A control that loses nothing is no good."""
 
 from typing import Any
 
