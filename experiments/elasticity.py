@@ -12,10 +12,10 @@ from experiments.lab import Lab
 from experiments.sampler import Sample, Sampler, of_kind
 from grpc_platform.components.specs import EnvoySpec
 
-_CPU_MILLICORES = 100
+_CPU_MILLICORES = 200
 """Of each Envoy: little, so that a few thousand calls a second are a day's peak."""
 _CHANNELS = 48
-_PEAK = 4000  # calls/s
+_PEAK = 2500  # calls/s
 _FLOOR = 0.1
 """The night's load, as a part of the peak."""
 _DAY = 540.0  # seconds

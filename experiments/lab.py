@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments import disruptions
 from experiments.load.part import LOAD
-from experiments.program import changed_program, preview
+from experiments.program import ROOT, changed_program, preview
 from experiments.times import sections, shorten
 from experiments.traffic import FAMILIES, Client, install, server_manifest, start_client
 from grpc_platform.components import timing
@@ -21,6 +21,7 @@ from grpc_platform.graph import Graph
 from grpc_platform.local import deploy, readiness, run
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
+from grpc_platform.local.errors import LocalError
 from grpc_platform.local.sandbox import Sandbox, end_leftover
 
 STACK = "local"
@@ -193,6 +194,9 @@ def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
             lab = Lab(cluster, times, factor, quick, directory)
             lab.serve()
             yield lab
+        except LocalError as error:
+            run.keep_logs(sandbox, ROOT / "build" / "experiments", error)
+            raise
         finally:
             sandbox.close()
             end_leftover(directory / "state")

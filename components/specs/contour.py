@@ -38,10 +38,12 @@ class ClusterDefaults(Spec):
     """Renew an upstream connection after so many calls."""
     max_connections: Count | None = None
     """Default circuit breaker: connections per service and Envoy (Envoy: 1,024)."""
-    max_pending_requests: Count | None = None
+    max_pending_requests: Count = 10_000
     """Default circuit breaker: calls waiting for a connection (Envoy: 1,024)."""
-    max_requests: Count | None = None
-    """Default circuit breaker: calls in flight per service and Envoy (Envoy: 1,024)."""
+    max_requests: Count = 10_000
+    """Default circuit breaker: calls in flight per service and Envoy. Envoy's own 1,024 fails calls
+    of a slow or streaming service long before Envoy is busy
+    (docs/experiments, Settings); its memory is guarded by the overload manager."""
     max_retries: Count | None = None
     """Default circuit breaker: retries in flight per service and Envoy (Envoy: 3)."""
 

@@ -20,9 +20,9 @@ class CircuitBreakers(Spec):
     max_connections: Limit | None = None
     """Connections (Envoy: 1,024)."""
     max_pending_requests: Limit | None = None
-    """Calls waiting for a connection (Envoy: 1,024)."""
+    """Calls waiting for a connection (`contour.cluster.max_pending_requests`)."""
     max_requests: Limit | None = None
-    """Calls in flight (Envoy: 1,024)."""
+    """Calls in flight (`contour.cluster.max_requests`)."""
     max_retries: Limit | None = None
     """Retries in flight (Envoy: 3)."""
 

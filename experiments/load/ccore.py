@@ -20,7 +20,6 @@ from typing import Any
 from grpc import aio
 
 CALL = "/load.v1.Load/Call"
-DEADLINE = 15.0
 POLICIES: dict[str, Any] = {"pick_first": {"shuffleAddressList": True}, "round_robin": {}}
 
 
@@ -50,14 +49,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--policy", choices=POLICIES, default="pick_first")
     parser.add_argument("--re-resolve", type=seconds, default=30.0)
     parser.add_argument("--duration", type=seconds, default=math.inf)
+    parser.add_argument("--deadline", type=seconds, default=15.0, help="of a call")
     parser.add_argument("--authority")
     parser.add_argument("--window", type=seconds, default=1.0)
     return parser.parse_args()
 
 
 def seconds(text: str) -> float:
-    """A duration as `load client` takes it, of one unit: 500ms, 30s, 5m."""
-    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0)):
+    """A duration as `load client` takes it, of one unit: 500ms, 30s, 5m, 1h."""
+    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
         if text.endswith(unit):
             return float(text.removesuffix(unit)) * factor
     raise ValueError(text)
@@ -77,13 +77,13 @@ def open_channel(address: str, options: argparse.Namespace) -> aio.Channel:
     return aio.insecure_channel(f"dns:///{address}", options=settings)
 
 
-async def call(channel: Any, number: int, due: float) -> Call:
+async def call(channel: Any, number: int, due: float, deadline: float) -> Call:
     """Make one call that was due at that (monotonic) time."""
     code, message, answer = "OK", "", ""
     at, start = time.time(), time.monotonic()
     try:
         # Bytes as they are: an empty message, and a string after its tag and length.
-        said: bytes = await channel.unary_unary(CALL)(b"", timeout=DEADLINE)
+        said: bytes = await channel.unary_unary(CALL)(b"", timeout=deadline)
         answer = said[2 if said[1] < 128 else 3 :].decode()
     except aio.AioRpcError as error:
         code, message = error.code().name, error.details() or ""
@@ -110,7 +110,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         for name, address in targets.items()
     ]
     ready = [asyncio.create_task(channel.channel_ready()) for *_, channel in lanes]
-    for task in (await asyncio.wait(ready, timeout=DEADLINE))[1]:
+    for task in (await asyncio.wait(ready, timeout=options.deadline))[1]:
         task.cancel()
 
     tasks: dict[str, list[asyncio.Task[Call]]] = {name: [] for name in targets}
@@ -123,7 +123,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
             except TimeoutError:
                 pass
         name, number, channel = lanes[sent % len(lanes)]
-        tasks[name].append(asyncio.create_task(call(channel, number, due)))
+        tasks[name].append(asyncio.create_task(call(channel, number, due, options.deadline)))
         sent += 1
     calls = {name: list(await asyncio.gather(*started)) for name, started in tasks.items()}
     for *_, channel in lanes:

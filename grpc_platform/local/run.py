@@ -81,7 +81,7 @@ def up(
             kept = keep
         except BaseException as error:
             if isinstance(error, LocalError):
-                _keep_logs(box, output, error)
+                keep_logs(box, output, error)
             else:
                 console.print("stopped: tearing everything down")
             kept = bool(how) and isinstance(error, LocalError) and box.running
@@ -291,7 +291,7 @@ def _finish_preview(
     return directory / "build" / "preview" / stack / "resources.json"
 
 
-def _keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:
+def keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:
     """Save the logs from the tear-down, and point the error at what was saved."""
     saved = output / "logs"
     pods = box.state / "node" / "pods"

@@ -1,4 +1,4 @@
-"""contour.yaml: the mission's five settings, and nothing that nobody asked for."""
+"""contour.yaml: the mission's five settings, one that an experiment chose, and nothing else."""
 
 import yaml
 
@@ -6,7 +6,7 @@ from grpc_platform.components.contour_config import content_hash, contour_yaml
 from grpc_platform.components.specs import ContourSpec
 
 
-def test_by_default_contour_yaml_holds_the_five_settings_and_nothing_else() -> None:
+def test_by_default_contour_yaml_holds_these_settings_and_nothing_else() -> None:
     assert yaml.safe_load(contour_yaml(ContourSpec())) == {
         "disablePermitInsecure": False,
         "accesslog-format": "envoy",
@@ -14,7 +14,10 @@ def test_by_default_contour_yaml_holds_the_five_settings_and_nothing_else() -> N
             "max-connection-duration": "5m",
             "connection-shutdown-grace-period": "15s",
         },
-        "cluster": {"dns-lookup-family": "v4"},
+        "cluster": {
+            "dns-lookup-family": "v4",
+            "circuit-breakers": {"max-pending-requests": 10_000, "max-requests": 10_000},
+        },
     }
 
 
