@@ -10,6 +10,7 @@ from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
 from experiments.scenarios import ENVOYS, QUICK, SCENARIOS, Scenario
+from grpc_platform.local.errors import LocalError
 
 CALLS = 100_000
 """At least so many in each scenario."""
@@ -36,7 +37,15 @@ def run(lab: Lab) -> Result:
     server that was told to end is gone and every connection has been renewed."""
     lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
     wanted = [s for s in SCENARIOS if not lab.quick or s.name in QUICK]
-    return {"scenarios": [_observe(lab, scenario) for scenario in wanted]}
+    found: list[Result] = []
+    for scenario in wanted:
+        try:
+            found.append(_observe(lab, scenario))
+        except LocalError as error:
+            # The others are worth their half hour.
+            lab.say(f"it could not be done: {error.cause}")
+            found.append({"name": scenario.name, "what": scenario.what, "error": error.cause})
+    return {"scenarios": found}
 
 
 def _observe(lab: Lab, scenario: Scenario) -> Result:
@@ -99,10 +108,17 @@ def total(scenario: Result, what: str) -> int:
     return sum(account[what] for account in scenario["clients"].values())
 
 
+def _done(result: Result) -> list[Result]:
+    return [scenario for scenario in result["scenarios"] if "error" not in scenario]
+
+
 def findings(result: Result) -> list[Finding]:
     """One for each scenario."""
     found: list[Finding] = []
     for scenario in result["scenarios"]:
+        if "error" in scenario:
+            found.append(Finding(f"{scenario['what']}: it can be done", False, scenario["error"]))
+            continue
         failed, slow, calls = (total(scenario, what) for what in ("failed", "slow", "calls"))
         figure = f"{failed} failed, {slow} late, of {calls:,}"
         if scenario["control"]:
@@ -147,7 +163,7 @@ def _lasting(scenario: Result) -> str:
 
 def draw(result: Result) -> dict[str, Figure]:
     """Each scenario a row over time: when calls failed, and between which events."""
-    scenarios = result["scenarios"]
+    scenarios = _done(result)
     with plots.panels("Failed calls by second", height=0.6 + 0.32 * len(scenarios)) as (
         figure,
         (axes,),
@@ -182,7 +198,7 @@ def tell(result: Result) -> str:
         "| scenario | calls | failed: round_robin | pick_first | streams | C-core | late | codes |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for scenario in result["scenarios"]:
+    for scenario in _done(result):
         each = [str(scenario["clients"][name]["failed"]) for name in CLIENTS]
         codes: Counter[str] = Counter()
         for account in scenario["clients"].values():
