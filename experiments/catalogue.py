@@ -23,5 +23,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "growth": GROWTH,
 }
 
-QUICK = ("balance", "latency", "nothing_lost")
+QUICK = ("few_clients", "latency", "nothing_lost")
 """Those that run in CI."""

@@ -67,6 +67,9 @@ def findings(result: Result) -> list[Finding]:
     worst = max(row(result, "round_robin", size)["max_over_mean"]["high"] for size in sizes)
     idle = row(result, "pick_first", 1)["idle"]["median"]
     failed = sum(sum(r["codes"].values()) - r["codes"].get("OK", 0) for r in result["rows"])
+    renewed = min(
+        row(result, "pick_first", size)["opened"] / size / result["periods"] for size in sizes
+    )
     least = min(row(result, "pick_first", size)["idle"]["median"] for size in sizes)
     return [
         Finding(
@@ -85,6 +88,11 @@ def findings(result: Result) -> list[Finding]:
             least == 0,
             f"{least:g} idle in the median second",
             binding=False,
+        ),
+        Finding(
+            "every pick_first client reconnects in every period",
+            renewed >= 1,
+            f"at the least {renewed:.1f} connections a client and period",
         ),
         Finding("no call fails", not failed, f"{failed} failed"),
     ]
