@@ -47,7 +47,7 @@ def test_random_picks_even_out_with_their_number() -> None:
 
 
 def test_a_single_channel_is_all_on_one_envoy() -> None:
-    assert shares.random_picks(1, 4, 1) == {"median": 4.0, "p95": 4.0}
+    assert shares.random_picks(1, 4, 1) == {"median": 4.0, "p95": 4.0, "p999": 4.0}
 
 
 def test_the_time_to_a_share_begins_with_the_event() -> None:
