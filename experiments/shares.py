@@ -43,7 +43,7 @@ def random_picks(
     channels: int, envoys: int, periods: int, *, trials: int = 4000
 ) -> dict[str, float]:
     """What `max_over_mean` would be if each channel picked an Envoy at random anew each period:
-    the ``median``, and what 95 of 100 (``p95``) and 999 of 1,000 such runs (``p999``) stay below."""
+    the ``median``, and what 95 of 100 (``p95``) and 999 of 1,000 such runs (``p999``) are below."""
     dice = random.Random(1)
     found: list[float] = []
     for _ in range(trials):
