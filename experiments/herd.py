@@ -113,10 +113,10 @@ def tell(result: Result) -> str:
         f"{result['channels']} pick_first channels, {result['rate']:,} calls/s together, over 3 "
         f"Envoys, a connection's life of {result['period']:g} s. Envoy counts a connection's age "
         "from its own start, so whatever opened connections at one moment (a rollout of the "
-        "clients, an Envoy that ended) makes them end at one moment, for ever after. "
-        "Envoy 1.39 can spread it (`max_connection_duration_jitter`), but Contour 1.33 goes with 1.38 and has no "
-        "key for it. What helps is on the client's side: start pods over a while, as a rolling "
-        "update does by itself, rather than all at once."
+        "clients, an Envoy that ended) makes them end at one moment, for ever after. Envoy can "
+        "spread it from 1.39 on (`max_connection_duration_jitter`), but Contour 1.33 goes with "
+        "1.38 and has no key for it. What helps is on the client's side: start pods over a while, "
+        "as a rolling update does by itself, rather than all at once."
     )
 
 
