@@ -1,6 +1,7 @@
 """What an experiment works with: a local cluster, the platform on it, servers and clients."""
 
 import contextlib
+import copy
 import json
 import sys
 import tempfile
@@ -78,6 +79,15 @@ class Lab:
             wanted[section] = _merged(wanted.get(section, {}), keys)
         program = changed_program(directory, STACK, self.factor, **wanted)
         return preview(STACK, directory / "preview", program)
+
+    def manifest(self, kind: str, name: str) -> readiness.Object:
+        """A copy of what was deployed of the platform, to apply changed."""
+        found = (
+            item
+            for item in self._deployed.objects
+            if (item["kind"], item["metadata"]["name"]) == (kind, name)
+        )
+        return copy.deepcopy(next(found))
 
     def resize(self, envoys: int) -> None:
         """Bring the fleet to so many Envoys, and wait until they are under its name."""

@@ -1,6 +1,5 @@
 """What happens to a platform in use: the scenarios of `nothing_lost`."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from experiments import disruptions
 from experiments.lab import PLATFORM, Lab
 from experiments.traffic import server_manifest
+from grpc_platform.components.external_dns import ANNOTATION_PREFIX
 from grpc_platform.local import deploy, readiness
 from grpc_platform.local.readiness import Object
 
@@ -183,27 +183,18 @@ def _retries(wanted: bool) -> Step:
 # --- controls ------------------------------------------------------------------------------------
 
 
-def _patch_envoy(change: Callable[[Object], None]) -> Step:
-    """Roll the fleet with another pod; before any calls."""
+def _change_envoy(change: Callable[[Object], None]) -> Step:
+    """Roll the fleet with other containers; before any calls."""
 
-    def patch(lab: Lab) -> None:
-        found = _deployment(lab, "envoy")
-        containers = found["spec"]["template"]["spec"]["containers"]
-        for container in containers:
+    def apply(lab: Lab) -> None:
+        manifest = lab.manifest("Deployment", "envoy")
+        for container in manifest["spec"]["template"]["spec"]["containers"]:
             change(container)
-        operation = {
-            "op": "replace",
-            "path": "/spec/template/spec/containers",
-            "value": containers,
-        }
-        lab.cluster.kubectl(
-            *("patch", "deployment/envoy", *PLATFORM, "--type=json"),
-            f"--patch={json.dumps([operation])}",
-        )
-        readiness.wait_until_ready(lab.cluster, _deployment(lab, "envoy"), timeout=300)
+        deploy.apply(lab.cluster, [manifest])
+        readiness.wait_until_ready(lab.cluster, manifest, timeout=300)
         lab.wait_until_settled()
 
-    return patch
+    return apply
 
 
 def _without_drain_delay(container: Object) -> None:
@@ -223,10 +214,9 @@ def _restore_envoy(lab: Lab) -> None:
 
 
 def _long_ttl(lab: Lab) -> None:
-    key = "external-dns.alpha.kubernetes.io/ttl"
-    lab.cluster.kubectl(
-        "annotate", "--overwrite", "service", "envoy", *PLATFORM, f"{key}={_LONG_TTL}"
-    )
+    manifest = lab.manifest("Service", "envoy")
+    manifest["metadata"]["annotations"][f"{ANNOTATION_PREFIX}ttl"] = str(_LONG_TTL)
+    deploy.apply(lab.cluster, [manifest])
     lab.pause(15)  # until external-dns and propagation are through
 
 
@@ -315,7 +305,7 @@ SCENARIOS = (
         what="every Envoy is replaced, with a drain delay of 0",
         act=_roll_envoys,
         control=True,
-        prepare=_patch_envoy(_without_drain_delay),
+        prepare=_change_envoy(_without_drain_delay),
         restore=_restore_envoy,
     ),
     Scenario(
@@ -323,7 +313,7 @@ SCENARIOS = (
         what="every Envoy is replaced, without preStop hooks",
         act=_roll_envoys,
         control=True,
-        prepare=_patch_envoy(_without_hooks),
+        prepare=_change_envoy(_without_hooks),
         restore=_restore_envoy,
     ),
     Scenario(
