@@ -49,8 +49,8 @@ class Experiment:
 
 
 def save(directory: Path, name: str, lab: Lab, experiment: Experiment, result: Result) -> Path:
-    """Leave NAME.json."""
-    record = {
+    """Leave NAME.json: whatever comes of the judgement, an hour's measurements are not lost."""
+    record: dict[str, Any] = {
         "experiment": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "commit": _commit(),
@@ -58,11 +58,13 @@ def save(directory: Path, name: str, lab: Lab, experiment: Experiment, result: R
         "quick": lab.quick,
         "factor": lab.factor,
         "times": _times(lab.times),
-        "findings": [asdict(finding) for finding in experiment.findings(result)],
+        "findings": [],
         "result": result,
     }
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"{name}.json"
+    file.write_text(json.dumps(record, indent=1) + "\n")
+    record["findings"] = [asdict(finding) for finding in experiment.findings(result)]
     file.write_text(json.dumps(record, indent=1) + "\n")
     return file
 

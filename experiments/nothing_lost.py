@@ -138,9 +138,7 @@ def findings(result: Result) -> list[Finding]:
             )
         )
     late = {
-        s["what"]: total(s, "slow")
-        for s in result["scenarios"]
-        if s["lossless"] and not s["control"]
+        s["what"]: total(s, "slow") for s in _done(result) if s["lossless"] and not s["control"]
     }
     told = [f"{what}: {count}" for what, count in late.items() if count]
     found.append(

@@ -6,11 +6,17 @@ import pytest
 
 pytest.importorskip("experiments.plots", reason="needs the local group")
 
-from experiments.nothing_lost import CLIENTS, findings, tell
+from experiments.nothing_lost import CLIENTS, draw, findings, tell
 
 
 def scenario(*, failed: int = 0, slow: int = 0, **kind: bool) -> dict[str, Any]:
-    quiet = {"calls": 1000, "failed": 0, "slow": 0, "codes": {"OK": 1000}, "windows": []}
+    quiet = {
+        "calls": 1000,
+        "failed": 0,
+        "slow": 0,
+        "codes": {"OK": 1000},
+        "windows": [{"at": 5.0, "ok": 1, "failed": 0}],
+    }
     loud = quiet | {
         "failed": failed,
         "slow": slow,
@@ -19,6 +25,7 @@ def scenario(*, failed: int = 0, slow: int = 0, **kind: bool) -> dict[str, Any]:
     }
     clients = dict.fromkeys(CLIENTS, quiet) | {"pick_first": loud}
     given = {"name": "it", "what": "it happens", "lossless": True, "control": False}
+    given["events"] = {"begins": 4.0, "done": 6.0, "settled": 8.0}
     return {"scenarios": [given | kind | {"clients": clients}]}
 
 
@@ -53,3 +60,13 @@ def test_where_calls_may_be_lost_it_is_told_how_many_and_for_how_long() -> None:
     assert "3 failed" in finding.figure
     assert "within 5 s" in finding.figure
     assert "UNAVAILABLE 3" in tell(result)
+
+
+def test_a_scenario_that_could_not_be_done_is_told_beside_the_others() -> None:
+    result = scenario()
+    result["scenarios"].append({"name": "that", "what": "that happens", "error": "no room"})
+    done, not_done, late = findings(result)
+    assert (done.holds, not_done.holds, late.holds) == (True, False, True)
+    assert (not_done.claim, not_done.figure) == ("that happens: it can be done", "no room")
+    assert "that happens" not in tell(result)
+    assert set(draw(result)) == {"nothing_lost"}
