@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from grpc_platform.local import control_plane
+from grpc_platform.local import control_plane, deploy
 from grpc_platform.local.cluster import Cluster, CommandError
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.readiness import has_condition, wait_until_ready
@@ -202,9 +202,16 @@ def resize_fleet(
 
     Waits until that many are ready, not until those that leave have drained.
     """
-    limits = {"spec": {"minReplicas": least, "maxReplicas": most or least}}
-    patch = ("--type=merge", f"--patch={json.dumps(limits)}")
-    cluster.kubectl("patch", "hpa", "-n", NAMESPACE, "envoy", *patch)
+    found = cluster.get("hpa", "-n", NAMESPACE, "envoy")
+    limits = {"minReplicas": least, "maxReplicas": most or least}
+    # Applied as the stack is: a patch's values would be another's, and refuse the next deployment.
+    changed = {
+        "apiVersion": found["apiVersion"],
+        "kind": found["kind"],
+        "metadata": {key: found["metadata"][key] for key in ("name", "namespace", "labels")},
+        "spec": {**found["spec"], **limits},
+    }
+    deploy.apply(cluster, [changed])
     if wait:
         cluster.wait(
             f"{least} Envoys to be ready",
