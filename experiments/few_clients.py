@@ -47,11 +47,16 @@ def run(lab: Lab) -> Result:
                 "clients": size,
                 "idle": spread(idle),
                 "max_over_mean": spread(ratios),
-                "opened": report["connections"],
+                "opened": _opened(windows, first, first + len(each) * period) / len(each),
                 "codes": report["codes"],
             }
         )
     return {"envoys": ENVOYS, "period": period, "periods": periods, "began": began, "rows": rows}
+
+
+def _opened(windows: list[Result], since: float, until: float) -> int:
+    """Connections opened in [since, until)."""
+    return sum(window["opened"] for window in windows if since <= window["at"] < until)
 
 
 def row(result: Result, policy: str, clients: int) -> Result:
@@ -67,10 +72,8 @@ def findings(result: Result) -> list[Finding]:
     worst = max(row(result, "round_robin", size)["max_over_mean"]["high"] for size in sizes)
     idle = row(result, "pick_first", 1)["idle"]["median"]
     failed = sum(sum(r["codes"].values()) - r["codes"].get("OK", 0) for r in result["rows"])
-    renewed = min(
-        row(result, "pick_first", size)["opened"] / size / result["periods"] for size in sizes
-    )
-    least = min(row(result, "pick_first", size)["idle"]["median"] for size in sizes)
+    renewed = min(row(result, "pick_first", size)["opened"] / size for size in sizes)
+    left = row(result, "pick_first", sizes[-1])["idle"]["median"]
     return [
         Finding(
             "round_robin uses every Envoy evenly, even from a single client",
@@ -85,14 +88,14 @@ def findings(result: Result) -> list[Finding]:
         ),
         Finding(
             f"{sizes[-1]} pick_first clients use every Envoy at a time",
-            least == 0,
-            f"{least:g} idle in the median second",
+            left == 0,
+            f"{left:g} idle in the median second",
             binding=False,
         ),
         Finding(
-            "every pick_first client reconnects in every period",
-            renewed >= 1,
-            f"at the least {renewed:.1f} connections a client and period",
+            "pick_first clients reconnect once a period",
+            renewed >= 0.8,
+            f"in the mean of a group at least {renewed:.1f} connections a client and period",
         ),
         Finding("no call fails", not failed, f"{failed} failed"),
     ]
@@ -110,14 +113,10 @@ def draw(result: Result) -> dict[str, Figure]:
             {p: [plots.bar(row(result, p, size)["idle"]) for size in sizes] for p in POLICIES},
             y_label=f"of {result['envoys']}, in a second",
         )
-        periods = result["periods"]
         plots.bars(
             below,
             labels,
-            {
-                p: [plots.Bar(value=row(result, p, s)["opened"] / periods) for s in sizes]
-                for p in POLICIES
-            },
+            {p: [plots.Bar(value=row(result, p, s)["opened"]) for s in sizes] for p in POLICIES},
             y_label="in a reconnect period",
             x_label="client pods",
         )
@@ -142,11 +141,12 @@ def tell(result: Result) -> str:
             lines.append(
                 f"| {size} | {policy} | {idle['median']:g} ({idle['low']:g} to {idle['high']:g}) "
                 f"| {ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f}) "
-                f"| {found['opened'] / result['periods']:.1f} |"
+                f"| {found['opened']:.1f} |"
             )
     lines += [
         "",
-        "One connection is on one Envoy, so with as few clients as Envoys most picks collide. "
+        "One connection is on one Envoy, so with no more clients than Envoys some picks "
+        "collide and some Envoys idle. "
         "`round_robin`, which the [client contract](../services.md) gives, opens a connection to "
         "each Envoy instead: a fleet of *n* costs *n* connections a client and reconnect. That is "
         "the better trade until clients number some times the Envoys; see balance for what "

@@ -10,6 +10,8 @@ from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, ZONE, Lab, spread
 from experiments.sampler import Sample, Sampler, of_kind
+from grpc_platform.components.quantities import memory_bytes
+from grpc_platform.components.specs import ContourSpec, EnvoySpec
 from grpc_platform.graph import Graph
 from grpc_platform.local import deploy
 from grpc_platform.local.readiness import Object
@@ -32,15 +34,16 @@ def run(lab: Lab) -> Result:
         lab.say(f"{size} services")
         names = [f"service-{number:04}" for number in range(made, size)]
         graph = lab.preview(services={name: {"selector": _SELECTOR} for name in names})
-        began = time.time()
-        deploy.apply(lab.cluster, list(bundles(graph, names)))
-        _wait_until_routed(lab, names)
-        took = time.time() - began
+        before = _updates(lab)
+        with Sampler(lab.cluster) as sampler:
+            began = time.time()
+            deploy.apply(lab.cluster, list(bundles(graph, names)))
+            _wait_until_routed(lab, names)
+            took = time.time() - began
+            lab.pause(3)
         made = size
         repeats = 3 if lab.quick else 5
         seconds = [_time_one(lab, f"one-{size}-{number}") for number in range(repeats)]
-        with Sampler(lab.cluster) as sampler:
-            lab.pause(5)
         rows.append(
             {
                 "services": size,
@@ -48,7 +51,7 @@ def run(lab: Lab) -> Result:
                 "added": len(names),
                 "one_routed_seconds": spread(seconds),
                 "mebibytes": _memory(sampler.samples),
-                **_metrics(lab),
+                **_means(before, _updates(lab)),
             }
         )
     return {"rows": rows}
@@ -101,26 +104,38 @@ def _time_one(lab: Lab, name: str) -> float:
 
 
 def _memory(samples: list[Sample]) -> dict[str, float]:
-    """MiB of the largest Contour and the largest Envoy."""
-    last = samples[-1]["mebibytes"]
-    return {kind: max(of_kind(last, kind), default=0.0) for kind in ("contour", "envoy")}
+    """The most MiB of any Contour and of any Envoy."""
+    return {
+        kind: max(size for sample in samples for size in of_kind(sample["mebibytes"], kind))
+        for kind in ("contour", "envoy")
+    }
 
 
-def _metrics(lab: Lab) -> dict[str, float]:
-    """Seconds that Contour takes to work out its configuration anew, and milliseconds that an Envoy
-    takes to take up a list of clusters; both means since their start."""
+def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
+    """Times that Contour has worked out its configuration and Envoys have taken up a list of
+    clusters, and how long that took them together (s, ms)."""
     pods = lab.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=contour")["items"]
     contours = lab.read([p["status"]["podIP"] for p in pods], _CONTOUR_METRICS, "metrics")
-    sums = [_metric(text, "contour_dagrebuild_seconds_sum") for text in contours.values()]
-    counts = [_metric(text, "contour_dagrebuild_seconds_count") for text in contours.values()]
     envoys = lab.read(lab.envoys().values(), _ENVOY_METRICS, "stats/prometheus")
-    update = "envoy_cluster_manager_cds_update_duration"
-    spent = [_metric(text, f"{update}_sum") for text in envoys.values()]
-    times = [_metric(text, f"{update}_count") for text in envoys.values()]
     return {
-        "rebuild_seconds": sum(sums) / max(1, sum(counts)),
-        "rebuilds": max(counts),
-        "cds_milliseconds": sum(spent) / max(1, sum(times)),
+        name: (
+            sum(_metric(text, f"{metric}_count") for text in said.values()),
+            sum(_metric(text, f"{metric}_sum") for text in said.values()),
+        )
+        for name, metric, said in (
+            ("rebuild_seconds", "contour_dagrebuild_seconds", contours),
+            ("cds_milliseconds", "envoy_cluster_manager_cds_update_duration", envoys),
+        )
+    }
+
+
+def _means(
+    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
+) -> dict[str, float]:
+    """What one of the updates between took."""
+    return {
+        name: (after[name][1] - before[name][1]) / max(1, after[name][0] - before[name][0])
+        for name in after
     }
 
 
@@ -135,6 +150,10 @@ def findings(result: Result) -> list[Finding]:
     first, last = rows[0], rows[-1]
     slowest = max(row["one_routed_seconds"]["high"] for row in rows)
     memory = last["mebibytes"]
+    limits = {
+        "contour": memory_bytes(ContourSpec().memory) / 2**20,
+        "envoy": memory_bytes(EnvoySpec().memory) / 2**20,
+    }
     return [
         Finding(
             f"a service is routed as soon with {last['services']} services as with "
@@ -146,8 +165,9 @@ def findings(result: Result) -> list[Finding]:
         ),
         Finding(
             f"{last['services']} services fit Contour's and Envoy's default memory",
-            memory["contour"] <= 256 and memory["envoy"] <= 1024,
-            f"Contour {memory['contour']:.0f} of 256 MiB, Envoy {memory['envoy']:.0f} of 1,024 MiB",
+            memory["contour"] <= limits["contour"] and memory["envoy"] <= limits["envoy"],
+            f"Contour {memory['contour']:.0f} of {limits['contour']:.0f} MiB, "
+            f"Envoy {memory['envoy']:.0f} of {limits['envoy']:,.0f} MiB",
         ),
     ]
 

@@ -34,7 +34,7 @@ def run(lab: Lab) -> Result:
     )
     lab.serve(1)
     direct_envoy = {"direct": DIRECT, "envoy": lab.target()}
-    seconds, repeats = (5, 2) if lab.quick else (10, 5)
+    seconds, repeats = (5, 2) if lab.quick else (10, 3)
 
     def measure(*arguments: str, **targets: str) -> Result:
         """Quantiles by target, and how much more than the first each takes, over repeats."""

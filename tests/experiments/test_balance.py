@@ -27,16 +27,18 @@ def phase(*, moves: bool) -> dict[str, Any]:
 def test_a_new_envoy_that_gets_its_share_is_seen_and_when() -> None:
     from experiments.balance import scale_out
 
-    found = scale_out(phase(moves=True), "grpc-go")
+    found = scale_out(phase(moves=True), "grpc-go", 10.0)
     assert (found["new"], found["seconds"]) == (["c"], 8.0)
     assert found["share"] == pytest.approx(found["fair"])
+    assert found["max_over_mean"] == 1.0
 
 
 def test_a_new_envoy_that_stays_idle_is_seen() -> None:
     from experiments.balance import scale_out
 
-    found = scale_out(phase(moves=False), "grpc-go")
+    found = scale_out(phase(moves=False), "grpc-go", 10.0)
     assert (found["seconds"], found["calls"], found["share"]) == (None, 0, 0.0)
+    assert found["max_over_mean"] == 1.5
 
 
 def test_the_steady_part_ends_with_the_first_decision() -> None:
