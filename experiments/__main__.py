@@ -11,14 +11,12 @@ be run, 2 when an argument is wrong.
 import argparse
 import sys
 import time
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 from rich.console import Console
 
-from experiments import page, plots
+from experiments import page
 from experiments.catalogue import EXPERIMENTS, QUICK
-from experiments.experiment import Finding, failed, save
+from experiments.experiment import Finding, failed, judge, save
 from experiments.lab import open_lab
 from experiments.load.part import LOAD
 from experiments.program import ROOT
@@ -43,6 +41,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="name them, and what each asks")
     parser.add_argument("--quick", action="store_true", help="some, in minutes, as in CI")
     parser.add_argument("--factor", type=float, default=10, help="shorten waits so (default 10)")
+    parser.add_argument("--judge", action="store_true", help="draw and judge the last run again")
     parser.add_argument("--publish", action="store_true", help="copy the last run to docs/")
     asked = parser.parse_args()
     console = Console(highlight=False)
@@ -56,6 +55,12 @@ def main() -> int:
     if asked.list:
         for name in names:
             console.print(f"[bold]{name:15}[/] {EXPERIMENTS[name].question}")
+        return 0
+    if asked.judge:
+        for name in names:
+            if (OUTPUT / f"{name}.json").exists():
+                _show(judge(OUTPUT, name, EXPERIMENTS[name]), console)
+        page.write(OUTPUT)
         return 0
     if asked.publish:
         return page.publish(OUTPUT, DOCS, console)
@@ -81,28 +86,30 @@ def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> i
             return 1
         finally:
             builder.stop()
-    page.write(OUTPUT)
-    console.print(f"page: {(OUTPUT / 'README.md').relative_to(Path.cwd())}")
+            page.write(OUTPUT)
+            console.print(f"page: {OUTPUT / 'README.md'}", soft_wrap=True)
     return status
 
 
 def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console: Console) -> int:
     experiment = EXPERIMENTS[name]
     console.print(f"[bold]{name}[/]: {experiment.question} [dim](waits / {factor:g})[/]")
+    # A run that fails must not leave a former one's figures as its own.
+    (OUTPUT / f"{name}.json").unlink(missing_ok=True)
     try:
         with open_lab(builder, factor=factor, quick=quick) as lab:
-            result = experiment.run(lab)
-            save(OUTPUT, name, lab, experiment, result)
+            save(OUTPUT, name, lab, experiment.run(lab))
     except LocalError as error:
         tell(error, console)
         return 1
-    for plot, figure in experiment.draw(result).items():
-        plots.save(figure, OUTPUT, plot)
-        plt.close(figure)
-    findings = experiment.findings(result)
+    findings = judge(OUTPUT, name, experiment)
+    _show(findings, console)
+    return 1 if failed(findings) else 0
+
+
+def _show(findings: list[Finding], console: Console) -> None:
     for finding in findings:
         console.print(_mark(finding), finding.claim, f"[dim]{finding.figure}[/]", soft_wrap=True)
-    return 1 if failed(findings) else 0
 
 
 def _mark(finding: Finding) -> str:

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from matplotlib import pyplot
 from matplotlib.figure import Figure
 
+from experiments import plots
 from experiments.lab import Lab
 from experiments.program import ROOT
 from grpc_platform.components.timing import Timing, format_duration
@@ -48,8 +50,8 @@ class Experiment:
     """Markdown: what was done, the figures, what follows from them."""
 
 
-def save(directory: Path, name: str, lab: Lab, experiment: Experiment, result: Result) -> Path:
-    """Leave NAME.json: whatever comes of the judgement, an hour's measurements are not lost."""
+def save(directory: Path, name: str, lab: Lab, result: Result) -> None:
+    """Leave NAME.json, still to be judged: whatever comes of that, the measurements are there."""
     record: dict[str, Any] = {
         "experiment": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
@@ -59,14 +61,26 @@ def save(directory: Path, name: str, lab: Lab, experiment: Experiment, result: R
         "factor": lab.factor,
         "times": _times(lab.times),
         "findings": [],
+        "plots": [],
         "result": result,
     }
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / f"{name}.json"
     file.write_text(json.dumps(record, indent=1) + "\n")
-    record["findings"] = [asdict(finding) for finding in experiment.findings(result)]
+
+
+def judge(directory: Path, name: str, experiment: Experiment) -> list[Finding]:
+    """Draw what NAME.json holds, and put the findings into it."""
+    file = directory / f"{name}.json"
+    record = json.loads(file.read_text())
+    figures = experiment.draw(record["result"])
+    for plot, figure in figures.items():
+        plots.save(figure, directory, plot)
+        pyplot.close(figure)
+    findings = experiment.findings(record["result"])
+    record |= {"findings": [asdict(finding) for finding in findings], "plots": list(figures)}
     file.write_text(json.dumps(record, indent=1) + "\n")
-    return file
+    return findings
 
 
 def failed(findings: Sequence[Finding]) -> list[Finding]:

@@ -32,14 +32,14 @@ def write(directory: Path, local: str = "../../docs/local.md") -> None:
     cores = max((r["machine"]["cores"] for r in records.values()), default=0)
     lines = [_HEAD.format(local=local, cores=cores).rstrip("\n")]
     for name, record in records.items():
-        findings = _findings(record)
+        findings = [finding for finding in _findings(record) if finding.binding]
         held = sum(finding.holds for finding in findings)
         lines.append(
             f"| [{EXPERIMENTS[name].title}](#{_anchor(EXPERIMENTS[name].title)}) "
             f"| {EXPERIMENTS[name].question} | {held} of {len(findings)} | {record['date']} |"
         )
     for name, record in records.items():
-        lines += ["", *_section(name, record, directory)]
+        lines += ["", *_section(name, record)]
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "README.md").write_text("\n".join(lines) + "\n")
 
@@ -54,8 +54,11 @@ def publish(source: Path, target: Path, console: Console) -> int:
             console.print(f"nothing published: {', '.join(names)} {what}; make experiments first")
             return 1
     target.mkdir(parents=True, exist_ok=True)
-    for file in (*source.glob("*.svg"), *(source / f"{name}.json" for name in records)):
-        shutil.copy(file, target)
+    for old in (*target.glob("*.svg"), *target.glob("*.json")):
+        old.unlink()
+    for name, record in records.items():
+        for file in (f"{name}.json", *(f"{plot}.svg" for plot in record["plots"])):
+            shutil.copy(source / file, target)
     write(target, local="../local.md")
     console.print(f"published to {target}")
     return 0
@@ -70,7 +73,7 @@ def _findings(record: dict[str, Any]) -> list[Finding]:
     return [Finding(**finding) for finding in record["findings"]]
 
 
-def _section(name: str, record: dict[str, Any], directory: Path) -> list[str]:
+def _section(name: str, record: dict[str, Any]) -> list[str]:
     experiment = EXPERIMENTS[name]
     machine, times = record["machine"], record["times"]
     lines = [f"## {experiment.title}", "", experiment.question, ""]
@@ -78,11 +81,14 @@ def _section(name: str, record: dict[str, Any], directory: Path) -> list[str]:
     for finding in _findings(record):
         mark = "✓" if finding.holds else "✗" if finding.binding else "–"
         claim = f"control: {finding.claim}" if finding.control else finding.claim
-        lines.append(f"| {mark} | {claim} | {finding.figure} |")
+        figure = " ".join(finding.figure.split()).replace("|", "\\|")
+        lines.append(f"| {mark} | {claim} | {figure} |")
     lines += ["", experiment.tell(record["result"]).strip()]
-    for plot in sorted(directory.glob(f"{name}*.svg")):
-        lines += ["", f"![{plot.stem.replace('-', ' ')}]({plot.name})"]
+    for plot in record["plots"]:
+        lines += ["", f"![{plot.replace('-', ' ').replace('_', ' ')}]({plot}.svg)"]
     shortened = "" if record["factor"] == 1 else f" (true values / {record['factor']:g})"
+    if record["quick"]:
+        shortened += "; a quick run, less than the page of docs/ shows"
     lines += [
         "",
         f"<sub>{record['date']} UTC, commit {record['commit']}, {machine['cores']} × "

@@ -53,6 +53,11 @@ def _scale_in(lab: Lab) -> None:
     disruptions.resize_fleet(lab.cluster, ENVOYS - 1)
 
 
+def _scale_in_and_settle(lab: Lab) -> None:
+    _scale_in(lab)
+    lab.wait_until_settled()
+
+
 def _scale_out(lab: Lab) -> None:
     disruptions.resize_fleet(lab.cluster, ENVOYS)
 
@@ -105,8 +110,7 @@ def _roll_contour(lab: Lab) -> None:
 
 def _kill_leader(lab: Lab) -> None:
     dead = disruptions.kill_leader(lab.cluster)
-    lab.cluster.wait("another Contour to lead", lambda: disruptions.leader(lab.cluster) != "")
-    assert dead
+    lab.cluster.wait("another Contour to lead", lambda: disruptions.leader(lab.cluster) != dead)
 
 
 def _renew(lab: Lab) -> None:
@@ -160,14 +164,13 @@ def _scale_servers(replicas: int) -> Step:
 def _kill_server(lab: Lab) -> None:
     pods = disruptions.pods(lab.cluster, "load", "default")
     disruptions.kill(lab.cluster, pods[0]["metadata"]["name"], "load", "default")
-    servers = lab.cluster.get("deployment", "-n", "default", "load")
-    lab.cluster.wait(
-        "the server to be back",
-        lambda: all(
-            disruptions.ready(pod) for pod in disruptions.pods(lab.cluster, "load", "default")
-        ),
-    )
-    assert servers
+    lab.cluster.wait("the server to be back", lambda: _is_back(lab, pods[0]["metadata"]["name"]))
+
+
+def _is_back(lab: Lab, pod: str) -> bool:
+    found = lab.cluster.get("pod", "-n", "default", pod)
+    restarted = any(status["restartCount"] for status in found["status"]["containerStatuses"])
+    return restarted and readiness.has_condition(found, "Ready")
 
 
 def _retries(wanted: bool) -> Step:
@@ -234,8 +237,12 @@ def _deployment(lab: Lab, name: str) -> dict[str, Any]:
 
 
 SCENARIOS = (
-    Scenario(name="scale-in", what="the HPA takes an Envoy away", act=_scale_in),
-    Scenario(name="scale-out", what="the HPA adds an Envoy", act=_scale_out),
+    Scenario(
+        name="scale-in", what="the HPA takes an Envoy away", act=_scale_in, restore=_scale_out
+    ),
+    Scenario(
+        name="scale-out", what="the HPA adds an Envoy", act=_scale_out, prepare=_scale_in_and_settle
+    ),
     Scenario(name="rollout", what="every Envoy is replaced by a rollout", act=_roll_envoys),
     Scenario(
         name="eviction", what="every Envoy is evicted, as a node drain does", act=_drain_nodes
@@ -247,7 +254,7 @@ SCENARIOS = (
         name="renewal-scale-out",
         what="certificates are renewed while an Envoy is added",
         act=_renew_and_scale_out,
-        prepare=_scale_in,
+        prepare=_scale_in_and_settle,
     ),
     Scenario(
         name="renewal-contour",

@@ -119,7 +119,7 @@ def findings(result: Result) -> list[Finding]:
         found.append(
             Finding(
                 "a longer one is cut when the grace period is over, not before",
-                bool(lives) and min(lives) >= grace,
+                _cut(report) == report["calls"] and min(lives, default=0) >= grace,
                 f"{_cut(report)} of {report['calls']} cut, the first after "
                 f"{min(lives, default=0):.0f} s; the period is {grace:.0f} s",
                 control=True,

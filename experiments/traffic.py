@@ -59,8 +59,13 @@ class Client:
         if phase() == "Failed" or log is None:
             raise LocalError(f"the client {self.pod} failed", log=log)
         said = json.loads(log.read_text().splitlines()[-1])
-        self.cluster.kubectl("delete", "pod", "-n", _NAMESPACE, self.pod, "--wait=false")
+        self.remove()
         return said
+
+    def remove(self) -> None:
+        """Delete its pod, if it is still there."""
+        gone = ("--ignore-not-found", "--wait=false")
+        self.cluster.kubectl("delete", "pod", "-n", _NAMESPACE, self.pod, *gone)
 
 
 def install(cluster: Cluster, program: Path) -> None:

@@ -26,7 +26,7 @@ def scenario(*, failed: int = 0, slow: int = 0, **kind: bool) -> dict[str, Any]:
     clients = dict.fromkeys(CLIENTS, quiet) | {"pick_first": loud}
     given = {"name": "it", "what": "it happens", "lossless": True, "control": False}
     given["events"] = {"begins": 4.0, "done": 6.0, "settled": 8.0}
-    return {"scenarios": [given | kind | {"clients": clients}]}
+    return {"scenarios": [given | kind | {"clients": clients}], "calls": 4000}
 
 
 def verdict(result: dict[str, Any]) -> tuple[bool, bool]:
@@ -37,6 +37,10 @@ def verdict(result: dict[str, Any]) -> tuple[bool, bool]:
 def test_a_failed_call_is_lost() -> None:
     assert verdict(scenario()) == (True, True)
     assert verdict(scenario(failed=1)) == (False, True)
+
+
+def test_too_few_calls_show_nothing() -> None:
+    assert verdict(scenario() | {"calls": 4001}) == (False, True)
 
 
 def test_a_late_call_is_told_and_fails_no_run() -> None:
@@ -50,7 +54,7 @@ def test_a_late_call_is_told_and_fails_no_run() -> None:
 def test_a_control_must_lose_calls() -> None:
     assert verdict(scenario(control=True)) == (False, True)
     assert verdict(scenario(control=True, failed=1)) == (True, True)
-    assert verdict(scenario(control=True, slow=1)) == (True, True)
+    assert verdict(scenario(control=True, slow=1)) == (False, True), "noise makes calls late"
 
 
 def test_where_calls_may_be_lost_it_is_told_how_many_and_for_how_long() -> None:

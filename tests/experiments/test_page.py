@@ -20,6 +20,7 @@ RECORD: dict[str, Any] = {
     "quick": False,
     "factor": 10,
     "times": {"max_connection_duration": "30s", "record_ttl": "3s"},
+    "plots": ["few_clients"],
     "findings": [
         {"claim": "it holds", "holds": True, "figure": "1", "control": False, "binding": True},
         {"claim": "it fails", "holds": False, "figure": "2", "control": True, "binding": True},
@@ -45,6 +46,7 @@ RECORD: dict[str, Any] = {
 
 
 def leave(directory: Path, name: str = "few_clients", **changes: Any) -> None:
+    changes |= {"plots": [name]}
     (directory / f"{name}.json").write_text(json.dumps(RECORD | changes))
     (directory / f"{name}.svg").write_text("<svg/>")
 
@@ -54,11 +56,11 @@ def test_the_page_tells_what_holds_and_what_does_not(tmp_path: Path) -> None:
     page.write(tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert "| [Few clients](#few-clients) |" in text
-    assert "| 1 of 3 | 2026-11-25 22:00 |" in text
+    assert "| 1 of 2 | 2026-11-25 22:00 |" in text
     assert "| ✓ | it holds | 1 |" in text
     assert "| ✗ | control: it fails | 2 |" in text
     assert "| – | a note | 3 |" in text
-    assert "![few_clients](few_clients.svg)" in text
+    assert "![few clients](few_clients.svg)" in text
     assert "true values / 10" in text
 
 
