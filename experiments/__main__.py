@@ -64,13 +64,18 @@ def main() -> int:
         return 0
     if asked.publish:
         return page.publish(OUTPUT, DOCS, console)
-    return _run(names, factor=asked.factor, quick=asked.quick, console=console)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    try:
+        return _run(names, factor=asked.factor, quick=asked.quick, console=console)
+    except LocalError as error:
+        tell(error, console)
+        return 1
 
 
 def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> int:
     builder = Builder(wanted=PARTS)
     status = 0
-    with run.ends_in_order():
+    with run.one_at_a_time(OUTPUT), run.ends_in_order():
         try:
             with Display(console, builder) as display, display.step("parts"):
                 builder.start()
@@ -81,9 +86,6 @@ def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> i
                     builder.result(part.name)
             for name in names:
                 status |= _run_one(name, builder, factor=factor, quick=quick, console=console)
-        except LocalError as error:
-            tell(error, console)
-            return 1
         finally:
             builder.stop()
             page.write(OUTPUT)

@@ -27,7 +27,7 @@ def run(lab: Lab) -> Result:
             f"--channels={size}",
             f"--rate={size * _CALLS_EACH}",
             f"--policy={policy}",
-            "--duration=1h",
+            "--duration=24h",
         )
         for policy in POLICIES
         for size in SIZES

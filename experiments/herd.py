@@ -31,7 +31,7 @@ def run(lab: Lab) -> Result:
             f"--channels={channels}",
             f"--rate={_RATE}",
             "--policy=pick_first",
-            "--duration=1h",
+            "--duration=24h",
             *(argument.format(period=period) for argument in arguments),
         )
         lab.wait_until_running(client)

@@ -3,8 +3,8 @@
 import contextlib
 import copy
 import json
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +32,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "streams": {"streaming": True, "selector": {"app.kubernetes.io/name": "load"}},
 }
 """Both names lead to the same servers; calls to the second have no deadline at Envoy."""
+_DIRECTORY = ROOT / "build" / "experiments" / "lab"
 PLATFORM = ("-n", "projectcontour")
 
 
@@ -190,26 +191,29 @@ class Lab:
 def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
     """A cluster with two servers on it, and the platform still to be deployed; gone at the end."""
     times = shorten(factor)
-    with tempfile.TemporaryDirectory(prefix="grpc-platform-lab-") as name:
-        directory = Path(name)
-        sandbox = Sandbox(directory / "state")
-        try:
-            sandbox.start()
-            cluster = Cluster(
-                sandbox, builder, propagation=timing.ROUTE53_PROPAGATION.total_seconds()
-            )
-            cluster.start()
-            install(cluster, builder.result(LOAD.name))
-            run.prepare(cluster)
-            lab = Lab(cluster, times, factor, quick, directory)
-            lab.serve()
-            yield lab
-        except LocalError as error:
-            run.keep_logs(sandbox, ROOT / "build" / "experiments", error)
-            raise
-        finally:
-            sandbox.close()
-            end_leftover(directory / "state")
+    sandbox = Sandbox(_DIRECTORY / "state")
+    _clear()  # a run that was killed may have left its own
+    _DIRECTORY.mkdir(parents=True)
+    try:
+        sandbox.start()
+        cluster = Cluster(sandbox, builder, propagation=timing.ROUTE53_PROPAGATION.total_seconds())
+        cluster.start()
+        install(cluster, builder.result(LOAD.name))
+        run.prepare(cluster)
+        lab = Lab(cluster, times, factor, quick, _DIRECTORY)
+        lab.serve()
+        yield lab
+    except LocalError as error:
+        run.keep_logs(sandbox, _DIRECTORY.parent, error)
+        raise
+    finally:
+        sandbox.close()
+        _clear()
+
+
+def _clear() -> None:
+    end_leftover(_DIRECTORY / "state")
+    shutil.rmtree(_DIRECTORY, ignore_errors=True)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from experiments import plots
 from experiments.certificate import make_certificate
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import ZONE, Lab, spread
-from experiments.sampler import Sampler, cores
+from experiments.sampler import Sampler, answered, cores
 from experiments.traffic import DIRECT
 from grpc_platform.local import deploy
 
@@ -128,9 +128,7 @@ def _saturate(lab: Lab, target: str, seconds: int) -> Result:
     with Sampler(lab.cluster) as sampler:
         lab.pause(seconds)
     report = client.report()["targets"]["it"]
-    first, last = sampler.samples[0]["at"], sampler.samples[-1]["at"]
-    calls = sum(w["ok"] for w in report["windows"] if first <= w["at"] < last)
-    rate = calls / (last - first)
+    rate = answered(report["windows"], sampler.samples)
     return {
         "calls_per_second": rate,
         "codes": report["codes"],

@@ -33,6 +33,13 @@ def cores(samples: Sequence[Sample], kind: str) -> float:
     return sum(sum(of_kind(sample["cpu"], kind)) for sample in samples) / len(samples)
 
 
+def answered(windows: Sequence[Mapping[str, Any]], samples: Sequence[Sample]) -> float:
+    """Calls a second, of a client's windows (of a second each) that began while it was sampled."""
+    first, last = samples[0]["at"], samples[-1]["at"]
+    within = [window["ok"] for window in windows if first <= window["at"] < last]
+    return sum(within) / len(within)
+
+
 class Sampler:
     """Samples every ``interval`` seconds, in the background, while its context lasts."""
 

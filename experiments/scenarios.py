@@ -7,13 +7,15 @@ from typing import Any
 from experiments import disruptions
 from experiments.lab import PLATFORM, Lab
 from experiments.traffic import server_manifest
+from grpc_platform.components import timing
 from grpc_platform.components.external_dns import ANNOTATION_PREFIX
+from grpc_platform.components.timing import whole_seconds
 from grpc_platform.local import deploy, readiness
 from grpc_platform.local.readiness import Object
 
 ENVOYS = 3
-_LONG_TTL = 60
-"""Seconds; beyond the shortened drain."""
+_LONG_TTL = 3
+"""In drain delays."""
 _API_SERVER_AWAY = 60
 _BLACK_HOLE = 20
 _OUTAGE = 5
@@ -218,9 +220,12 @@ def _restore_envoy(lab: Lab) -> None:
 
 def _long_ttl(lab: Lab) -> None:
     manifest = lab.manifest("Service", "envoy")
-    manifest["metadata"]["annotations"][f"{ANNOTATION_PREFIX}ttl"] = str(_LONG_TTL)
+    manifest["metadata"]["annotations"][f"{ANNOTATION_PREFIX}ttl"] = str(
+        _LONG_TTL * whole_seconds(lab.times.drain_delay)
+    )
     deploy.apply(lab.cluster, [manifest])
-    lab.pause(15)  # until external-dns and propagation are through
+    known = timing.EXTERNAL_DNS_REACTION + timing.ROUTE53_PROPAGATION + lab.times.record_ttl
+    lab.pause(2 * known.total_seconds())  # until everybody has it: nothing tells
 
 
 def _roll_servers_without_pre_stop(lab: Lab) -> None:
@@ -325,7 +330,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="long-ttl",
-        what=f"every Envoy is replaced, with a TTL of {_LONG_TTL} s, beyond the drain delay",
+        what=f"every Envoy is replaced, with a TTL of {_LONG_TTL} drain delays",
         act=_roll_envoys,
         control=True,
         prepare=_long_ttl,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab, spread
-from experiments.sampler import Sampler, cores
+from experiments.sampler import Sampler, answered, cores
 
 _ONE_ENVOY = {"min_replicas": 1, "max_replicas": 1}
 VARIANTS: dict[str, Mapping[str, Mapping[str, Any]]] = {
@@ -64,9 +64,9 @@ def _measure(lab: Lab, seconds: int) -> Result:
     lab.pause(3)
     with Sampler(lab.cluster) as sampler:
         lab.pause(seconds)
-    report = client.report()["targets"]["envoy"]
+    report, samples = client.report()["targets"]["envoy"], sampler.samples
     return {
-        "microseconds_of_cpu": 1e6 * cores(sampler.samples, "envoy") / _RATE,
+        "microseconds_of_cpu": 1e6 * cores(samples, "envoy") / answered(report["windows"], samples),
         "p50": report["milliseconds"]["p50"],
         "p99": report["milliseconds"]["p99"],
         "failed": float(report["calls"] - report["codes"].get("OK", 0)),

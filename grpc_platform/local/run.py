@@ -54,7 +54,7 @@ def up(
     began = time.time()
     output = directory / "build" / "local"
     output.mkdir(parents=True, exist_ok=True)
-    with _one_at_a_time(output), ends_in_order():
+    with one_at_a_time(output), ends_in_order():
         state = output / "state"
         _clean(state, console)
         # What a former run left must not be taken for this one's.
@@ -114,7 +114,7 @@ def deploy_beside(directory: Path, graph: Path) -> deploy.Deployed:
             "the stack has a zone of its own, which a cluster that is up does not answer",
             advice="give the stack a cluster of its own: grpc-platform local up --graph",
         )
-    with _one_at_a_time(output):
+    with one_at_a_time(output):
         builder.start()
         try:
             cluster = Cluster(box, builder)
@@ -130,7 +130,7 @@ def down(directory: Path) -> bool:
     output = directory / "build" / "local"
     if not output.exists():
         return False
-    with _one_at_a_time(output):
+    with one_at_a_time(output):
         was_up = sandbox.running(output / "state") is not None
         sandbox.end_leftover(output / "state")
         (output / usage.KUBECONFIG).unlink(missing_ok=True)
@@ -206,7 +206,7 @@ def _differences(cluster: Cluster) -> list[str]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(output: Path) -> Generator[None]:
+def one_at_a_time(output: Path) -> Generator[None]:
     with (output / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
