@@ -316,7 +316,7 @@ SCENARIOS = (
         name="no-drain-delay",
         what="every Envoy is replaced, with a drain delay of 0",
         act=_roll_envoys,
-        control=True,
+        lossless=False,
         prepare=_change_envoy(_without_drain_delay),
         restore=_restore_envoy,
     ),
@@ -332,7 +332,7 @@ SCENARIOS = (
         name="long-ttl",
         what=f"every Envoy is replaced, with a TTL of {_LONG_TTL} drain delays",
         act=_roll_envoys,
-        control=True,
+        lossless=False,
         prepare=_long_ttl,
         restore=_restore_envoy,
     ),
@@ -340,8 +340,8 @@ SCENARIOS = (
         name="server-no-pre-stop",
         what="every server is replaced, without its preStop sleep",
         act=_roll_servers_without_pre_stop,
-        control=True,
+        lossless=False,
         restore=_serve,
     ),
 )
-QUICK = ("scale-in", "server-rollout", "no-drain-delay")
+QUICK = ("scale-in", "server-rollout", "no-pre-stop")

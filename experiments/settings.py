@@ -14,7 +14,6 @@ _ONE_ENVOY = {"min_replicas": 1, "max_replicas": 1}
 VARIANTS: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "as shipped": {},
     "no access log": {"contour": {"accesslog_level": "disabled"}},
-    "access log in JSON": {"contour": {"accesslog_format": "json"}},
     "2 workers": {"envoy": {"concurrency": 2}},
     "2 workers, balanced": {
         "envoy": {"concurrency": 2},
