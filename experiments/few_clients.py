@@ -147,7 +147,7 @@ def tell(result: Result) -> str:
         "",
         "One connection is on one Envoy, so with no more clients than Envoys some picks "
         "collide and some Envoys idle. "
-        "`round_robin`, which the [client contract](../services.md) gives, opens a connection to "
+        "`round_robin`, which the client contract gives, opens a connection to "
         "each Envoy instead: a fleet of *n* costs *n* connections a client and reconnect. That is "
         "the better trade until clients number some times the Envoys; see balance for what "
         "`pick_first` does then.",

@@ -9,7 +9,14 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
-from experiments.scenarios import ENVOYS, QUICK, SCENARIOS, Scenario
+from experiments.scenarios import (
+    ENVOYS,
+    QUICK,
+    RETRY_ANNOTATIONS,
+    RETRY_ON,
+    SCENARIOS,
+    Scenario,
+)
 from experiments.traffic import Client
 from grpc_platform.local.errors import LocalError
 
@@ -220,7 +227,35 @@ def tell(result: Result) -> str:
             f"| {mark}{scenario['what']} | {total(scenario, 'calls'):,} | {' | '.join(each)} "
             f"| {total(scenario, 'slow')} | {told} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_conclusions(result)])
+
+
+def _conclusions(result: Result) -> list[str]:
+    names = {scenario["name"]: scenario for scenario in _done(result)}
+    said = [
+        "A gRPC client that an address refuses takes the next one, and here an address whose pod "
+        "is gone does refuse, seconds later. So a drain delay of 0, a TTL beyond the drain and "
+        "servers without a preStop sleep need not lose calls on this machine. In a VPC such an address is "
+        "silent, and to dial it costs a connect timeout: that is what the delay and the sleep are "
+        "for. The hooks themselves nobody can do without: an Envoy that is not held back ends with "
+        "calls in flight.",
+        "",
+        "What dies takes its calls in flight with it. What falls silent takes every call of the "
+        "clients that are connected to it, until the deadline of each, and until TCP or keepalive "
+        "tells the client; `pick_first` clients, with no other connection, suffer longest.",
+    ]
+    if "server-killed" in names and "server-killed-retries" in names:
+        without, retried = (names[name] for name in ("server-killed", "server-killed-retries"))
+        said += [
+            "",
+            f"Retries by Envoy of what no server has begun (`{RETRY_ANNOTATIONS[RETRY_ON]}`): "
+            f"{total(without, 'failed')} calls failed without them when a server was killed, "
+            f"{total(retried, 'failed')} with them, of {total(without, 'calls'):,} and "
+            f"{total(retried, 'calls'):,}. What is left was in flight, and only its caller knows "
+            "whether it may run twice. They change nothing where nothing is lost anyway, so they "
+            "are not the default: a service that wants them annotates its Ingress.",
+        ]
+    return said
 
 
 NOTHING_LOST = Experiment(

@@ -21,16 +21,25 @@ and times of seconds and more scale back by it. `make experiments FACTOR=1` runs
 What one machine with {cores} cores cannot tell: absolute throughput, and latency of a real network.
 Ratios within one run are what to take away.
 
+What they changed in the platform: the default circuit breaker (Settings), the streaming contract in
+[services and clients]({services}) (Long streams), what it says of silent nodes (Nothing lost) and
+of services without endpoints (Growth). The autoscaler's target and patience, the drain and the access
+log stayed as they were.
+
 | experiment | asks | holds | date |
 | --- | --- | --- | --- |
 """
 
 
-def write(directory: Path, local: str = "../../docs/local.md") -> None:
-    """Write README.md over whatever experiments have left there."""
+def write(directory: Path, docs: str = "../../docs") -> None:
+    """Write README.md over whatever experiments have left there; ``docs`` is the way to docs/."""
     records = _records(directory)
     cores = max((r["machine"]["cores"] for r in records.values()), default=0)
-    lines = [_HEAD.format(local=local, cores=cores).rstrip("\n")]
+    lines = [
+        _HEAD.format(local=f"{docs}/local.md", services=f"{docs}/services.md", cores=cores).rstrip(
+            "\n"
+        )
+    ]
     for name, record in records.items():
         findings = [finding for finding in _findings(record) if finding.binding]
         held = sum(finding.holds for finding in findings)
@@ -59,7 +68,7 @@ def publish(source: Path, target: Path, console: Console) -> int:
     for name, record in records.items():
         for file in (f"{name}.json", *(f"{plot}.svg" for plot in record["plots"])):
             shutil.copy(source / file, target)
-    write(target, local="../local.md")
+    write(target, docs="..")
     console.print(f"published to {target}")
     return 0
 
@@ -96,6 +105,8 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
         f"connection duration {times['max_connection_duration']}, TTL {times['record_ttl']}"
         f"{shortened}; [{name}.json]({name}.json)</sub>",
     ]
+    if note := record.get("note"):
+        lines += ["", f"<sub>{note}</sub>"]
     return lines
 
 

@@ -20,8 +20,9 @@ _API_SERVER_AWAY = 60
 _BLACK_HOLE = 20
 _OUTAGE = 5
 """Seconds that external-dns is away while Envoys roll."""
+RETRY_ON = "projectcontour.io/retry-on"
 RETRY_ANNOTATIONS = {
-    "projectcontour.io/retry-on": "connect-failure,refused-stream",
+    RETRY_ON: "connect-failure,refused-stream",
     "projectcontour.io/num-retries": "2",
 }
 _INGRESSES = ("load", "streams")
