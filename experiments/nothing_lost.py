@@ -235,9 +235,9 @@ def _conclusions(result: Result) -> list[str]:
     said = [
         "A gRPC client that an address refuses takes the next one, and here an address whose pod "
         "is gone does refuse, seconds later. So a drain delay of 0, a TTL beyond the drain and "
-        "servers without a preStop sleep need not lose calls on this machine. In a VPC such an address is "
-        "silent, and to dial it costs a connect timeout: that is what the delay and the sleep are "
-        "for. The hooks themselves nobody can do without: an Envoy that is not held back ends with "
+        "servers without a preStop sleep need not lose calls on this machine. In a VPC such an "
+        "address is silent, and to dial it costs a connect timeout: that is what the delay and the "
+        "sleep are for. The hooks themselves nobody can do without: an Envoy that is not held back ends with "
         "calls in flight.",
         "",
         "What dies takes its calls in flight with it. What falls silent takes every call of the "
@@ -252,8 +252,8 @@ def _conclusions(result: Result) -> list[str]:
             f"{total(without, 'failed')} calls failed without them when a server was killed, "
             f"{total(retried, 'failed')} with them, of {total(without, 'calls'):,} and "
             f"{total(retried, 'calls'):,}. What is left was in flight, and only its caller knows "
-            "whether it may run twice. They change nothing where nothing is lost anyway, so they "
-            "are not the default: a service that wants them annotates its Ingress.",
+            "whether it may run twice. They change nothing where nothing is lost anyway, so "
+            "they are not the default: a service that wants them annotates its Ingress.",
         ]
     return said
 

@@ -23,8 +23,8 @@ Ratios within one run are what to take away.
 
 What they changed in the platform: the default circuit breaker (Settings), the streaming contract in
 [services and clients]({services}) (Long streams), what it says of silent nodes (Nothing lost) and
-of services without endpoints (Growth). The autoscaler's target and patience, the drain and the access
-log stayed as they were.
+of services without endpoints (Growth). The autoscaler's target and patience, the drain and the
+access log stayed as they were.
 
 | experiment | asks | holds | date |
 | --- | --- | --- | --- |
