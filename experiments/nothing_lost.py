@@ -237,8 +237,8 @@ def _conclusions(result: Result) -> list[str]:
         "is gone does refuse, seconds later. So a drain delay of 0, a TTL beyond the drain and "
         "servers without a preStop sleep need not lose calls on this machine. In a VPC such an "
         "address is silent, and to dial it costs a connect timeout: that is what the delay and the "
-        "sleep are for. The hooks themselves nobody can do without: an Envoy that is not held back ends with "
-        "calls in flight.",
+        "sleep are for. The hooks themselves nobody can do without: an Envoy that is not held back "
+        "ends with calls in flight.",
         "",
         "What dies takes its calls in flight with it. What falls silent takes every call of the "
         "clients that are connected to it, until the deadline of each, and until TCP or keepalive "
