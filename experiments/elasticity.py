@@ -218,7 +218,38 @@ def tell(result: Result) -> str:
             f"| {hpa['highest_utilization_percent']:.0f} % | {hpa['minutes_over_100']:.0f} "
             f"| {row['better'].replace('_', ' ')} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_choice(result)])
+
+
+def _choice(result: Result) -> list[str]:
+    """What the target and the scale-down window rest on: other values, on 5 nodes."""
+    settings, sweep = result["study"]["settings"], result["study"]["sweep"]
+    window = settings["scale_down"]["stabilization_window_seconds"]
+    lines = [
+        "",
+        f"Other targets, on 5 nodes with the default scale-down window of {window:.0f} s (which is "
+        "`rebalance_time`): pod-hours, the busiest Envoy, minutes over 100 %.",
+        "",
+        "| target | working day | spike | bursts |",
+        "| --- | --- | --- | --- |",
+    ]
+    for target in fleet_cost.TARGETS:
+        cells = [
+            f"{row['pod_hours']:.0f} h, {row['highest_utilization_percent']:.0f} %, "
+            f"{row['minutes_over_100']:.0f} min"
+            for curve in ("working-day", "spike", "bursts")
+            for row in sweep
+            if (row["curve"], row["target_utilization"]) == (curve, target)
+            and row["scale_down_window_seconds"] == window
+        ]
+        lines.append(f"| {target} % | {' | '.join(cells)} |")
+    return [
+        *lines,
+        "",
+        "Above 60 % an ordinary day saves little and leaves little room, and no target saves a load "
+        "that jumps within minutes: a new Envoy carries its share only after `rebalance_time`. For "
+        "such a load raise `envoy.min_replicas`; so 60 % stays the default.",
+    ]
 
 
 ELASTICITY = Experiment(
