@@ -246,9 +246,9 @@ def _choice(result: Result) -> list[str]:
     return [
         *lines,
         "",
-        "Above 60 % an ordinary day saves little and leaves little room, and no target saves a load "
-        "that jumps within minutes: a new Envoy carries its share only after `rebalance_time`. For "
-        "such a load raise `envoy.min_replicas`; so 60 % stays the default.",
+        "Above 60 % an ordinary day saves little and leaves little room, and no target saves a "
+        "load that jumps within minutes: a new Envoy carries its share only after "
+        "`rebalance_time`. For such a load raise `envoy.min_replicas`; so 60 % stays the default.",
     ]
 
 
