@@ -66,8 +66,9 @@ def publish(source: Path, target: Path, console: Console) -> int:
     for old in (*target.glob("*.svg"), *target.glob("*.json")):
         old.unlink()
     for name, record in records.items():
-        for file in (f"{name}.json", *(f"{plot}.svg" for plot in record["plots"])):
-            shutil.copy(source / file, target)
+        (target / f"{name}.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
+        for plot in record["plots"]:
+            shutil.copy(source / f"{plot}.svg", target)
     write(target, docs="..")
     console.print(f"published to {target}")
     return 0
