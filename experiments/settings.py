@@ -137,8 +137,8 @@ def tell(result: Result) -> str:
         "The access log stays on: its CPU is within the spread. Whoever pays for its volume sets "
         "`contour.accesslog_level`. More workers than cores cost a little and gain nothing, and "
         "with one worker there is nothing for the connection balancer to balance: both stay as "
-        "they are. The circuit breaker is the one default that was changed. Envoy's statistics are not "
-        "among Contour's settings.",
+        "they are. The circuit breaker is the one default that was changed. Envoy's statistics "
+        "are not among Contour's settings.",
     ]
     return "\n".join(lines)
 
