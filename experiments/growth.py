@@ -232,8 +232,9 @@ def tell(result: Result) -> str:
         "",
         "Contour 1.33 can miss an EndpointSlice that comes together with its Service, as when the "
         "bundle of pods that are there already is applied: Envoy then answers "
-        "`no healthy upstream` until the endpoints change. A bundle that comes before its app, as "
-        "the platform means it, is not hit; else roll the app.",
+        "`no healthy upstream` until the endpoints change. It was seen once, in an earlier run on "
+        "a busier machine. A bundle that comes before its app, as the platform means it, is not "
+        "hit; else roll the app.",
         "",
         "Many at once wait for the controller that makes EndpointSlices, whose client makes 20 "
         "requests a second by default, longer than for Contour.",

@@ -21,7 +21,8 @@ and times of seconds and more scale back by it. `make experiments FACTOR=1` runs
 What one machine with {cores} cores cannot tell: absolute throughput, and latency of a real network.
 Ratios within one run are what to take away.
 
-What they changed in the platform: the default circuit breaker (Settings), the streaming contract in
+What they changed in the platform: the default circuit breaker (Settings), Contour's memory (Growth,
+which the former 256 MiB failed), the streaming contract in
 [services and clients]({services}) (Long streams), what it says of silent nodes (Nothing lost) and
 of services without endpoints (Growth). The autoscaler's target and patience, the drain and the
 access log stayed as they were.

@@ -79,8 +79,9 @@ class ContourSpec(Spec):
     """One leads, all serve Envoy; two at least in production."""
     cpu: Cpu = "250m"
     """CPU request of each replica."""
-    memory: Memory = "256Mi"
-    """Memory request and limit of each replica."""
+    memory: Memory = "512Mi"
+    """Memory request and limit of each replica. With 1,000 services, 900 of them new at once, one
+    took 383 MiB (docs/experiments, Growth)."""
     crds: Literal["minimal", "none"] = "minimal"
     """The two CRDs Contour cannot start without, or none where upstream's are installed."""
     disable_permit_insecure: bool = False
