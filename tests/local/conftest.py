@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from experiments.program import preview
 from grpc_platform.local import apps, readiness, run, traffic
 from grpc_platform.local.build import Builder
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.sandbox import Sandbox, end_leftover
-from tests.local.stack import Platform, preview
+from tests.local.stack import Platform
 
 
 @pytest.fixture(scope="session")

@@ -1,43 +1,15 @@
 """The local stack on the running cluster, as the tests see it."""
 
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy
 from grpc_platform.local.cluster import Cluster
 
-ROOT = Path(__file__).parents[2]
 _numbers = count()
-
-
-def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
-    """What the program registers for a stack."""
-    command = (sys.executable, "-m", "grpc_platform", "preview", stack)
-    subprocess.run(
-        [*command, "--program", str(program), "--output", str(output)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    return Graph.load(output / "resources.json")
-
-
-def changed_program(directory: Path, stack: str, **sections: Any) -> Path:
-    """The program of this tree with other sections in one stack's file."""
-    for name in ("__main__.py", "Pulumi.yaml", "config"):
-        (directory / name).symlink_to(ROOT / name)
-    file = f"Pulumi.{stack}.yaml"
-    text = yaml.safe_load((ROOT / file).read_text())
-    for section, keys in sections.items():
-        text["config"].setdefault(f"grpc-platform:{section}", {}).update(keys)
-    (directory / file).write_text(yaml.safe_dump(text))
-    return directory
 
 
 @dataclass

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from experiments.program import ROOT
 from grpc_platform.local import deploy, readiness, sandbox
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
-from tests.local.stack import ROOT
 
 FAILING: readiness.Object = {
     "apiVersion": "apps/v1",

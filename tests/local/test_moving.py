@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from experiments.program import changed_program, preview
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy, readiness, run
 from grpc_platform.local.build import Builder
@@ -15,7 +16,7 @@ from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.place import SECOND
 from grpc_platform.local.sandbox import Sandbox, end_leftover
-from tests.local.stack import Platform, changed_program, preview
+from tests.local.stack import Platform
 
 PROVIDER = "pulumi:providers:kubernetes"
 # As short as the rules allow, so that a move takes minutes and not half an hour.

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from experiments.certificate import make_certificate
+from experiments.program import changed_program, preview
 from grpc_platform.local import apps, deploy
-from tests.local.stack import Platform, changed_program, preview
+from tests.local.stack import Platform
 
 NAMESPACE = "projectcontour"
 

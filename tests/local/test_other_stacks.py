@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from experiments.program import ROOT, preview
 from grpc_platform.graph import Graph
 from grpc_platform.local import deploy, readiness
 from grpc_platform.local.cluster import Cluster
 from grpc_platform.local.errors import LocalError
 from grpc_platform.local.pki import SERVER
-from tests.local.stack import ROOT, Platform, preview
+from tests.local.stack import Platform
 
 SERVICE_STACK = ROOT / "examples" / "service_stack"
 NAMESPACE = "payments"
