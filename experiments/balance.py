@@ -1,13 +1,14 @@
 """Balance: long-lived clients over a fleet that grows and shrinks."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments import plots, shares
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
 from experiments.traffic import Client
 
@@ -126,13 +127,8 @@ def _phases(result: Result) -> list[str]:
 
 
 def _failed(result: Result) -> int:
-    return sum(
-        count
-        for phase in _phases(result)
-        for report in result[phase]["reports"].values()
-        for code, count in report["codes"].items()
-        if code != "OK"
-    )
+    reports = (r for phase in _phases(result) for r in result[phase]["reports"].values())
+    return count_failed(*(report["codes"] for report in reports))
 
 
 def findings(result: Result) -> list[Finding]:
@@ -281,7 +277,7 @@ def _stickiness(result: Result) -> list[str]:
     ]
 
 
-def _picks(random: dict[str, float]) -> str:
+def _picks(random: Mapping[str, float]) -> str:
     return f"{random['median']:.2f}, {random['p95']:.2f}"
 
 

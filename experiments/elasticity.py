@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments import fleet_cost, plots
 from experiments.curves import FOLDER, read
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from experiments.program import ROOT
 from experiments.sampler import Sample, Sampler, of_kind
@@ -129,7 +129,7 @@ def _example(result: Result) -> Result:
 def findings(result: Result) -> list[Finding]:
     """What is claimed of elasticity."""
     sizes = [point["envoys"] for point in result["fleet"]]
-    failed = sum(count for code, count in result["codes"].items() if code != "OK")
+    failed = count_failed(result["codes"])
     made = sum(result["codes"].values())
     smooth = _smooth(result["utilization"], "mean", 15)
     busiest = max(value for _, value in smooth)

@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Experiment:
     """The plots, by name."""
     tell: Callable[[Result], str]
     """Markdown: what was done, the figures, what follows from them."""
+
+
+def count_failed(*codes: Mapping[str, int]) -> int:
+    """Calls that ended otherwise than OK, of counts by status code."""
+    return sum(n for counts in codes for code, n in counts.items() if code != "OK")
 
 
 def save(directory: Path, name: str, lab: Lab, result: Result) -> None:

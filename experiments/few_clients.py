@@ -5,7 +5,7 @@ import time
 from matplotlib.figure import Figure
 
 from experiments import plots, shares
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
 
 ENVOYS = 4
@@ -71,7 +71,7 @@ def findings(result: Result) -> list[Finding]:
     sizes = sorted({row["clients"] for row in result["rows"]})
     worst = max(row(result, "round_robin", size)["max_over_mean"]["high"] for size in sizes)
     idle = row(result, "pick_first", 1)["idle"]["median"]
-    failed = sum(sum(r["codes"].values()) - r["codes"].get("OK", 0) for r in result["rows"])
+    failed = count_failed(*(r["codes"] for r in result["rows"]))
     renewed = min(row(result, "pick_first", size)["opened"] / size for size in sizes)
     left = row(result, "pick_first", sizes[-1])["idle"]["median"]
     return [

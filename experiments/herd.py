@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from experiments.sampler import Sampler, of_kind
 
@@ -73,10 +73,7 @@ def findings(result: Result) -> list[Finding]:
     """What is claimed of the herd."""
     together, apart = (result["starts"][name] for name in _REMEDIES)
     herds, spread = (_peaks(start, result["period"]) for start in (together, apart))
-    failed = sum(
-        sum(start["codes"].values()) - start["codes"].get("OK", 0)
-        for start in result["starts"].values()
-    )
+    failed = count_failed(*(start["codes"] for start in result["starts"].values()))
     return [
         Finding(
             "clients that started together reconnect together, in every period",

@@ -17,6 +17,7 @@ from experiments.program import ROOT, changed_program, preview
 from experiments.times import sections, shorten
 from experiments.traffic import FAMILIES, Client, install, server_manifest, start_client
 from grpc_platform.components import timing
+from grpc_platform.components.specs import EnvoySpec
 from grpc_platform.components.timing import Timing
 from grpc_platform.graph import Graph
 from grpc_platform.local import deploy, readiness, run
@@ -33,7 +34,7 @@ SERVICES: dict[str, dict[str, Any]] = {
 }
 """Both names lead to the same servers; calls to the second have no deadline at Envoy."""
 _DIRECTORY = ROOT / "build" / "experiments" / "lab"
-PLATFORM = ("-n", "projectcontour")
+PLATFORM = ("-n", disruptions.NAMESPACE)
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Lab:
     quick: bool
     """Show that it works, rather than how well."""
     directory: Path
-    http_port: int = 8080
+    http_port: int = EnvoySpec().http_port
     _deployed: deploy.Deployed = field(default_factory=deploy.Deployed)
     _steps: int = 0
     _began: float = field(default_factory=time.monotonic)
@@ -58,24 +59,20 @@ class Lab:
 
     # --- the platform --------------------------------------------------------------------------
 
-    def deploy(self, **changes: Mapping[str, Any]) -> Graph:
+    def deploy(self, **changes: Mapping[str, Any]) -> None:
         """Bring the platform to its committed values but for ``changes`` (keys by section, each
         over those of `sections`), and wait until all of it is ready and under its name."""
         graph = self.preview(**changes)
         self._deployed = deploy.deploy(self.cluster, graph, self._deployed)
         deploy.wait_for_all(self.cluster, self._deployed)
         self.wait_for_name()
-        return graph
 
     def preview(self, **changes: Mapping[str, Any]) -> Graph:
         """What the program registers with these changes."""
         self._steps += 1
         directory = self.directory / f"stack-{self._steps}"
         directory.mkdir()
-        wanted: dict[str, dict[str, Any]] = {
-            **sections(self.times),
-            "services": {**SERVICES, "greeter": {}, "ticker": {"streaming": True}},
-        }
+        wanted: dict[str, dict[str, Any]] = {**sections(self.times), "services": SERVICES}
         for section, keys in changes.items():
             wanted[section] = _merged(wanted.get(section, {}), keys)
         program = changed_program(directory, STACK, self.factor, **wanted)
@@ -97,11 +94,10 @@ class Lab:
 
     def envoys(self) -> dict[str, str]:
         """Addresses of the Envoys that are ready and not on their way out, by pod."""
-        pods = self.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=envoy")["items"]
         return {
             pod["metadata"]["name"]: pod["status"]["podIP"]
-            for pod in pods
-            if "deletionTimestamp" not in pod["metadata"] and readiness.has_condition(pod, "Ready")
+            for pod in disruptions.pods(self.cluster, "envoy")
+            if disruptions.ready(pod)
         }
 
     def wait_for_name(self) -> None:

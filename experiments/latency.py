@@ -6,10 +6,11 @@ from matplotlib.figure import Figure
 
 from experiments import plots
 from experiments.certificate import make_certificate
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import ZONE, Lab, spread
 from experiments.sampler import Sampler, answered, cores
 from experiments.traffic import DIRECT
+from grpc_platform.components.specs import EnvoySpec
 from grpc_platform.local import deploy
 
 PROMISED_MS = 0.3
@@ -18,7 +19,6 @@ _QUANTILES = ("p50", "p99", "p99.9")
 _CONCURRENCIES = (10, 100)
 _RATES = (100, 500, 1000, 2000)
 _SECURE = "secure"
-_HTTPS_PORT = 8443
 _PARTS = "/parts"
 """Where a pod finds what the lab leaves for it."""
 
@@ -59,7 +59,7 @@ def run(lab: Lab) -> Result:
     lab.say("one call at a time")
     found["one"] = measure(**direct_envoy)
     lab.say("over TLS and in plaintext, one call at a time")
-    secure = f"{_SECURE}.{ZONE}:{_HTTPS_PORT}"
+    secure = f"{_SECURE}.{ZONE}:{EnvoySpec().https_port}"
     found["tls"] = _tls(lab, secure, seconds, repeats)
     found["concurrent"] = {}
     for concurrency in _CONCURRENCIES if not lab.quick else ():
@@ -145,12 +145,7 @@ def findings(result: Result) -> list[Finding]:
     direct = result["one"]["milliseconds"]["direct"]["p50"]["median"]
     envoy = result["one"]["milliseconds"]["envoy"]["p50"]["median"]
     tls = result["tls"]["added"]["p50"]["median"]
-    failed = sum(
-        count
-        for way in result["saturation"].values()
-        for code, count in way["codes"].items()
-        if code != "OK"
-    )
+    failed = count_failed(*(way["codes"] for way in result["saturation"].values()))
     return [
         Finding(
             f"the extra hop adds about {PROMISED_MS} ms to a call (p50)",

@@ -1,5 +1,6 @@
 """Nothing lost: calls under everything that happens to a platform in use."""
 
+import contextlib
 import time
 from collections import Counter
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from experiments.scenarios import (
     ENVOYS,
@@ -59,56 +60,47 @@ def run(lab: Lab) -> Result:
 def _observe(lab: Lab, scenario: Scenario) -> Result:
     lab.say(scenario.what)
     scenario.prepare(lab)
-    started = time.time()
-    clients: dict[str, Client] = {}
-    try:
-        return _watch(lab, scenario, clients, started)
-    finally:
-        # Of one that could not be done: what follows must not be called by its clients too.
+    # Also of one that could not be done: what follows must not be called by its clients too.
+    with contextlib.ExitStack() as after:
+        after.callback(scenario.restore, lab)
+        started = time.time()
+        clients: dict[str, Client] = {}
+        for name, arguments in CLIENTS.items():
+            clients[name] = lab.client(
+                *arguments,
+                f"--deadline={_DEADLINE}",
+                targets={"envoy": lab.target("streams" if name == "streams" else "load")},
+                family=name if name == "C-core" else "grpc-go",
+            )
+            after.callback(clients[name].remove)
         for client in clients.values():
-            client.remove()
-        scenario.restore(lab)
-
-
-def _watch(lab: Lab, scenario: Scenario, clients: dict[str, Client], started: float) -> Result:
-    clients |= {
-        name: lab.client(
-            *arguments,
-            f"--deadline={_DEADLINE}",
-            targets={"envoy": lab.target("streams" if name == "streams" else "load")},
-            family=name if name == "C-core" else "grpc-go",
+            lab.wait_until_running(client)
+        lab.pause(5)
+        began = time.time()
+        scenario.act(lab)
+        acted = time.time()
+        lab.wait_until_settled()
+        settled = time.time()
+        calls = _QUICK_CALLS if lab.quick else CALLS
+        lab.pause(
+            max(lab.times.reconnect_interval.total_seconds(), started + calls / _RATE - time.time())
         )
-        for name, arguments in CLIENTS.items()
-    }
-    for client in clients.values():
-        lab.wait_until_running(client)
-    lab.pause(5)
-    began = time.time()
-    scenario.act(lab)
-    acted = time.time()
-    lab.wait_until_settled()
-    settled = time.time()
-    calls = _QUICK_CALLS if lab.quick else CALLS
-    lab.pause(
-        max(lab.times.reconnect_interval.total_seconds(), started + calls / _RATE - time.time())
-    )
-    reports = {name: client.stop()["targets"]["envoy"] for name, client in clients.items()}
-    return {
-        "name": scenario.name,
-        "what": scenario.what,
-        "lossless": scenario.lossless,
-        "control": scenario.control,
-        "events": {"begins": began, "done": acted, "settled": settled},
-        "clients": {name: _account(report) for name, report in reports.items()},
-    }
+        reports = {name: client.stop()["targets"]["envoy"] for name, client in clients.items()}
+        return {
+            "name": scenario.name,
+            "what": scenario.what,
+            "lossless": scenario.lossless,
+            "control": scenario.control,
+            "events": {"begins": began, "done": acted, "settled": settled},
+            "clients": {name: _account(report) for name, report in reports.items()},
+        }
 
 
 def _account(report: Result) -> Result:
     """What is kept of a client's report."""
-    calls, ok = report["calls"], report["codes"].get("OK", 0)
     return {
-        "calls": calls,
-        "failed": calls - ok,
+        "calls": report["calls"],
+        "failed": count_failed(report["codes"]),
         "codes": report["codes"],
         "slow": report.get("slow", 0),
         "milliseconds": report.get("milliseconds", {}),

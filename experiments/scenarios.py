@@ -153,8 +153,7 @@ def _without_api_server(lab: Lab) -> None:
 
 
 def _roll_servers(lab: Lab) -> None:
-    lab.cluster.kubectl("rollout", "restart", "deployment/load", "-n", "default")
-    readiness.wait_until_ready(lab.cluster, lab.cluster.get("deployment", "-n", "default", "load"))
+    disruptions.restart(lab.cluster, "load", "default")
 
 
 def _scale_servers(replicas: int) -> Step:
@@ -234,10 +233,6 @@ def _roll_servers_without_pre_stop(lab: Lab) -> None:
     _roll_servers(lab)
 
 
-def _serve(lab: Lab) -> None:
-    lab.serve()
-
-
 def _deployment(lab: Lab, name: str) -> dict[str, Any]:
     return lab.cluster.get("deployment", *PLATFORM, name)
 
@@ -307,7 +302,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="server-killed-retries",
-        what="a server is killed, with retry-on: connect-failure,refused-stream",
+        what=f"a server is killed, with retry-on: {RETRY_ANNOTATIONS[RETRY_ON]}",
         act=_kill_server,
         lossless=False,
         prepare=_retries(True),
@@ -342,7 +337,7 @@ SCENARIOS = (
         what="every server is replaced, without its preStop sleep",
         act=_roll_servers_without_pre_stop,
         lossless=False,
-        restore=_serve,
+        restore=_scale_servers(2),
     ),
 )
 QUICK = ("scale-in", "server-rollout", "no-pre-stop")

@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
 from experiments.sampler import Sampler, answered, cores
 
@@ -68,7 +68,6 @@ def _measure(lab: Lab, seconds: int) -> Result:
         "microseconds_of_cpu": 1e6 * cores(samples, "envoy") / answered(report["windows"], samples),
         "p50": report["milliseconds"]["p50"],
         "p99": report["milliseconds"]["p99"],
-        "failed": float(report["calls"] - report["codes"].get("OK", 0)),
     }
 
 
@@ -78,8 +77,7 @@ def findings(result: Result) -> list[Finding]:
     shipped = variants["as shipped"]["microseconds_of_cpu"]["median"]
     silent = variants["no access log"]["microseconds_of_cpu"]["median"]
     envoys_own, ours = (result["breakers"][name] for name in ("envoy's", "shipped"))
-    refused = sum(count for code, count in envoys_own.items() if code != "OK")
-    failed = sum(count for code, count in ours.items() if code != "OK")
+    refused, failed = count_failed(envoys_own), count_failed(ours)
     return [
         Finding(
             "the access log is a small part of a call's CPU",

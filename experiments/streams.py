@@ -5,7 +5,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import disruptions, plots
-from experiments.experiment import Experiment, Finding, Result
+from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import PLATFORM, Lab
 from experiments.traffic import Client
 
@@ -85,7 +85,7 @@ def _watch(lab: Lab, lengths: dict[str, float], *, rollout: bool) -> dict[str, A
 
 
 def _cut(report: Result) -> int:
-    return report["calls"] - report["codes"].get("OK", 0)
+    return count_failed(report["codes"])
 
 
 def _lives(report: Result) -> list[float]:
