@@ -151,25 +151,28 @@ def _vpc_ids(callers: Mapping[str, CallerSpec], *, foreign: bool) -> list[str]:
     return sorted({caller.vpc_id for caller in these if caller.vpc_id})
 
 
+def change_records(zone_arn: pulumi.Input[str], only: Mapping[str, Any]) -> dict[str, Any]:
+    """IAM statement: change records of a zone, none but those that every one of `only` allows.
+
+    Its keys are the ends of Route53's own, `NormalizedRecordNames`, `RecordTypes` and `Actions`:
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
+    """
+    action = "route53:ChangeResourceRecordSets"
+    allowed = {f"{action}{key}": values for key, values in only.items()}
+    return {
+        "Effect": "Allow",
+        "Action": action,
+        "Resource": zone_arn,
+        "Condition": {"ForAllValues:StringEquals": allowed},
+    }
+
+
 def team_policy(zone_arn: pulumi.Input[str], hosts: Sequence[str]) -> pulumi.Output[str]:
     """IAM policy: write and delete the CNAMEs of `hosts` and no other record, as a stack with a
     `GrpcService` does; read the zone.
-
-    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
     """
     zone_arn = pulumi.Output.from_input(zone_arn)
-    key = "route53:ChangeResourceRecordSets"
-    write: dict[str, Any] = {
-        "Effect": "Allow",
-        "Action": "route53:ChangeResourceRecordSets",
-        "Resource": zone_arn,
-        "Condition": {
-            "ForAllValues:StringEquals": {
-                f"{key}NormalizedRecordNames": hosts,
-                f"{key}RecordTypes": ["CNAME"],
-            }
-        },
-    }
+    write = change_records(zone_arn, {"NormalizedRecordNames": hosts, "RecordTypes": ["CNAME"]})
     read: dict[str, Any] = {
         "Effect": "Allow",
         "Action": ["route53:GetHostedZone", "route53:ListResourceRecordSets"],

@@ -11,6 +11,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from . import versions
+from .dns import change_records
 from .names import name_prefix
 from .pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
 from .specs import ExternalDnsSpec
@@ -168,20 +169,12 @@ def flags(
 def record_policy(zone_arn: pulumi.Input[str], dns_name: pulumi.Input[str]) -> pulumi.Output[str]:
     """IAM policy: read the zone, write `dns_name` and its ownership record, delete nothing."""
     names = pulumi.Output.from_input(dns_name).apply(lambda own: [own, ownership_record(own)])
-    # https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
-    key = "route53:ChangeResourceRecordSets"
-    write: dict[str, Any] = {
-        "Effect": "Allow",
-        "Action": "route53:ChangeResourceRecordSets",
-        "Resource": zone_arn,
-        "Condition": {
-            "ForAllValues:StringEquals": {
-                f"{key}NormalizedRecordNames": names,
-                f"{key}RecordTypes": ["A", "TXT"],
-                f"{key}Actions": ["CREATE", "UPSERT"],
-            }
-        },
+    only = {
+        "NormalizedRecordNames": names,
+        "RecordTypes": ["A", "TXT"],
+        "Actions": ["CREATE", "UPSERT"],
     }
+    write = change_records(zone_arn, only)
     read = {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": zone_arn}
     # This action knows no resources.
     find = {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"}
