@@ -1,7 +1,6 @@
 """Servers and clients of the load generator (experiments/load), in pods of the local cluster."""
 
 import itertools
-import json
 import shlex
 import shutil
 import signal
@@ -11,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grpc_platform.local import deploy
+from grpc_platform.local import apps
 from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
 from grpc_platform.local.readiness import Object
 
 PORT = 50051
@@ -23,6 +21,7 @@ FAMILIES = {"grpc-go": ("load", "client"), "C-core": ("load-ccore",)}
 """Commands of a client on each of gRPC's implementations."""
 _SOURCES = Path(__file__).parent / "load"
 _NAMESPACE = "default"
+_PATIENCE = 900.0  # seconds until a client must have ended
 _numbers = itertools.count()
 
 
@@ -36,31 +35,14 @@ class Client:
     def stop(self) -> dict[str, Any]:
         """Tell it that it has called enough; its report."""
         tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
-        agent = (sys.executable, "-m", "grpc_platform.local.agent", "enter")
-        state = ("--state", str(self.cluster.state / "node"))
-        inside = ("-c", "client", f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
+        inside = ("-c", apps.CLIENT, f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
         # The pod ends with its first process, and so may what told it to.
-        self.cluster.inside(*agent, *state, *inside, check=False)
+        self.cluster.enter(*inside, check=False)
         return self.report()
 
-    def report(self, timeout: float = 900) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Wait until it ends; what it measured, a mapping by target among it."""
-
-        def phase() -> str:
-            pod = self.cluster.get("pod", "-n", _NAMESPACE, self.pod)
-            return pod["status"].get("phase", "")
-
-        self.cluster.wait(
-            f"the client {self.pod} to end",
-            lambda: phase() in ("Succeeded", "Failed"),
-            timeout=timeout,
-        )
-        log = self.cluster.pod_log(_NAMESPACE, self.pod, "client")
-        if phase() == "Failed" or log is None:
-            raise LocalError(f"the client {self.pod} failed", log=log)
-        said = json.loads(log.read_text().splitlines()[-1])
-        self.remove()
-        return said
+        return apps.client_report(self.cluster, self.pod, timeout=_PATIENCE)
 
     def remove(self) -> None:
         """Delete its pod, if it is still there."""
@@ -81,28 +63,7 @@ def install(cluster: Cluster, program: Path) -> None:
 def start_client(cluster: Cluster, command: Sequence[str], arguments: Sequence[str]) -> Client:
     """Start a client in a pod of its own."""
     name = f"client-{next(_numbers)}"
-    metadata = {
-        "name": name,
-        "namespace": _NAMESPACE,
-        "labels": {"app.kubernetes.io/name": "load-client"},
-    }
-    container = {
-        "name": "client",
-        "image": "localhost/load:dev",
-        "command": [*command, *arguments],
-    }
-    pod: Object = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 1,
-            "containers": [container],
-        },
-    }
-    deploy.apply(cluster, [pod])
+    apps.start_client(cluster, name, arguments, command)
     return Client(cluster, name)
 
 

@@ -81,8 +81,10 @@ def manifests() -> list[readiness.Object]:
     return [yaml.safe_load((SOURCES / f"{name}.yaml").read_text()) for name in SERVERS]
 
 
-def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
-    """Start the client in a pod called ``name``."""
+def start_client(
+    cluster: Cluster, name: str, arguments: Sequence[str], command: Sequence[str] = (CLIENT,)
+) -> None:
+    """Start the client, or another one's ``command``, in a pod called ``name``."""
     pod: readiness.Object = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -98,8 +100,8 @@ def start_client(cluster: Cluster, name: str, arguments: Sequence[str]) -> None:
             "containers": [
                 {
                     "name": CLIENT,
-                    "image": f"localhost/{CLIENT}:dev",
-                    "command": [CLIENT, *arguments],
+                    "image": f"localhost/{command[0]}:dev",
+                    "command": [*command, *arguments],
                 }
             ],
         },

@@ -133,6 +133,13 @@ class Cluster:
             raise CommandError(name, done.returncode, done.stderr.strip()[-2000:])
         return done
 
+    def enter(self, *arguments: str, check: bool = True) -> str:
+        """Run something in a pod and return what it printed: `[-c CONTAINER] NAMESPACE/POD --
+        COMMAND...`."""
+        agent = (control_plane.PYTHON, "-m", "grpc_platform.local.agent", "enter")
+        state = ("--state", str(self.state / "node"))
+        return self.inside(*agent, *state, *arguments, check=check).stdout
+
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
         """Run kubectl; LocalError has what it wrote on standard error."""
         return self.inside(*self._kubectl(*arguments), stdin=stdin, timeout=timeout).stdout

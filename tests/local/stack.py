@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from experiments import disruptions
 from grpc_platform.graph import Graph
 from grpc_platform.local import apps, deploy
 from grpc_platform.local.cluster import Cluster
@@ -37,7 +38,7 @@ class Platform:
     def end(self, name: str) -> dict[str, Any]:
         """Tell a client that it has called enough; its report."""
         tell = (sys.executable, "-c", "import os, signal; os.kill(1, signal.SIGTERM)")
-        self.enter("-c", apps.CLIENT, f"default/{name}", "--", *tell)
+        self.cluster.enter("-c", apps.CLIENT, f"default/{name}", "--", *tell)
         return self.report(name)
 
     def report(self, name: str) -> dict[str, Any]:
@@ -50,9 +51,7 @@ class Platform:
 
     def envoys(self) -> list[dict[str, Any]]:
         """Envoy's pods that are not on their way out."""
-        selector = ("-n", "projectcontour", "-l", "app.kubernetes.io/name=envoy")
-        pods = self.cluster.get("pods", *selector)["items"]
-        return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+        return disruptions.pods(self.cluster, "envoy")
 
     def config_dump(self) -> str:
         """What one Envoy is configured with."""
@@ -62,10 +61,5 @@ class Platform:
             "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect('/admin/admin.sock'); "
             "c.request('GET', '/config_dump'); print(c.getresponse().read().decode())"
         )
-        return self.enter("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
-
-    def enter(self, *arguments: str) -> str:
-        """Run something in a pod."""
-        agent = (sys.executable, "-m", "grpc_platform.local.agent", "enter")
-        state = ("--state", str(self.cluster.state / "node"))
-        return self.cluster.inside(*agent, *state, *arguments).stdout
+        inside = ("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
+        return self.cluster.enter(*inside)
