@@ -110,7 +110,11 @@ class Timing:
 
     @property
     def rebalance_time(self) -> timedelta:
-        """From the decision to add an Envoy until it carries its share of the connections."""
+        """From the decision to add an Envoy until it carries its share of the connections.
+
+        grpc-go's pick_first may reconnect by the addresses it has before it looks the name up, and
+        then reaches a new Envoy by the reconnect after that.
+        """
         return (
             POD_READY
             + EXTERNAL_DNS_REACTION

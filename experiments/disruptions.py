@@ -50,9 +50,6 @@ def kill(cluster: Cluster, pod: str, container: str, namespace: str = NAMESPACE)
 def lose(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> None:
     """Take a pod away as a lost node does: from one moment to the next it sends nothing more, not
     even that its connections end. The API server is told at once, which a real one is not.
-
-    Until its address is nobody's (3 s later) packets to it get no answer; from then on whoever
-    connects is told "no route to host" after 3 s, where a VPC says nothing.
     """
     _in_network(cluster, pod, namespace, "silence")
     delete_now(cluster, pod, namespace)

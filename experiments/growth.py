@@ -19,6 +19,7 @@ from grpc_platform.local.readiness import Object
 SIZES = (10, 100, 1000)
 _GIVEN_UP = 30.0  # seconds without one service more
 _SELECTOR = {"app.kubernetes.io/name": "load"}
+_NOBODY = "nobody"
 # Contour's own metrics, and the histograms by which Envoy tells of xDS.
 _CONTOUR_METRICS = 8000
 _ENVOY_METRICS = 8002
@@ -58,7 +59,10 @@ def run(lab: Lab) -> Result:
                 **_means(before, _updates(lab)),
             }
         )
-    return {"rows": rows}
+    lab.say("control: a service that no server is behind")
+    graph = lab.preview(services={_NOBODY: {"selector": {"app.kubernetes.io/name": _NOBODY}}})
+    deploy.apply(lab.cluster, list(bundles(graph, [_NOBODY])))
+    return {"rows": rows, "unrouted": sorted(_wait_until_routed(lab, [_NOBODY]))}
 
 
 def bundles(graph: Graph, names: Iterable[str]) -> Iterable[Object]:
@@ -172,6 +176,12 @@ def findings(result: Result) -> list[Finding]:
     }
     missed, applied = (sum(row[key] for row in rows) for key in ("missed", "applied"))
     return [
+        Finding(
+            "a service that no server is behind is not taken for routed",
+            result["unrouted"] == [_NOBODY],
+            f"unrouted after {_GIVEN_UP:.0f} s: {', '.join(result['unrouted']) or 'none'}",
+            control=True,
+        ),
         Finding(
             "every new service gets its endpoints",
             not missed,

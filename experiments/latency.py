@@ -15,6 +15,8 @@ from grpc_platform.local import deploy
 
 PROMISED_MS = 0.3
 """What the design expects of the extra hop."""
+_CONTROL_MS = 2
+"""How much slower the control's server is."""
 _QUANTILES = ("p50", "p99", "p99.9")
 _CONCURRENCIES = (10, 100)
 _RATES = (100, 500, 1000, 2000)
@@ -75,6 +77,9 @@ def run(lab: Lab) -> Result:
     found["saturation"] = {
         way: _saturate(lab, target, seconds) for way, target in direct_envoy.items()
     }
+    lab.say(f"control: a server that takes {_CONTROL_MS} ms longer")
+    lab.serve(1, f"--delay={_CONTROL_MS}ms")
+    found["control"] = measure(direct=DIRECT)
     return found
 
 
@@ -145,6 +150,7 @@ def findings(result: Result) -> list[Finding]:
     direct = result["one"]["milliseconds"]["direct"]["p50"]["median"]
     envoy = result["one"]["milliseconds"]["envoy"]["p50"]["median"]
     tls = result["tls"]["added"]["p50"]["median"]
+    slower = result["control"]["milliseconds"]["direct"]["p50"]["median"] - direct
     failed = count_failed(*(way["codes"] for way in result["saturation"].values()))
     return [
         Finding(
@@ -164,6 +170,12 @@ def findings(result: Result) -> list[Finding]:
             tls <= envoy / 2,
             f"{tls:+.2f} ms (p50)",
             binding=False,
+        ),
+        Finding(
+            f"a server that takes {_CONTROL_MS} ms longer is seen to",
+            _CONTROL_MS / 2 <= slower <= _CONTROL_MS * 2,
+            f"{slower:+.2f} ms (p50)",
+            control=True,
         ),
         Finding("no call fails at saturation", not failed, f"{failed} failed"),
     ]

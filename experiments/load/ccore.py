@@ -20,6 +20,7 @@ from typing import Any
 from grpc import aio
 
 CALL = "/load.v1.Load/Call"
+KEEPALIVE_TIMEOUT_MS = 10_000
 POLICIES: dict[str, Any] = {"pick_first": {"shuffleAddressList": True}, "round_robin": {}}
 
 
@@ -51,6 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--duration", type=seconds, default=math.inf)
     parser.add_argument("--deadline", type=seconds, default=15.0, help="of a call")
     parser.add_argument("--authority")
+    parser.add_argument("--keepalive", type=seconds, default=0.0)
     parser.add_argument("--window", type=seconds, default=1.0)
     return parser.parse_args()
 
@@ -72,6 +74,9 @@ def open_channel(address: str, options: argparse.Namespace) -> aio.Channel:
         ("grpc.service_config", json.dumps(policy)),
         ("grpc.enable_http_proxy", 0),
     ]
+    if options.keepalive:
+        settings.append(("grpc.keepalive_time_ms", round(options.keepalive * 1000)))
+        settings.append(("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS))
     if options.authority:
         settings.append(("grpc.default_authority", options.authority))
     return aio.insecure_channel(f"dns:///{address}", options=settings)

@@ -17,10 +17,13 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver/dns"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
+
+const keepaliveTimeout = 10 * time.Second
 
 // client makes the calls that options ask for.
 type client struct {
@@ -94,6 +97,11 @@ func (c *client) dial() ([][]*channel, error) {
 				// Thousands of connections fit into memory.
 				grpc.WithSharedWriteBuffer(true),
 				grpc.WithReadBufferSize(4096),
+			}
+			if c.keepalive > 0 {
+				settings = append(settings, grpc.WithKeepaliveParams(
+					keepalive.ClientParameters{Time: c.keepalive, Timeout: keepaliveTimeout},
+				))
 			}
 			if c.authority != "" {
 				settings = append(settings, grpc.WithAuthority(c.authority))

@@ -25,8 +25,8 @@ def scenario(*, failed: int = 0, slow: int = 0, **kind: bool) -> dict[str, Any]:
     }
     clients = dict.fromkeys(CLIENTS, quiet) | {"pick_first": loud}
     given = {"name": "it", "what": "it happens", "lossless": True, "control": False}
-    given["events"] = {"begins": 4.0, "done": 6.0, "settled": 8.0}
-    return {"scenarios": [given | kind | {"clients": clients}], "calls": 4000}
+    run = {"events": {"begins": 4.0, "done": 6.0, "settled": 8.0}, "clients": clients}
+    return {"scenarios": [given | kind | {"runs": [run]}], "calls": 4000}
 
 
 def verdict(result: dict[str, Any]) -> tuple[bool, bool]:
@@ -64,6 +64,15 @@ def test_where_calls_may_be_lost_it_is_told_how_many_and_for_how_long() -> None:
     assert "3 failed" in finding.figure
     assert "within 5 s" in finding.figure
     assert "UNAVAILABLE 3" in tell(result)
+
+
+def test_every_run_of_a_scenario_counts() -> None:
+    result = scenario(lossless=False, failed=3)
+    (calm,) = scenario()["scenarios"][0]["runs"]
+    result["scenarios"][0]["runs"].append(calm)
+    finding, _ = findings(result)
+    assert "3 (3 + 0) failed, 0 late, of 8,000; within 5 s" in finding.figure
+    assert "| 8,000 | 3 (3 + 0) |" in tell(result)
 
 
 def test_a_scenario_that_could_not_be_done_is_told_beside_the_others() -> None:

@@ -1,7 +1,10 @@
 """Label selectors as the horizontal pod autoscaler sends them, and pod addresses."""
 
+import os
+
 import pytest
 
+from grpc_platform.local.agent import sandbox
 from grpc_platform.local.agent.metrics import selects
 from grpc_platform.local.agent.sandbox import Network, SandboxError
 
@@ -47,3 +50,20 @@ def test_no_address_is_left_when_all_are_taken():
     assert "10.0.0.31" not in taken  # broadcast
     with pytest.raises(SandboxError, match="no address left"):
         network.take()
+
+
+def test_the_addresses_of_ended_pods_come_back_when_all_others_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(sandbox, "_call_in", lambda *_: None)
+    network = Network("br0", "10.0.0.1", "10.0.0.0/27")
+    ended = [network.take() for _ in range(3)]
+    namespaces = [os.open(os.devnull, os.O_RDONLY) for _ in ended]
+    for address, namespace in zip(ended, namespaces, strict=True):
+        network.silence(address, namespace)
+    others = [network.take() for _ in range(12)]
+    assert not set(others) & set(ended)
+    assert [network.take() for _ in range(3)] == ended
+    for namespace in namespaces:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(namespace)

@@ -6,17 +6,20 @@ launcher's orphan), so its exit status is exact.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from grpc_platform.local.agent import netlink
+from grpc_platform.local.agent import kernel, netlink
 from grpc_platform.local.agent.launch import Command, Join, Pod, Start
 
 _IMPORT_ROOT = str(Path(__file__).parents[3])
@@ -26,7 +29,7 @@ _LAUNCHER = (
     "from grpc_platform.local.agent.launch import main; main()",
 )  # fmt: skip
 _OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as the kubelet's
-
+_SILENT_PODS = 64  # each a port of the bridge, which has 1,024
 
 Made = TypeVar("Made")
 
@@ -39,7 +42,8 @@ class Network:
     """The addresses of a node's pods on its bridge.
 
     An address is given out again only after all others were, because caches of name servers,
-    clients and neighbours outlive a pod.
+    clients and neighbours outlive a pod. Those of the pods that ended last are silent, as in a VPC:
+    nothing tells who dials one that there is no pod any more.
     """
 
     def __init__(self, bridge: str, gateway: str, cidr: str, first: int = 16) -> None:
@@ -47,6 +51,7 @@ class Network:
         self.gateway = gateway
         self._network = ipaddress.IPv4Network(cidr)
         self._used: set[int] = set()
+        self._silent: deque[tuple[ipaddress.IPv4Interface, int]] = deque()
         self._first = self._next = first  # those before are the control plane's
 
     def take(self) -> ipaddress.IPv4Interface:
@@ -57,10 +62,37 @@ class Network:
             if number not in self._used:
                 self._used.add(number)
                 return ipaddress.IPv4Interface(f"{self._network[number]}/{self._network.prefixlen}")
+        if self._silent:
+            self._forget()
+            return self.take()
         raise SandboxError(f"no address left in {self._network}")
 
     def give_back(self, address: ipaddress.IPv4Interface) -> None:
         self._used.discard(int(address.ip) - int(self._network.network_address))
+
+    def silence(self, address: ipaddress.IPv4Interface, namespace: int) -> None:
+        """Take over an ended pod's network namespace, and with it the address."""
+        with contextlib.suppress(FileExistsError):  # it was lost with its node, and is already
+            _call_in(namespace, netlink.silence)
+        self._silent.append((address, namespace))
+        if len(self._silent) > _SILENT_PODS:
+            self._forget()
+
+    def _forget(self) -> None:
+        address, namespace = self._silent.popleft()
+        os.close(namespace)
+        self.give_back(address)
+
+
+def _call_in(namespace: int, act: Callable[[], None]) -> None:
+    """Call something in a network namespace, by a thread of its own: a namespace is a thread's."""
+
+    def enter_and_act() -> None:
+        kernel.setns(namespace)
+        act()
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(enter_and_act).result()
 
 
 async def _launch(verb: str, plan: Any, **options: Any) -> asyncio.subprocess.Process:
@@ -79,7 +111,8 @@ async def _launch(verb: str, plan: Any, **options: Any) -> asyncio.subprocess.Pr
 
 @dataclass(frozen=True)
 class PodSandbox:
-    """One pod's network, UTS and IPC namespaces, kept open until ``close``."""
+    """One pod's network, UTS and IPC namespaces, kept open until ``close``; its address is silent
+    then."""
 
     network: Network
     interface: ipaddress.IPv4Interface
@@ -90,9 +123,13 @@ class PodSandbox:
         return str(self.interface.ip)
 
     def close(self) -> None:
-        for descriptor in self.namespaces:
+        if not self.namespaces:
+            self.network.give_back(self.interface)
+            return
+        network, *others = self.namespaces
+        for descriptor in others:
             os.close(descriptor)
-        self.network.give_back(self.interface)
+        self.network.silence(self.interface, network)
 
 
 async def make_pod(network: Network, hostname: str, sysctls: dict[str, str]) -> PodSandbox:

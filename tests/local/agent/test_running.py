@@ -132,6 +132,17 @@ def test_containers_of_a_pod_share_its_address_and_host_name_and_nobody_elses(be
     assert seen == "shares\n\n"
 
 
+def test_an_ended_pods_address_is_silent(bench):
+    """As in a VPC: who dials it is not refused, which would be told within 4 s here."""
+    bench.pod("ended", {"run": "exec python3 -m http.server 8080"})
+    address = bench.wait_ready("ended")["status"]["podIP"]
+    bench.kubectl("delete", "pod", "ended")
+    ask = f"import socket; socket.create_connection(('{address}', 8080), 6)"
+    bench.pod("dials", {"run": f'exec python3 -c "{ask}"'}, restartPolicy="Never")
+    bench.wait_phase("dials", "Failed")
+    assert "TimeoutError: timed out" in bench.log("dials")
+
+
 def test_users_groups_capabilities_and_read_only_roots(bench):
     script = (
         "id -u; id -g; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status | tr -d '\\t';"

@@ -1,0 +1,221 @@
+"""What is done to a platform in use by the scenarios of `nothing_lost`, and what prepares it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from experiments import disruptions
+from experiments.lab import PLATFORM, Lab
+from experiments.traffic import server_manifest
+from grpc_platform.components import timing
+from grpc_platform.components.external_dns import ANNOTATION_PREFIX
+from grpc_platform.components.timing import whole_seconds
+from grpc_platform.local import deploy, readiness
+from grpc_platform.local.readiness import Object
+
+ENVOYS = 3
+LONG_TTL = 3
+"""In drain delays."""
+API_SERVER_AWAY = 60
+BLACK_HOLE = 20
+OUTAGE = 5
+"""Seconds that external-dns is away while Envoys roll."""
+RETRY_ON = "projectcontour.io/retry-on"
+RETRY_ANNOTATIONS = {
+    RETRY_ON: "connect-failure,refused-stream",
+    "projectcontour.io/num-retries": "2",
+}
+_INGRESSES = ("load", "streams")
+
+Step = Callable[[Lab], None]
+
+
+def nothing(_: Lab) -> None:
+    """A step that is not needed."""
+
+
+# --- Envoy ---------------------------------------------------------------------------------------
+
+
+def scale_in(lab: Lab) -> None:
+    disruptions.resize_fleet(lab.cluster, ENVOYS - 1)
+
+
+def scale_in_and_settle(lab: Lab) -> None:
+    scale_in(lab)
+    lab.wait_until_settled()
+
+
+def scale_out(lab: Lab) -> None:
+    disruptions.resize_fleet(lab.cluster, ENVOYS)
+
+
+def roll_envoys(lab: Lab) -> None:
+    disruptions.restart(lab.cluster, "envoy")
+
+
+def drain_nodes(lab: Lab) -> None:
+    for name in lab.envoys():
+        disruptions.evict(lab.cluster, name)
+        _wait_for_fleet(lab)
+
+
+def kill_envoy(lab: Lab) -> None:
+    disruptions.kill(lab.cluster, next(iter(lab.envoys())), "envoy")
+    _wait_for_fleet(lab)
+
+
+def lose_envoy(lab: Lab) -> None:
+    disruptions.lose(lab.cluster, next(iter(lab.envoys())))
+    _wait_for_fleet(lab)
+
+
+def black_hole_envoy(lab: Lab) -> None:
+    with disruptions.black_holed(lab.cluster, next(iter(lab.envoys()))):
+        lab.pause(BLACK_HOLE)
+    _wait_for_fleet(lab)
+
+
+def kill_drain(lab: Lab) -> None:
+    before = set(lab.envoys())
+    scale_in(lab)
+    (leaving,) = before - set(lab.envoys())
+    lab.pause(5)
+    disruptions.kill(lab.cluster, leaving, "shutdown-manager")
+
+
+def _wait_for_fleet(lab: Lab) -> None:
+    lab.cluster.wait("the fleet to be whole", lambda: len(lab.envoys()) >= ENVOYS, timeout=120)
+    lab.wait_for_name()
+
+
+# --- Contour, certificates, external-dns, the API server -----------------------------------------
+
+
+def roll_contour(lab: Lab) -> None:
+    disruptions.restart(lab.cluster, "contour")
+
+
+def kill_leader(lab: Lab) -> None:
+    dead = disruptions.kill_leader(lab.cluster)
+    lab.cluster.wait("another Contour to lead", lambda: disruptions.leader(lab.cluster) != dead)
+
+
+def renew(lab: Lab) -> None:
+    disruptions.renew_certificates(lab.cluster)
+
+
+def renew_and_scale_out(lab: Lab) -> None:
+    disruptions.resize_fleet(lab.cluster, ENVOYS, wait=False)
+    disruptions.renew_certificates(lab.cluster)
+    _wait_for_fleet(lab)
+
+
+def renew_and_roll_contour(lab: Lab) -> None:
+    lab.cluster.kubectl("rollout", "restart", "deployment/contour", *PLATFORM)
+    disruptions.renew_certificates(lab.cluster)
+    readiness.wait_until_ready(lab.cluster, _deployment(lab, "contour"))
+
+
+def without_external_dns(lab: Lab) -> None:
+    with disruptions.without_external_dns(lab.cluster):
+        lab.pause(30)
+
+
+def roll_envoys_without_external_dns(lab: Lab) -> None:
+    with disruptions.without_external_dns(lab.cluster):
+        lab.cluster.kubectl("rollout", "restart", "deployment/envoy", *PLATFORM)
+        lab.pause(OUTAGE)
+    readiness.wait_until_ready(lab.cluster, _deployment(lab, "envoy"), timeout=300)
+
+
+def without_api_server(lab: Lab) -> None:
+    with disruptions.without_api_server(lab.cluster):
+        lab.pause(API_SERVER_AWAY)
+
+
+# --- servers -------------------------------------------------------------------------------------
+
+
+def roll_servers(lab: Lab) -> None:
+    disruptions.restart(lab.cluster, "load", "default")
+
+
+def scale_servers(replicas: int) -> Step:
+    def scale(lab: Lab) -> None:
+        lab.serve(replicas)
+
+    return scale
+
+
+def kill_server(lab: Lab) -> None:
+    pods = disruptions.pods(lab.cluster, "load", "default")
+    disruptions.kill(lab.cluster, pods[0]["metadata"]["name"], "load", "default")
+    lab.cluster.wait("the server to be back", lambda: _is_back(lab, pods[0]["metadata"]["name"]))
+
+
+def _is_back(lab: Lab, pod: str) -> bool:
+    found = lab.cluster.get("pod", "-n", "default", pod)
+    restarted = any(status["restartCount"] for status in found["status"]["containerStatuses"])
+    return restarted and readiness.has_condition(found, "Ready")
+
+
+def retries(wanted: bool) -> Step:
+    def annotate(lab: Lab) -> None:
+        for name in _INGRESSES:
+            values = [f"{k}={v}" if wanted else f"{k}-" for k, v in RETRY_ANNOTATIONS.items()]
+            lab.cluster.kubectl("annotate", "--overwrite", "ingress", name, *values)
+        lab.pause(2)  # until Envoy has it: nothing tells
+
+    return annotate
+
+
+# --- controls ------------------------------------------------------------------------------------
+
+
+def change_envoy(change: Callable[[Object], None]) -> Step:
+    """Roll the fleet with other containers; before any calls."""
+
+    def apply(lab: Lab) -> None:
+        manifest = lab.manifest("Deployment", "envoy")
+        for container in manifest["spec"]["template"]["spec"]["containers"]:
+            change(container)
+        deploy.apply(lab.cluster, [manifest])
+        readiness.wait_until_ready(lab.cluster, manifest, timeout=300)
+        lab.wait_until_settled()
+
+    return apply
+
+
+def without_drain_delay(container: Object) -> None:
+    command: list[str] = (
+        container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", [])
+    )
+    command[:] = ["--drain-delay=0s" if w.startswith("--drain-delay") else w for w in command]
+
+
+def without_hooks(container: Object) -> None:
+    container.pop("lifecycle", None)
+
+
+def restore_envoy(lab: Lab) -> None:
+    lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
+    lab.wait_until_settled()
+
+
+def long_ttl(lab: Lab) -> None:
+    manifest = lab.manifest("Service", "envoy")
+    manifest["metadata"]["annotations"][f"{ANNOTATION_PREFIX}ttl"] = str(
+        LONG_TTL * whole_seconds(lab.times.drain_delay)
+    )
+    deploy.apply(lab.cluster, [manifest])
+    known = timing.EXTERNAL_DNS_REACTION + timing.ROUTE53_PROPAGATION + lab.times.record_ttl
+    lab.pause(2 * known.total_seconds())  # until everybody has it: nothing tells
+
+
+def roll_servers_without_pre_stop(lab: Lab) -> None:
+    deploy.apply(lab.cluster, [server_manifest(2, pre_stop_seconds=0)])
+    roll_servers(lab)
+
+
+def _deployment(lab: Lab, name: str) -> dict[str, Any]:
+    return lab.cluster.get("deployment", *PLATFORM, name)
