@@ -253,17 +253,29 @@ def tell(result: Result) -> str:
 def _conclusions(result: Result) -> list[str]:
     names = {scenario["name"]: scenario for scenario in _done(result)}
     said = [
-        "A gRPC client that an address refuses takes the next one, and here an address whose pod "
-        "is gone does refuse, seconds later. So a drain delay of 0, a TTL beyond the drain and "
-        "servers without a preStop sleep need not lose calls on this machine. In a VPC such an "
-        "address is silent, and to dial it costs a connect timeout: that is what the delay and the "
-        "sleep are for. The hooks themselves nobody can do without: an Envoy that is not held back "
-        "ends with calls in flight.",
+        "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls in "
+        "flight, and leaves clients with silent addresses. With the hooks it stays until nobody is "
+        "connected any more, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
+        "still comes is served; and where an address is silent these clients try the next one "
+        "after 250 ms ([Happy Eyeballs](https://github.com/grpc/grpc-go/pull/7725)). The drain "
+        "delay is for clients that try one address after the other, as grpc-java does "
+        "[unless told otherwise](https://github.com/grpc/grpc-java/pull/11348), and for fleets so "
+        "quiet that an Envoy has no connection while its address is still known; neither was "
+        "measured.",
         "",
         "What dies takes its calls in flight with it. What falls silent takes every call of the "
         "clients that are connected to it, until the deadline of each, and until TCP or keepalive "
         "tells the client; `pick_first` clients, with no other connection, suffer longest.",
     ]
+    if "envoy-lost" in names and "envoy-lost-keepalive" in names:
+        without, kept = (names[name] for name in ("envoy-lost", "envoy-lost-keepalive"))
+        said += [
+            "",
+            f"Keepalive shortens that: {_by_run(without)} calls failed {_lasting(without)} without "
+            f"it, {_by_run(kept)} {_lasting(kept)} with it. gRPC then also has TCP give up on what "
+            "was sent and not acknowledged for the keepalive's time-out, 10 s, however long the "
+            "pause between pings.",
+        ]
     if "server-killed" in names and "server-killed-retries" in names:
         without, retried = (names[name] for name in ("server-killed", "server-killed-retries"))
         said += [
