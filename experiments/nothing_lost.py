@@ -253,9 +253,9 @@ def tell(result: Result) -> str:
 def _conclusions(result: Result) -> list[str]:
     names = {scenario["name"]: scenario for scenario in _done(result)}
     said = [
-        "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls in "
-        "flight, and leaves clients with silent addresses. With the hooks it stays until nobody is "
-        "connected any more, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
+        "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls "
+        "in flight, and leaves clients with silent addresses. With the hooks it stays until nobody "
+        "is connected any more, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
         "still comes is served; and where an address is silent these clients try the next one "
         "after 250 ms ([Happy Eyeballs](https://github.com/grpc/grpc-go/pull/7725)). The drain "
         "delay is for clients that try one address after the other, as grpc-java does "
