@@ -254,8 +254,8 @@ def _conclusions(result: Result) -> list[str]:
     names = {scenario["name"]: scenario for scenario in _done(result)}
     said = [
         "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls "
-        "in flight, and leaves clients with silent addresses. With the hooks it stays until nobody "
-        "is connected any more, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
+        "in flight, and leaves clients with silent addresses (streams fail many times over: their "
+        "client begins the next at once). With the hooks it stays until nobody is connected, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
         "still comes is served; and where an address is silent these clients try the next one "
         "after 250 ms ([Happy Eyeballs](https://github.com/grpc/grpc-go/pull/7725)). The drain "
         "delay is for clients that try one address after the other, as grpc-java does "
@@ -283,8 +283,8 @@ def _conclusions(result: Result) -> list[str]:
             f"Retries by Envoy of what no server has begun (`{RETRY_ANNOTATIONS[RETRY_ON]}`): "
             f"{_by_run(without)} calls failed without them when a server was killed, "
             f"{_by_run(retried)} with them, of {total(without, 'calls'):,} and "
-            f"{total(retried, 'calls'):,}. What is left was in flight, and only its caller knows "
-            "whether it may run twice. They change nothing where nothing is lost anyway, so "
+            f"{total(retried, 'calls'):,}. Those were in flight, and only their caller knows "
+            "whether they may run twice. Retries change nothing where nothing is lost anyway, so "
             "they are not the default: a service that wants them annotates its Ingress.",
         ]
     return said
