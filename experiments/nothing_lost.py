@@ -255,8 +255,9 @@ def _conclusions(result: Result) -> list[str]:
     said = [
         "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls "
         "in flight, and leaves clients with silent addresses (streams fail many times over: their "
-        "client begins the next at once). With the hooks it stays until nobody is connected, so with a drain delay of 0 or a TTL beyond the drain, too, whoever "
-        "still comes is served; and where an address is silent these clients try the next one "
+        "client begins the next at once). With the hooks it stays until nobody is connected, so "
+        "with a drain delay of 0 or a TTL beyond the drain, too, whoever still comes is served; "
+        "and where an address is silent these clients try the next one "
         "after 250 ms ([Happy Eyeballs](https://github.com/grpc/grpc-go/pull/7725)). The drain "
         "delay is for clients that try one address after the other, as grpc-java does "
         "[unless told otherwise](https://github.com/grpc/grpc-java/pull/11348), and for fleets so "
