@@ -81,7 +81,7 @@ class ContourSpec(Spec):
     """CPU request of each replica."""
     memory: Memory = "512Mi"
     """Memory request and limit of each replica. With 1,000 services, 900 of them new at once, one
-    took 383 MiB (docs/experiments, Growth)."""
+    took some 380 MiB (docs/experiments, Growth)."""
     crds: Literal["minimal", "none"] = "minimal"
     """The two CRDs Contour cannot start without, or none where upstream's are installed."""
     disable_permit_insecure: bool = False
