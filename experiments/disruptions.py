@@ -164,14 +164,17 @@ def evict(cluster: Cluster, pod: str, namespace: str = NAMESPACE, *, timeout: fl
             return refused
 
 
-def restart(cluster: Cluster, deployment: str, namespace: str = NAMESPACE) -> None:
-    """Roll a Deployment, and wait until its new pods are ready (old ones may still drain).
+def restart(
+    cluster: Cluster, deployment: str, namespace: str = NAMESPACE, *, wait: bool = True
+) -> None:
+    """Roll a Deployment. Waits until its new pods are ready (old ones may still drain).
 
     The annotation that does it is kubectl's: applying the stack again leaves it.
     """
     cluster.kubectl("rollout", "restart", f"deployment/{deployment}", "-n", namespace)
-    item = cluster.get("deployment", "-n", namespace, deployment)
-    wait_until_ready(cluster, item, timeout=_ROLLOUT)
+    if wait:
+        item = cluster.get("deployment", "-n", namespace, deployment)
+        wait_until_ready(cluster, item, timeout=_ROLLOUT)
 
 
 def renew_certificates(cluster: Cluster) -> None:

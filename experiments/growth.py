@@ -12,13 +12,11 @@ from experiments.lab import PLATFORM, ZONE, Lab, spread
 from experiments.sampler import Sample, Sampler, of_kind
 from grpc_platform.components.quantities import memory_bytes
 from grpc_platform.components.specs import ContourSpec, EnvoySpec
-from grpc_platform.graph import Graph
 from grpc_platform.local import deploy
 from grpc_platform.local.readiness import Object
 
 SIZES = (10, 100, 1000)
 _GIVEN_UP = 30.0  # seconds without one service more
-_SELECTOR = {"app.kubernetes.io/name": "load"}
 _NOBODY = "nobody"
 # Contour's own metrics, and the histograms by which Envoy tells of xDS.
 _CONTOUR_METRICS = 8000
@@ -35,11 +33,11 @@ def run(lab: Lab) -> Result:
     for size in sizes:
         lab.say(f"{size} services")
         names = [f"service-{number:04}" for number in range(made, size)]
-        graph = lab.preview(services={name: {"selector": _SELECTOR} for name in names})
+        manifests = _bundles(lab, names)
         before = _updates(lab)
         with Sampler(lab.cluster) as sampler:
             began = time.time()
-            deploy.apply(lab.cluster, list(bundles(graph, names)))
+            deploy.apply(lab.cluster, manifests)
             missing = _wait_until_routed(lab, names)
             took = time.time() - began - (_GIVEN_UP if missing else 0)
             lab.pause(3)
@@ -60,18 +58,21 @@ def run(lab: Lab) -> Result:
             }
         )
     lab.say("control: a service that no server is behind")
-    graph = lab.preview(services={_NOBODY: {"selector": {"app.kubernetes.io/name": _NOBODY}}})
-    deploy.apply(lab.cluster, list(bundles(graph, [_NOBODY])))
+    deploy.apply(lab.cluster, _bundles(lab, [_NOBODY], app=_NOBODY))
     return {"rows": rows, "unrouted": sorted(_wait_until_routed(lab, [_NOBODY]))}
 
 
-def bundles(graph: Graph, names: Iterable[str]) -> Iterable[Object]:
-    """The Service and the Ingress of each of these services: what a bundle is to Contour."""
-    wanted = set(names)
-    for resource in graph:
-        kind = resource.inputs.get("kind")
-        if kind in ("Service", "Ingress") and resource.inputs["metadata"]["name"] in wanted:
-            yield deploy.manifest(resource)
+def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
+    """The Service and the Ingress of each of these services, in front of the pods of ``app``: what
+    a bundle is to Contour."""
+    selector = {"app.kubernetes.io/name": app}
+    wanted = {name: {"selector": selector} for name in names}
+    return [
+        deploy.manifest(resource)
+        for resource in lab.preview(services=wanted)
+        if resource.inputs.get("kind") in ("Service", "Ingress")
+        and resource.inputs["metadata"]["name"] in wanted
+    ]
 
 
 def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
@@ -99,7 +100,7 @@ def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
 def _time_one(lab: Lab, name: str) -> float | None:
     """Seconds from the apply of one more bundle until each Envoy answers for it, called 20 times a
     second past DNS; None if one never does."""
-    graph = lab.preview(services={name: {"selector": _SELECTOR}})
+    manifests = _bundles(lab, [name])
     targets = {ip: f"{ip}:{lab.http_port}" for ip in lab.envoys().values()}
     client = lab.client(
         f"--authority={name}.{ZONE}",
@@ -110,7 +111,7 @@ def _time_one(lab: Lab, name: str) -> float | None:
     )
     lab.wait_until_running(client)
     began = time.time()
-    deploy.apply(lab.cluster, list(bundles(graph, [name])))
+    deploy.apply(lab.cluster, manifests)
     missing = _wait_until_routed(lab, [name])
     lab.pause(1)
     reports = client.stop()["targets"]

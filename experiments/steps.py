@@ -111,7 +111,7 @@ def renew_and_scale_out(lab: Lab) -> None:
 
 
 def renew_and_roll_contour(lab: Lab) -> None:
-    lab.cluster.kubectl("rollout", "restart", "deployment/contour", *PLATFORM)
+    disruptions.restart(lab.cluster, "contour", wait=False)
     disruptions.renew_certificates(lab.cluster)
     readiness.wait_until_ready(lab.cluster, _deployment(lab, "contour"))
 
@@ -123,7 +123,7 @@ def without_external_dns(lab: Lab) -> None:
 
 def roll_envoys_without_external_dns(lab: Lab) -> None:
     with disruptions.without_external_dns(lab.cluster):
-        lab.cluster.kubectl("rollout", "restart", "deployment/envoy", *PLATFORM)
+        disruptions.restart(lab.cluster, "envoy", wait=False)
         lab.pause(OUTAGE)
     readiness.wait_until_ready(lab.cluster, _deployment(lab, "envoy"), timeout=300)
 

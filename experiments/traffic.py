@@ -3,7 +3,6 @@
 import itertools
 import shlex
 import shutil
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,10 +33,7 @@ class Client:
 
     def stop(self) -> dict[str, Any]:
         """Tell it that it has called enough; its report."""
-        tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
-        inside = ("-c", apps.CLIENT, f"{_NAMESPACE}/{self.pod}", "--", sys.executable, "-c", tell)
-        # The pod ends with its first process, and so may what told it to.
-        self.cluster.enter(*inside, check=False)
+        apps.stop_client(self.cluster, self.pod)
         return self.report()
 
     def report(self) -> dict[str, Any]:

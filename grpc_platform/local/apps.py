@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,14 @@ def start_client(
         },
     }
     deploy.apply(cluster, [pod])
+
+
+def stop_client(cluster: Cluster, name: str) -> None:
+    """Tell the client in pod ``name`` that it has called enough."""
+    tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
+    inside = ("-c", CLIENT, f"default/{name}", "--", PYTHON, "-c", tell)
+    # The pod ends with its first process, and so may what told it to.
+    cluster.enter(*inside, check=False)
 
 
 def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[str, Any]:

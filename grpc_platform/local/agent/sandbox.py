@@ -29,7 +29,7 @@ _LAUNCHER = (
     "from grpc_platform.local.agent.launch import main; main()",
 )  # fmt: skip
 _OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as the kubelet's
-_SILENT_PODS = 64  # each a port of the bridge, which has 1,024
+SILENT_PODS = 64  # each a port of the bridge, which has 1,024
 
 Made = TypeVar("Made")
 
@@ -75,7 +75,7 @@ class Network:
         with contextlib.suppress(FileExistsError):  # it was lost with its node, and is already
             _call_in(namespace, netlink.silence)
         self._silent.append((address, namespace))
-        if len(self._silent) > _SILENT_PODS:
+        if len(self._silent) > SILENT_PODS:
             self._forget()
 
     def _forget(self) -> None:

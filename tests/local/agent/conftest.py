@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.control_plane import PYTHON
 
 NAMESPACE = "agent-tests"
 
@@ -91,10 +90,7 @@ class Bench:
         return sum(word in line for line in listed.splitlines())
 
     def enter(self, pod: str, *command: str) -> str:
-        state = str(self.cluster.state / "node")
-        where = ("--state", state, f"{NAMESPACE}/{pod}", "--")
-        agent = (PYTHON, "-m", "grpc_platform.local.agent", "enter")
-        return self.cluster.inside(*agent, *where, *command).stdout
+        return self.cluster.enter(f"{NAMESPACE}/{pod}", "--", *command)
 
 
 def shell(run: str = "sleep infinity", **fields: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from grpc_platform.local.agent.sandbox import SILENT_PODS
 from grpc_platform.local.control_plane import PYTHON
 from grpc_platform.local.errors import LocalError
 
@@ -187,6 +188,12 @@ def test_pods_deleted_while_they_start_leave_nothing(bench):
         )
     bench.kubectl("delete", "pods", "--all", "--grace-period=1")
     bench.wait("everything to go", lambda: bench.processes("#brief") == 0, timeout=5)
+
+    def links():
+        return bench.cluster.inside("cat", "/proc/net/dev").stdout.count("veth")
+
+    # The kernel takes a namespace apart in its own time.
+    bench.wait("networks to go but the silent", lambda: links() <= SILENT_PODS, timeout=5)
 
 
 def test_a_namesake_made_at_once_is_another_pod(bench):

@@ -193,12 +193,17 @@ def test_a_read_only_root_binds_root_too(bench):
 
 def test_a_container_sees_only_its_own_processes_and_what_the_host_lends(bench):
     root = Path(__file__).parents[3]
-    lists = f"ls -d /proc/[0-9]* | grep -c .; ls -A {root} 2>&1; echo end; sleep infinity"
+    lists = (
+        f"ls -d /proc/[0-9]* | grep -c .; ls -A {root}; echo others;"
+        f"ls -A / {root.parent} /root /home 2>&1; echo end; sleep infinity"
+    )
     bench.pod("alone", {"run": lists})
-    bench.wait("output", lambda: "end" in bench.log("alone"))
+    bench.wait("output", lambda: "end\n" in bench.log("alone"))
     lines = bench.log("alone").splitlines()
     assert int(lines[0]) <= 4  # the shell, its copies, ls, grep
-    assert lines[1:] == [".venv", "components", "grpc_platform", "end"]
+    others = lines.index("others")
+    assert lines[1:others] == [".venv", "components", "grpc_platform"]
+    assert not any(name in lines[others:] for name in ("shared", "tmp.txt", ".ssh"))
 
 
 def test_a_pod_can_be_entered_by_what_its_name_begins_with(bench):
