@@ -7,14 +7,20 @@ BIN := .venv/bin
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t16
 
-.venv/.synced: requirements.lock pyproject.toml
+# The one lock: what the components and the tools need, and what works on them.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+LOCK_DEV := $(LOCK) --group dev components/pyproject.toml tools/pyproject.toml
+# What the testbed needs on top of it.
+LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
+
+.venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable components --editable tools
 	@# uv compiles nothing: do it here for what a preview imports, or the first one takes twice as long.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import grpc_platform.components.platform_stack, rich.console, typer; from pulumi_aws import cloudwatch, ec2, eks, iam, kms; [m.__name__ for m in (cloudwatch.LogGroup, ec2.Vpc, eks.Cluster, iam.Role, kms.Key)]'
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import grpc_platform.platform_stack, rich.console, typer; from pulumi_aws import cloudwatch, ec2, eks, iam, kms; [m.__name__ for m in (cloudwatch.LogGroup, ec2.Vpc, eks.Cluster, iam.Role, kms.Key)]'
 	@touch $@
 
 .venv/.local: .venv/.synced requirements-local.lock
@@ -39,10 +45,10 @@ test: install  ## Unit, contract, config and property tests
 	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local
 
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it)
-	@$(BIN)/grpc-platform local up $(if $(KEEP),--keep)
+	@$(BIN)/python -m testbed up $(if $(KEEP),--keep)
 
 local-down: .venv/.local  ## End a kept local cluster
-	@$(BIN)/grpc-platform local down
+	@$(BIN)/python -m testbed down
 
 test-local: .venv/.local  ## The tests that need the local cluster
 	@$(BIN)/pytest tests/local
@@ -56,20 +62,21 @@ bench: install  ## What a preview and a diff of 1,000 services cost, against the
 check: .venv/.local .venv/.actionlint-$(ACTIONLINT)  ## Format, lint, types, workflows, lock file, generated docs
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports >.venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@$(BIN)/pyright
 	@$(BIN)/actionlint -shellcheck= -pyflakes=
 	@$(BIN)/zizmor --quiet --offline .
 	@cp requirements.lock .venv/dev.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --output-file .venv/dev.lock
+	@$(LOCK_DEV) --output-file .venv/dev.lock
 	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
 	@cp requirements-local.lock .venv/local.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group local --no-header --constraint requirements.lock --output-file .venv/local.lock
+	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
 	@$(BIN)/python -m config.docs --check
 
 lock:  ## Pin every dependency by version and hash
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group dev pyproject.toml --no-header --upgrade --output-file requirements.lock
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --group local --no-header --constraint requirements.lock --upgrade --output-file requirements-local.lock
+	@$(LOCK_DEV) --upgrade --output-file requirements.lock
+	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
 
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs

@@ -3,22 +3,27 @@
 import pulumi
 
 from config.load import load_kubeconfig, load_settings
-from grpc_platform.components.cluster import Cluster, ClusterArgs
-from grpc_platform.components.dns import Zone, ZoneArgs
-from grpc_platform.components.grpc_ingress import GrpcIngress, GrpcIngressArgs
-from grpc_platform.components.grpc_service import GrpcService
-from grpc_platform.components.network import Network, NetworkArgs
-from grpc_platform.components.platform_stack import exports
+from grpc_platform import (
+    Cluster,
+    ClusterArgs,
+    GrpcIngress,
+    GrpcIngressArgs,
+    GrpcService,
+    Network,
+    NetworkArgs,
+    Zone,
+    ZoneArgs,
+    exports,
+)
 
 settings = load_settings()
 timing, tags = settings.timing, settings.tags
 
-network = None
-if settings.network:
-    network = Network("network", NetworkArgs(spec=settings.network, tags=tags))
+network = (
+    Network("network", NetworkArgs(spec=settings.network, tags=tags)) if settings.network else None
+)
 vpc = network.vpc_id if network and settings.zone_lacks_vpc else None
-args = ZoneArgs(spec=settings.zone, vpc_id=vpc, callers=settings.callers, tags=tags)
-zone = Zone("zone", args)
+zone = Zone("zone", ZoneArgs(spec=settings.zone, vpc_id=vpc, callers=settings.callers, tags=tags))
 
 clusters: dict[str, Cluster] = {}
 for name, spec in settings.clusters.items():

@@ -25,7 +25,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 SERVICES = "grpc-platform:services"
-COMMAND = (sys.executable, "-m", "grpc_platform")
+COMMAND = (sys.executable, "-m", "grpc_platform_tools")
 BOUNDS = {
     "preview / bare, seconds": 1.25,
     "preview / bare, MiB": 1.25,

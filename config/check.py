@@ -6,10 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from grpc_platform.components.timing import (
-    LONG_TERMINATION_GRACE_PERIOD,
-    format_duration,
-)
+from grpc_platform.timing import LONG_TERMINATION_GRACE_PERIOD, format_duration
 
 from .cluster_rules import CLUSTER_RULES
 from .mistakes import ConfigError, Mistake, Path, from_pydantic

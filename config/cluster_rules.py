@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from grpc_platform.components.capacity import PodRequest, fleet_room
-from grpc_platform.components.fleet import pod_request, surge
-from grpc_platform.components.specs import ClusterSpec
+from grpc_platform.eks.capacity import PodRequest, fleet_room
+from grpc_platform.envoy.fleet import pod_request, surge
+from grpc_platform.specs import ClusterSpec
 
 from .mistakes import Mistake, Path
 from .settings import Settings
 
-# components/external_dns.py cannot be read without the SDK; a test holds the two together.
+# grpc_platform/dns/external_dns.py cannot be read without the SDK; a test holds the two together.
 EXTERNAL_DNS_REQUEST = PodRequest.of(("50m", "128Mi"))
 
 

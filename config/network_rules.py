@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from grpc_platform.components.specs import CallerSpec
-from grpc_platform.components.specs.network import required_interface_endpoints
+from grpc_platform.specs import CallerSpec
+from grpc_platform.specs.network import required_interface_endpoints
 
 from .mistakes import Mistake, Path
 from .settings import Settings

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from grpc_platform.components import versions
-from grpc_platform.components.client_contract import DEFAULT_DEADLINE
-from grpc_platform.components.quantities import cpu_cores
-from grpc_platform.components.timing import (
+from grpc_platform import versions
+from grpc_platform.client_contract import DEFAULT_DEADLINE
+from grpc_platform.quantities import cpu_cores
+from grpc_platform.timing import (
     CLIENT_RE_RESOLVE_FLOOR,
     MAX_TERMINATION_GRACE_PERIOD,
     format_duration,
@@ -19,7 +19,7 @@ from .settings import Settings
 MAX_NAME = 253
 """Characters of a DNS name."""
 
-# What the platform makes itself: components/contour.py and components/external_dns.py cannot be
+# What the platform makes itself: grpc_platform/contour/contour.py and grpc_platform/dns/external_dns.py cannot be
 # read without the SDK; a test holds them together.
 OWN_NAMESPACES = {"projectcontour", "external-dns"}
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from grpc_platform.components.specs import (
+from grpc_platform.specs import (
     CallerSpec,
     ClusterSpec,
     ContourSpec,
@@ -15,9 +15,9 @@ from grpc_platform.components.specs import (
     ServiceSpec,
     ZoneSpec,
 )
-from grpc_platform.components.specs.base import Label, Spec
-from grpc_platform.components.specs.service import FULL_WEIGHT, Weight
-from grpc_platform.components.timing import Timing
+from grpc_platform.specs.base import Label, Spec
+from grpc_platform.specs.service import FULL_WEIGHT, Weight
+from grpc_platform.timing import Timing
 
 
 def _service_name(name: str) -> str:

@@ -18,12 +18,12 @@ from experiments import page
 from experiments.catalogue import EXPERIMENTS, QUICK
 from experiments.experiment import Finding, failed, judge, save
 from experiments.lab import open_lab
-from experiments.load.part import LOAD
-from experiments.program import ROOT
-from grpc_platform.local import parts, run
-from grpc_platform.local.build import Builder
-from grpc_platform.local.display import Display
-from grpc_platform.local.errors import LocalError, tell
+from testbed.cluster import parts, run
+from testbed.cluster.build import Builder
+from testbed.cluster.display import Display
+from testbed.cluster.errors import LocalError, tell
+from testbed.load.part import LOAD
+from testbed.program import ROOT
 
 OUTPUT = ROOT / "build" / "experiments"
 DOCS = ROOT / "docs" / "experiments"

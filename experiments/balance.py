@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from experiments import plots, shares
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
-from experiments.traffic import Client
+from testbed.load.clients import Client
 
 CHANNELS = {"grpc-go": 24, "C-core": 12}
 """pick_first clients of each family, one connection each."""

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from grpc_platform.components.contour import ENVOY
-from grpc_platform.components.envoy import Envoy, EnvoyArgs
-from grpc_platform.components.quantities import cpu_cores
-from grpc_platform.components.specs import ContourSpec, EnvoySpec
-from grpc_platform.components.timing import Timing
-from grpc_platform.preview.record import record
+from grpc_platform.contour.contour import ENVOY
+from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
+from grpc_platform.quantities import cpu_cores
+from grpc_platform.specs import ContourSpec, EnvoySpec
+from grpc_platform.timing import Timing
+from grpc_platform_tools.preview.record import record
 
 from .autoscaler import Settings
 from .fleet import Delays

@@ -13,9 +13,9 @@ from experiments import fleet_cost, plots
 from experiments.curves import FOLDER, read
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
-from experiments.program import ROOT
-from experiments.sampler import Sample, Sampler, of_kind
-from grpc_platform.components.specs import EnvoySpec
+from grpc_platform.specs import EnvoySpec
+from testbed.load.sampler import Sample, Sampler, of_kind
+from testbed.program import ROOT
 
 _CPU_MILLICORES = 200
 """Of each Envoy: little, so that a few thousand calls a second are a day's peak."""

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from experiments import plots
 from experiments.lab import Lab
-from experiments.program import ROOT
-from grpc_platform.components.timing import Timing, format_duration
+from grpc_platform.timing import Timing, format_duration
+from testbed.program import ROOT
 
 Result = dict[str, Any]
 """What was measured, as JSON."""

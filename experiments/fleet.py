@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grpc_platform.components.timing import POD_READY, Timing
+from grpc_platform.timing import POD_READY, Timing
 
 from .autoscaler import SYNC_PERIOD_SECONDS, Autoscaler, Settings, Usage
 from .curves import Curve

@@ -1,7 +1,7 @@
 """What Envoy costs as Deployment and autoscaler, against a DaemonSet on the same nodes.
 
 `python -m experiments.fleet_cost curve.csv --nodes 5` replays a load curve (experiments.curves says
-what a file may hold) under both, with the autoscaler that components/envoy.py makes.
+what a file may hold) under both, with the autoscaler that components/grpc_platform/envoy/envoy.py makes.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from grpc_platform.components.specs import EnvoySpec
-from grpc_platform.components.timing import Timing, parse_duration
+from grpc_platform.specs import EnvoySpec
+from grpc_platform.timing import Timing, parse_duration
 
 from .autoscaler import SYNC_PERIOD_SECONDS, Settings
 from .curves import FOLDER, SHAPES, Curve, CurveError, read

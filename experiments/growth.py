@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, ZONE, Lab, spread
-from experiments.sampler import Sample, Sampler, of_kind
-from grpc_platform.components.quantities import memory_bytes
-from grpc_platform.components.specs import ContourSpec, EnvoySpec
-from grpc_platform.local import deploy
-from grpc_platform.local.readiness import Object
+from grpc_platform.quantities import memory_bytes
+from grpc_platform.specs import ContourSpec, EnvoySpec
+from testbed.cluster import deploy
+from testbed.cluster.readiness import Object
+from testbed.load.sampler import Sample, Sampler, of_kind
 
 SIZES = (10, 100, 1000)
 _GIVEN_UP = 30.0  # seconds without one service more

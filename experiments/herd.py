@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
-from experiments.sampler import Sampler, of_kind
+from testbed.load.sampler import Sampler, of_kind
 
 _CHANNELS = 600
 _RATE = 1200

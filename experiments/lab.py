@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from experiments import disruptions
-from experiments.load.part import LOAD
-from experiments.program import ROOT, changed_program, preview
-from experiments.times import sections, shorten
-from experiments.traffic import FAMILIES, Client, install, server_manifest, start_client
-from grpc_platform.components import timing
-from grpc_platform.components.specs import EnvoySpec
-from grpc_platform.components.timing import Timing
-from grpc_platform.graph import Graph
-from grpc_platform.local import deploy, readiness, run
-from grpc_platform.local.build import Builder
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
-from grpc_platform.local.sandbox import Sandbox, end_leftover
+from grpc_platform import timing
+from grpc_platform.specs import EnvoySpec
+from grpc_platform.timing import Timing
+from grpc_platform_tools.graph import Graph
+from testbed import disruptions
+from testbed.cluster import deploy, readiness, run
+from testbed.cluster.build import Builder
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.cluster.sandbox import Sandbox, end_leftover
+from testbed.load.clients import FAMILIES, Client, install, server_manifest, start_client
+from testbed.load.part import LOAD
+from testbed.program import ROOT, changed_program, preview
+from testbed.times import sections, shorten
 
 STACK = "local"
 ZONE = "grpc.test"

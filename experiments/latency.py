@@ -5,13 +5,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
-from experiments.certificate import make_certificate
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import ZONE, Lab, spread
-from experiments.sampler import Sampler, answered, cores
-from experiments.traffic import DIRECT
-from grpc_platform.components.specs import EnvoySpec
-from grpc_platform.local import deploy
+from grpc_platform.specs import EnvoySpec
+from testbed.cluster import deploy
+from testbed.load.certificate import make_certificate
+from testbed.load.clients import DIRECT
+from testbed.load.sampler import Sampler, answered, cores
 
 PROMISED_MS = 0.3
 """What the design expects of the extra hop."""

@@ -13,8 +13,8 @@ from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from experiments.scenarios import QUICK, SCENARIOS, Scenario
 from experiments.steps import ENVOYS, RETRY_ANNOTATIONS, RETRY_ON
-from experiments.traffic import Client
-from grpc_platform.local.errors import LocalError
+from testbed.cluster.errors import LocalError
+from testbed.load.clients import Client
 
 CALLS = 100_000
 """At least so many in each scenario, over its runs."""

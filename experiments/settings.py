@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
-from experiments.sampler import Sampler, answered, cores
+from testbed.load.sampler import Sampler, answered, cores
 
 _ONE_ENVOY = {"min_replicas": 1, "max_replicas": 1}
 VARIANTS: dict[str, Mapping[str, Mapping[str, Any]]] = {

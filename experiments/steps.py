@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from experiments import disruptions
 from experiments.lab import PLATFORM, Lab
-from experiments.traffic import server_manifest
-from grpc_platform.components import timing
-from grpc_platform.components.external_dns import ANNOTATION_PREFIX
-from grpc_platform.components.timing import whole_seconds
-from grpc_platform.local import deploy, readiness
-from grpc_platform.local.readiness import Object
+from grpc_platform import timing
+from grpc_platform.dns.external_dns import ANNOTATION_PREFIX
+from grpc_platform.timing import whole_seconds
+from testbed import disruptions
+from testbed.cluster import deploy, readiness
+from testbed.cluster.readiness import Object
+from testbed.load.clients import server_manifest
 
 ENVOYS = 3
 LONG_TTL = 3

@@ -4,10 +4,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments import disruptions, plots
+from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import PLATFORM, Lab
-from experiments.traffic import Client
+from testbed import disruptions
+from testbed.load.clients import Client
 
 _DEADLINE = "15s"
 """The longest finite deadline: as short as the default one, so that the drain ends sooner."""

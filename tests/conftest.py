@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from grpc_platform.graph import Graph
-from grpc_platform.preview.record import record
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.record import record
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from grpc_platform.graph import Graph, Resource
+from grpc_platform_tools.graph import Graph, Resource
 
 
 def _load_parliament() -> types.ModuleType:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grpc_platform.graph import Graph, Resource
+from grpc_platform_tools.graph import Graph, Resource
 from tests.iam import findings
 
 KEY = "arn:aws:kms:eu-west-1:000000000000:key/0"

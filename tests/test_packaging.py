@@ -1,104 +1,98 @@
-"""One import name everywhere: this checkout, an editable install, and the wheel."""
+"""Two distributions, each with its own files and no other, that install anywhere."""
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
 from uv import find_uv_bin
 
-from grpc_platform.graph import Graph
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.stack_file import read_stack_file, stacks_of
+import grpc_platform
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.stack_file import read_stack_file, stacks_of
 from tests.tree import ROOT, copy_tree
 
 EXAMPLES = ("own_platform", "service_stack")
-SOURCES = [
-    path
-    for folder in ("components", "config", "grpc_platform", "tests", "examples")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if not path.is_relative_to(ROOT / "grpc_platform" / "components")
-]
-
-
-def imported_modules(path: Path) -> set[str]:
-    """Top-level names of what a file imports absolutely."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module or "")
-    return names
+PACKAGES = {"components": "grpc_platform", "tools": "grpc_platform_tools"}
+"""The package of each distribution, by its folder."""
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as `pip` would but with the backend that is here already."""
-    out = tmp_path_factory.mktemp("wheel")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheel of each folder, built as `pip` would but with the backend that is here already."""
+    out = tmp_path_factory.mktemp("wheels")
     # From a copy: setuptools writes build/ beside its sources.
     copy = out / "source"
     copy_tree(copy)
-    program = f"from setuptools import build_meta as b; b.build_wheel({str(out)!r})"
-    subprocess.run([sys.executable, "-c", program], cwd=copy, check=True, capture_output=True)
-    return next(out.glob("*.whl"))
+    for folder in PACKAGES:
+        program = f"from setuptools import build_meta as b; b.build_wheel({str(out)!r})"
+        command = [sys.executable, "-c", program]
+        subprocess.run(command, cwd=copy / folder, check=True, capture_output=True)
+    return {folder: next(out.glob(f"{package}-*.whl")) for folder, package in PACKAGES.items()}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_imports_components_by_another_name(path: Path) -> None:
-    others = {n for n in imported_modules(path) if n.split(".")[0] == "components"}
-    assert not others
+@pytest.mark.parametrize(("folder", "package"), PACKAGES.items())
+def test_a_wheel_holds_all_of_its_package_and_nothing_else(
+    wheels: dict[str, Path], folder: str, package: str
+) -> None:
+    names = zipfile.ZipFile(wheels[folder]).namelist()
+    described = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+    here = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", package],
+        cwd=ROOT / folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert set(names) - described == {name for name in here if (ROOT / folder / name).exists()}
+    assert any(name.endswith("licenses/LICENSE") for name in described)
 
 
-def test_the_program_imports_components_by_the_one_name() -> None:
-    names = imported_modules(ROOT / "__main__.py")
-    assert any(name.startswith("grpc_platform.components") for name in names)
-    assert not any(name.split(".")[0] == "components" for name in names)
-
-
-def test_components_and_tools_do_not_import_config() -> None:
-    folders = (ROOT / "components", ROOT / "grpc_platform")
-    shipped = [p for p in SOURCES if any(p.is_relative_to(folder) for folder in folders)]
-    assert shipped
-    for path in shipped:
-        assert not {n for n in imported_modules(path) if n.split(".")[0] == "config"}, path
-
-
-def test_the_tools_do_not_import_components() -> None:
-    for path in (ROOT / "grpc_platform").rglob("*.py"):
-        if path in SOURCES:
-            found = {n for n in imported_modules(path) if n.startswith("grpc_platform.components")}
-            assert not found, path
-
-
-def test_the_wheel_holds_the_package_and_its_components_and_nothing_else(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names} == {
-        "grpc_platform",
-        "grpc_platform-0.1.0.dist-info",
+def test_whoever_imports_the_components_gets_five_packages_with_them(
+    wheels: dict[str, Path],
+) -> None:
+    archive = zipfile.ZipFile(wheels["components"])
+    (file,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    required = Parser().parsestr(archive.read(file).decode()).get_all("Requires-Dist") or []
+    assert {re.split("[<>]", line)[0] for line in required} == {
+        "pulumi",
+        "pulumi-aws",
+        "pulumi-kubernetes",
+        "pydantic",
+        "pyyaml",
     }
-    inside = {name for name in names if name.startswith("grpc_platform/")}
-    components = {
-        f"grpc_platform/components/{path.relative_to(ROOT / 'components')}"
-        for path in (ROOT / "components").rglob("*.py")
-    }
-    assert components <= inside
-    assert {"grpc_platform/py.typed", "grpc_platform/cli.py"} <= inside
+
+
+def test_both_distributions_and_the_repository_have_one_licence() -> None:
+    texts = {(ROOT / folder / "LICENSE").read_text() for folder in (".", *PACKAGES)}
+    assert len(texts) == 1
 
 
 @pytest.fixture(scope="session")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment that holds the wheel and what it asks for, in the versions
-    that are locked here."""
-    folder = tmp_path_factory.mktemp("installed") / "venv"
+def with_components(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment that holds the components and what they ask for, in the
+    versions that are locked here."""
+    return environment(tmp_path_factory.mktemp("components") / "venv", wheels["components"])
+
+
+@pytest.fixture(scope="session")
+def with_both(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the components and the tools."""
+    return environment(tmp_path_factory.mktemp("both") / "venv", *wheels.values())
+
+
+def environment(folder: Path, *wheels: Path) -> Path:
     python = folder / "bin" / "python"
     uv("venv", "--python", sys.executable, folder)
     constraints = ("--constraint", ROOT / "requirements.lock")
-    uv("pip", "install", "--python", python, *constraints, wheel)
+    uv("pip", "install", "--python", python, *constraints, *wheels)
     return python.parent
 
 
@@ -112,11 +106,16 @@ def own_environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in strange}
 
 
-@pytest.mark.parametrize("module", ["components", "config"])
-def test_an_installed_wheel_takes_no_common_name(installed: Path, module: str) -> None:
+@pytest.mark.parametrize(
+    "module",
+    ["components", "config", "tools", "testbed", "grpc_platform_tools", "rich", "typer", "uv"],
+)
+def test_the_components_bring_no_other_room_and_nothing_of_the_tools(
+    with_components: Path, module: str
+) -> None:
     found = subprocess.run(
-        [installed / "python", "-c", f"import {module}"],
-        cwd=installed,
+        [with_components / "python", "-c", f"import {module}"],
+        cwd=with_components,
         env=own_environment(),
         capture_output=True,
         text=True,
@@ -125,18 +124,56 @@ def test_an_installed_wheel_takes_no_common_name(installed: Path, module: str) -
     assert f"No module named '{module}'" in found.stderr
 
 
+def test_every_public_name_can_be_imported_where_only_the_components_are(
+    with_components: Path, tmp_path: Path
+) -> None:
+    program = (
+        "import grpc_platform\n"
+        "for name in grpc_platform.__all__:\n"
+        "    print(name, getattr(grpc_platform, name).__module__)"
+    )
+    done = subprocess.run(
+        [with_components / "python", "-c", program],
+        cwd=tmp_path,
+        env=own_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    homes = dict(line.split() for line in done.stdout.splitlines())
+    assert all(home.startswith("grpc_platform.") for home in homes.values())
+    assert {"GrpcService", "GrpcIngress", "Network", "Cluster", "Zone"} <= homes.keys()
+
+
+def test_the_names_that_are_loaded_late_are_those_a_type_checker_sees() -> None:
+    """Said twice, because only so are they lazy for Python and plain for a type checker."""
+    tree = ast.parse(Path(grpc_platform.__file__).read_text())
+    (block,) = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    seen = {
+        alias.name: f"grpc_platform.{node.module}"
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert {name: getattr(grpc_platform, name).__module__ for name in dir(grpc_platform)} == seen
+
+
 @pytest.mark.parametrize(
     ("example", "stack"),
     [(example, stack) for example in EXAMPLES for stack in stacks_of(ROOT / "examples" / example)],
 )
 def test_the_installed_command_previews_an_example_as_this_checkout_does(
-    installed: Path, tmp_path: Path, example: str, stack: str
+    with_both: Path, tmp_path: Path, example: str, stack: str
 ) -> None:
     here = ROOT / "examples" / example
     there = tmp_path / example
     shutil.copytree(here, there, ignore=shutil.ignore_patterns("build", "__pycache__"))
     subprocess.run(
-        [installed / "grpc-platform", "preview", stack, "--program", there],
+        [with_both / "grpc-platform", "preview", stack, "--program", there],
         cwd=tmp_path,
         env=own_environment(),
         capture_output=True,
@@ -146,44 +183,33 @@ def test_the_installed_command_previews_an_example_as_this_checkout_does(
     assert graph.resources == run_program(here, stack, read_stack_file(here, stack)).resources
 
 
-@pytest.mark.parametrize("command", ["up", "down"])
-def test_the_installed_command_says_where_the_local_cluster_is(
-    installed: Path, tmp_path: Path, command: str
+@pytest.mark.parametrize(("folder", "package"), PACKAGES.items())
+def test_an_editable_install_finds_each_package_from_anywhere(
+    tmp_path: Path, folder: str, package: str
 ) -> None:
-    told = subprocess.run(
-        [installed / "grpc-platform", "local", command],
+    found = subprocess.run(
+        [sys.executable, "-c", f"import {package}; print({package}.__file__)"],
         cwd=tmp_path,
         env=own_environment(),
         capture_output=True,
         text=True,
-        check=False,
-    )
-    assert told.returncode == 2
-    assert told.stdout == (
-        "the local cluster is in a checkout of grpc-platform: make local there\n"
-    )
-
-
-def test_an_editable_install_finds_both_halves_from_anywhere(tmp_path: Path) -> None:
-    program = "import grpc_platform.components.timing as t; print(t.__file__)"
-    found = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+        check=True,
     ).stdout.strip()
-    assert Path(found).resolve() == ROOT / "components" / "timing.py"
+    assert Path(found).resolve() == ROOT / folder / package / "__init__.py"
+
+
+def loads(program: str, *prefixes: str) -> bool:
+    """Whether a program loads a module that begins with one of these."""
+    check = f"import sys; {program}; sys.exit(any(m.startswith({prefixes!r}) for m in sys.modules))"
+    return bool(subprocess.run([sys.executable, "-c", check], check=False).returncode)
 
 
 def test_to_read_a_derived_time_loads_no_sdk() -> None:
-    program = (
-        "import sys, grpc_platform.components.timing;"
-        "sys.exit(any(m.split('.')[0] in {'pulumi', 'pulumi_aws', 'grpc'} for m in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert not loads("import grpc_platform.timing", "pulumi", "grpc.")
+    assert not loads("from grpc_platform import Timing", "pulumi", "grpc.")
+    assert loads("from grpc_platform import Zone", "pulumi")
 
 
 def test_a_stack_without_ec2_and_eks_does_not_load_them() -> None:
     """They take a second and 40 MB; the annotations of components must not touch them."""
-    program = (
-        "import sys, grpc_platform.components.platform_stack;"
-        "sys.exit(any(m.startswith(('pulumi_aws.ec2.', 'pulumi_aws.eks.')) for m in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    assert not loads("import grpc_platform.platform_stack", "pulumi_aws.ec2.", "pulumi_aws.eks.")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from grpc_platform.graph import Graph, Resource
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.stack_file import StackFile
+from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.stack_file import StackFile
 
 ROOT = Path(__file__).parents[1]
 RECORD = "aws:route53/record:Record"

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from grpc_platform.preview.stack_file import read_project, stacks_of
+from grpc_platform_tools.preview.stack_file import read_project, stacks_of
 
 ROOT = Path(__file__).parents[1]
 

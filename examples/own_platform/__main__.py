@@ -2,19 +2,19 @@
 
 import pulumi
 
-from grpc_platform.components.cluster import Cluster, ClusterArgs
-from grpc_platform.components.dns import Zone, ZoneArgs
-from grpc_platform.components.grpc_ingress import GrpcIngress, GrpcIngressArgs
-from grpc_platform.components.network import Network, NetworkArgs
-from grpc_platform.components.platform_stack import exports
-from grpc_platform.components.specs import (
-    AccessSpec,
-    CallerSpec,
-    ClusterSpec,
-    NetworkSpec,
-    ZoneSpec,
+from grpc_platform import (
+    Cluster,
+    ClusterArgs,
+    GrpcIngress,
+    GrpcIngressArgs,
+    Network,
+    NetworkArgs,
+    Zone,
+    ZoneArgs,
+    exports,
 )
-from grpc_platform.components.timing import Timing
+from grpc_platform.specs import AccessSpec, CallerSpec, ClusterSpec, NetworkSpec, ZoneSpec
+from grpc_platform.timing import Timing
 
 config = pulumi.Config()
 domain = config.require("domain")

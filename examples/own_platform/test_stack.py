@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from grpc_platform.components.platform_stack import PlatformStack
-from grpc_platform.graph import Graph
-from grpc_platform.preview.fixtures import Fixtures
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.record import record
-from grpc_platform.preview.stack_file import read_stack_file
+from grpc_platform.platform_stack import PlatformStack
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixtures import Fixtures
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.record import record
+from grpc_platform_tools.preview.stack_file import read_stack_file
 
 HERE = Path(__file__).parent
 STACK = "organization/search/prod"

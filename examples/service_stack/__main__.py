@@ -5,9 +5,8 @@ from datetime import timedelta
 import pulumi
 import pulumi_kubernetes as k8s
 
-from grpc_platform.components.grpc_service import GrpcService
-from grpc_platform.components.platform_stack import PlatformStack, kubeconfig, service_args
-from grpc_platform.components.specs import ServiceSpec
+from grpc_platform import GrpcService, PlatformStack, kubeconfig, service_args
+from grpc_platform.specs import ServiceSpec
 
 config = pulumi.Config()
 platform = PlatformStack.from_reference(config.require("platform"))

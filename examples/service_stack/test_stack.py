@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from grpc_platform.graph import Graph
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.stack_file import read_stack_file
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.stack_file import read_stack_file
 
 HERE = Path(__file__).parent
 

@@ -4,9 +4,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from grpc_platform.components.callers import Callers, CallersArgs
-from grpc_platform.components.specs import CallerSpec, EnvoySpec
-from grpc_platform.graph import Graph
+from grpc_platform.callers import Callers, CallersArgs
+from grpc_platform.specs import CallerSpec, EnvoySpec
+from grpc_platform_tools.graph import Graph
 
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"

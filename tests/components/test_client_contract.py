@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_platform.components.client_contract import (
+from grpc_platform.client_contract import (
     ClientContract,
     client_contract,
     route_deadline,
     service_config,
 )
-from grpc_platform.components.specs import ServiceSpec
-from grpc_platform.components.timing import Timing
+from grpc_platform.specs import ServiceSpec
+from grpc_platform.timing import Timing
 
 
 def contract(spec: ServiceSpec, timing: Timing | None = None) -> ClientContract:

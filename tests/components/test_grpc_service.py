@@ -7,11 +7,11 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from grpc_platform.components.grpc_service import GrpcService, GrpcServiceArgs
-from grpc_platform.components.specs import CircuitBreakers, ServiceSpec
-from grpc_platform.components.timing import Timing
-from grpc_platform.graph import Graph
-from grpc_platform.preview.record import record
+from grpc_platform.grpc_service import GrpcService, GrpcServiceArgs
+from grpc_platform.specs import CircuitBreakers, ServiceSpec
+from grpc_platform.timing import Timing
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.record import record
 
 SERVICE = "kubernetes:core/v1:Service"
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"

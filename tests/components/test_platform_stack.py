@@ -9,13 +9,13 @@ from typing import Any
 import pulumi
 import pytest
 
-from grpc_platform.components import platform_stack
-from grpc_platform.components.client_contract import client_contract
-from grpc_platform.components.platform_stack import PlatformStack, ServingOutputs, service_args
-from grpc_platform.components.specs import ServiceSpec
-from grpc_platform.components.timing import Timing
-from grpc_platform.preview.fixtures import Fixtures
-from grpc_platform.preview.record import ProgramError, record
+from grpc_platform import platform_stack
+from grpc_platform.client_contract import client_contract
+from grpc_platform.platform_stack import PlatformStack, ServingOutputs, service_args
+from grpc_platform.specs import ServiceSpec
+from grpc_platform.timing import Timing
+from grpc_platform_tools.preview.fixtures import Fixtures
+from grpc_platform_tools.preview.record import ProgramError, record
 
 STACK = "organization/grpc-platform/prod"
 TIMING = Timing(record_ttl=timedelta(seconds=20), max_deadline=timedelta(seconds=90))

@@ -2,12 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_platform.components.quantities import (
-    InstanceType,
-    cpu_cores,
-    instance_type,
-    memory_bytes,
-)
+from grpc_platform.quantities import InstanceType, cpu_cores, instance_type, memory_bytes
 
 
 @pytest.mark.parametrize(("text", "cores"), [("2", 2), ("500m", 0.5), ("1m", 0.001)])

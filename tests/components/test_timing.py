@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grpc_platform.components.timing import (
+from grpc_platform.timing import (
     CLIENT_RE_RESOLVE_FLOOR,
     ROUTE53_PROPAGATION,
     Timing,

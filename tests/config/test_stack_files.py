@@ -13,7 +13,7 @@ from config.load import load_settings
 from config.mistakes import ConfigError
 from config.schema import stack_file_schema
 from config.settings import Settings
-from grpc_platform.preview.record import record
+from grpc_platform_tools.preview.record import record
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml"))

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from grpc_platform.components.platform_stack import PlatformStack
-from grpc_platform.graph import Graph
-from grpc_platform.preview.fixtures import Fixtures
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.record import record
-from grpc_platform.preview.stack_file import read_stack_file, stacks_of
+from grpc_platform.platform_stack import PlatformStack
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixtures import Fixtures
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.record import record
+from grpc_platform_tools.preview.stack_file import read_stack_file, stacks_of
 from tests.iam import findings
 from tests.tree import ROOT, commit_all
 
@@ -131,7 +131,7 @@ def project(tmp_path: Path) -> Path:
 
 def command(name: str, argument: str, project: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "grpc_platform", name, argument, "--program", str(project)],
+        [sys.executable, "-m", "grpc_platform_tools", name, argument, "--program", str(project)],
         capture_output=True,
         text=True,
         check=False,

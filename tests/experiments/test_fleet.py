@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from experiments.autoscaler import SYNC_PERIOD_SECONDS, Settings
 from experiments.curves import Curve
 from experiments.fleet import Delays, Fleet, autoscaled, on_every_node
-from grpc_platform.components.timing import Timing
+from grpc_platform.timing import Timing
 
 DELAYS = Delays.of(Timing())
 SIX_TENTHS = Settings(min_replicas=2, max_replicas=10, target_utilization=60)

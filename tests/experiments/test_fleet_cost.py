@@ -9,8 +9,8 @@ import pytest
 from experiments.curves import FOLDER, Curve, read
 from experiments.design import designed
 from experiments.fleet_cost import compare, main, sweep
-from grpc_platform.components.specs import EnvoySpec
-from grpc_platform.components.timing import Timing
+from grpc_platform.specs import EnvoySpec
+from grpc_platform.timing import Timing
 
 SETUP = designed()
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments import times
-from experiments.program import changed_program, preview
-from grpc_platform.components import timing
-from grpc_platform.components.timing import EXTERNAL_DNS_REACTION, Timing
+from grpc_platform import timing
+from grpc_platform.timing import EXTERNAL_DNS_REACTION, Timing
+from testbed import times
+from testbed.program import changed_program, preview
 
 
 @pytest.fixture(autouse=True)

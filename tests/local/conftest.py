@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from experiments.program import preview
-from grpc_platform.local import apps, readiness, run, traffic
-from grpc_platform.local.build import Builder
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
-from grpc_platform.local.sandbox import Sandbox, end_leftover
+from testbed.cluster import apps, readiness, run, traffic
+from testbed.cluster.build import Builder
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.cluster.sandbox import Sandbox, end_leftover
+from testbed.program import preview
 from tests.local.stack import Platform
 
 

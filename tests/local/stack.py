@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from experiments import disruptions
-from grpc_platform.graph import Graph
-from grpc_platform.local import apps, deploy
-from grpc_platform.local.cluster import Cluster
+from grpc_platform_tools.graph import Graph
+from testbed import disruptions
+from testbed.cluster import apps, deploy
+from testbed.cluster.cluster import Cluster
 
 _numbers = count()
 

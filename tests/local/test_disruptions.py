@@ -4,8 +4,8 @@ import subprocess
 import sys
 from typing import Any
 
-from experiments import disruptions
-from experiments.sampler import Sampler
+from testbed import disruptions
+from testbed.load.sampler import Sampler
 from tests.local.stack import Platform
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grpc_platform.local import route53
+from testbed.cluster import route53
 
 SIMPLE = {
     "Name": "greeter.grpc.test",

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from experiments.program import ROOT
-from grpc_platform.local import deploy, readiness, sandbox
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
+from testbed.cluster import deploy, readiness, sandbox
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.program import ROOT
 
 FAILING: readiness.Object = {
     "apiVersion": "apps/v1",
@@ -93,7 +93,7 @@ def test_a_manifest_the_server_refuses_is_told_by_its_reason(cluster: Cluster) -
 
 
 class Command:
-    """`grpc-platform local up` in a program directory of its own."""
+    """`python -m testbed up` in a program directory of its own."""
 
     def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
@@ -103,7 +103,7 @@ class Command:
         self._log = directory / "log"
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "grpc_platform.local.cli", "up", *options],
+                [sys.executable, "-m", "testbed", "up", *options],
                 cwd=directory,
                 stdout=log,
                 stderr=log,
@@ -192,7 +192,7 @@ def test_a_run_ends_green_can_be_used_as_it_says_and_leaves_only_its_report(
     waits = f"{sys.executable} -c 'import time; print(\"up\", flush=True); time.sleep(600)'"
     inside = f"{hints['a shell in a pod']} -- {waits}"
     assert interrupted(inside, tmp_path) == 128 + signal.SIGINT
-    down = [sys.executable, "-m", "grpc_platform", "local", "down"]
+    down = [sys.executable, "-m", "testbed", "down"]
     subprocess.run(down, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert gone(command)
     left = {path.name for path in output.iterdir()}

@@ -18,9 +18,9 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from experiments.load import ccore
-from experiments.load.part import LOAD
-from grpc_platform.local.build import Builder
+from testbed.cluster.build import Builder
+from testbed.load import ccore
+from testbed.load.part import LOAD
 
 Report = dict[str, Any]
 

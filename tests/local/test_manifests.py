@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from experiments.program import preview
-from grpc_platform.local import deploy
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
+from testbed.cluster import deploy
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.program import preview
 from tests.tree import committed_stacks
 
 STACKS = committed_stacks()

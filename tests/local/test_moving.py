@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from experiments.program import changed_program, preview
-from grpc_platform.graph import Graph
-from grpc_platform.local import apps, deploy, readiness, run
-from grpc_platform.local.build import Builder
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
-from grpc_platform.local.place import SECOND
-from grpc_platform.local.sandbox import Sandbox, end_leftover
+from grpc_platform_tools.graph import Graph
+from testbed.cluster import apps, deploy, readiness, run
+from testbed.cluster.build import Builder
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.cluster.place import SECOND
+from testbed.cluster.sandbox import Sandbox, end_leftover
+from testbed.program import changed_program, preview
 from tests.local.stack import Platform
 
 PROVIDER = "pulumi:providers:kubernetes"

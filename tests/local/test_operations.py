@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from experiments import disruptions
-from experiments.certificate import make_certificate
-from experiments.program import changed_program, preview
-from grpc_platform.local import apps, deploy
+from testbed import disruptions
+from testbed.cluster import apps, deploy
+from testbed.load.certificate import make_certificate
+from testbed.program import changed_program, preview
 from tests.local.stack import Platform
 
 NAMESPACE = "projectcontour"

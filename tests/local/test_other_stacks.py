@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.program import ROOT, preview
-from grpc_platform.graph import Graph
-from grpc_platform.local import deploy, readiness
-from grpc_platform.local.cluster import Cluster
-from grpc_platform.local.errors import LocalError
-from grpc_platform.local.pki import SERVER
+from grpc_platform_tools.graph import Graph
+from testbed.cluster import deploy, readiness
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.errors import LocalError
+from testbed.cluster.pki import SERVER
+from testbed.program import ROOT, preview
 from tests.local.stack import Platform
 
 SERVICE_STACK = ROOT / "examples" / "service_stack"

@@ -11,10 +11,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from grpc_platform.diff.replacement import forces_replacement
-from grpc_platform.graph import STACK_TYPE, Graph, Resource
-from grpc_platform.preview.program import run_program
-from grpc_platform.preview.stack_file import read_stack_file
+from grpc_platform_tools.diff.replacement import forces_replacement
+from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
+from grpc_platform_tools.preview.program import run_program
+from grpc_platform_tools.preview.stack_file import read_stack_file
 from tests.tree import ROOT, committed_stacks
 
 FILE = Path(__file__).with_name("release.json")

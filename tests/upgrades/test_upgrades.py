@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from grpc_platform.components.platform_stack import PlatformStack
-from grpc_platform.diff.compare import compare
-from grpc_platform.diff.recordings import Recording
-from grpc_platform.diff.report import ResourceChange
-from grpc_platform.graph import Graph
-from grpc_platform.preview.fixtures import Fixtures
-from grpc_platform.preview.record import record
+from grpc_platform.platform_stack import PlatformStack
+from grpc_platform_tools.diff.compare import compare
+from grpc_platform_tools.diff.recordings import Recording
+from grpc_platform_tools.diff.report import ResourceChange
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixtures import Fixtures
+from grpc_platform_tools.preview.record import record
 from tests.tree import committed_stacks
 from tests.upgrades.release import PLATFORM, RELEASE, graph_of, held, recorded, sections
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from grpc_platform.local.cluster import Cluster
+from testbed.cluster.cluster import Cluster
 
 NAMESPACE = "agent-tests"
 

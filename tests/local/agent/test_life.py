@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from grpc_platform.local.agent.sandbox import SILENT_PODS
-from grpc_platform.local.control_plane import PYTHON
-from grpc_platform.local.errors import LocalError
+from testbed.cluster.control_plane import PYTHON
+from testbed.cluster.errors import LocalError
+from testbed.node_agent.sandbox import SILENT_PODS
 
 HERE = Path(__file__).parent
 

@@ -202,7 +202,7 @@ def test_a_container_sees_only_its_own_processes_and_what_the_host_lends(bench):
     lines = bench.log("alone").splitlines()
     assert int(lines[0]) <= 4  # the shell, its copies, ls, grep
     others = lines.index("others")
-    assert lines[1:others] == [".venv", "components", "grpc_platform"]
+    assert lines[1:others] == [".venv", "testbed"]
     assert not any(name in lines[others:] for name in ("shared", "tmp.txt", ".ssh"))
 
 
@@ -219,7 +219,7 @@ def test_what_is_not_honoured_is_told_in_an_event(bench):
 
 
 def test_every_field_of_a_pod_in_the_api_servers_schema_is_known(bench):
-    from grpc_platform.local.agent import fields
+    from testbed.node_agent import fields
 
     schema = json.loads(bench.cluster.kubectl("get", "--raw", "/openapi/v3/api/v1"))
     kinds = schema["components"]["schemas"]

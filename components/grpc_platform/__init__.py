@@ -1,0 +1,62 @@
+"""gRPC services on EKS behind Contour and an HPA-scaled fleet of Envoys, as Pulumi components.
+
+Every public name is imported from here. Each is loaded when it is first used, so that
+`grpc_platform.timing` and other pure modules load no SDK.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .callers import Callers as Callers
+    from .callers import CallersArgs as CallersArgs
+    from .client_contract import ClientContract as ClientContract
+    from .contour.contour import Contour as Contour
+    from .contour.contour import ContourArgs as ContourArgs
+    from .dns.external_dns import ExternalDns as ExternalDns
+    from .dns.external_dns import ExternalDnsArgs as ExternalDnsArgs
+    from .dns.zone import Zone as Zone
+    from .dns.zone import ZoneArgs as ZoneArgs
+    from .eks.cluster import Cluster as Cluster
+    from .eks.cluster import ClusterArgs as ClusterArgs
+    from .envoy.envoy import Envoy as Envoy
+    from .envoy.envoy import EnvoyArgs as EnvoyArgs
+    from .grpc_ingress import GrpcIngress as GrpcIngress
+    from .grpc_ingress import GrpcIngressArgs as GrpcIngressArgs
+    from .grpc_service import GrpcService as GrpcService
+    from .grpc_service import GrpcServiceArgs as GrpcServiceArgs
+    from .network.network import Network as Network
+    from .network.network import NetworkArgs as NetworkArgs
+    from .platform_stack import PlatformStack as PlatformStack
+    from .platform_stack import exports as exports
+    from .platform_stack import kubeconfig as kubeconfig
+    from .platform_stack import service_args as service_args
+    from .timing import Timing as Timing
+
+_HOMES = {
+    "callers": ("Callers", "CallersArgs"),
+    "client_contract": ("ClientContract",),
+    "contour.contour": ("Contour", "ContourArgs"),
+    "dns.external_dns": ("ExternalDns", "ExternalDnsArgs"),
+    "dns.zone": ("Zone", "ZoneArgs"),
+    "eks.cluster": ("Cluster", "ClusterArgs"),
+    "envoy.envoy": ("Envoy", "EnvoyArgs"),
+    "grpc_ingress": ("GrpcIngress", "GrpcIngressArgs"),
+    "grpc_service": ("GrpcService", "GrpcServiceArgs"),
+    "network.network": ("Network", "NetworkArgs"),
+    "platform_stack": ("PlatformStack", "exports", "kubeconfig", "service_args"),
+    "timing": ("Timing",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+# A type checker would let a misspelt name pass if it saw a module's __getattr__.
+if not TYPE_CHECKING:
+    __all__ = sorted(_HOME_OF)
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -1,0 +1,118 @@
+"""The certificates by which Contour and Envoy know each other: `contour certgen`, in the cluster.
+
+Each run makes a CA of its own and two Secrets, good for 365 days. Nothing upstream renews them:
+https://github.com/projectcontour/contour/issues/5556
+"""
+
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .. import pods, versions
+from ..specs import ContourSpec
+from .rbac import CONTOUR, bound_role
+
+CONTOUR_SECRET: Final = "contourcert"
+ENVOY_SECRET: Final = "envoycert"
+
+RENEWAL_SCHEDULE: Final = "0 3 1 */3 *"
+"""At 03:00 on the first day of each quarter: three failed renewals may pass unnoticed."""
+
+_CERTGEN = "contour-certgen"
+
+
+def contour_certificates(
+    name: str, namespace: pulumi.Input[str], spec: ContourSpec, child: pulumi.ResourceOptions
+) -> k8s.batch.v1.Job:
+    """The first certificates by a Job, later ones by a CronJob.
+
+    The Job is done when both Secrets are there, and leaves those it finds: a new CA would cut off
+    every Envoy until both sides have read it. A finished Job stays, lest each update of the stack
+    make it anew; another version of Contour gets a Job of its own, for a Job cannot be changed.
+    """
+    account = k8s.core.v1.ServiceAccount(
+        f"{name}-account", metadata=pods.metadata(_CERTGEN, namespace, CONTOUR), opts=child
+    )
+    binding = bound_role(name, account, namespace, _write_both_secrets(), child)
+    after_binding = pulumi.ResourceOptions.merge(
+        child, pulumi.ResourceOptions(depends_on=[binding])
+    )
+    job = k8s.batch.v1.Job(
+        name,
+        metadata=pods.metadata(
+            f"{_CERTGEN}-v{spec.version.replace('.', '-')}",
+            namespace,
+            CONTOUR,
+            # One that failed would otherwise stay so, however often the stack is updated:
+            # https://github.com/pulumi/pulumi-kubernetes/pull/1575
+            {"pulumi.com/replaceUnready": "true"},
+        ),
+        spec=_job(spec, account, namespace, []),
+        opts=after_binding,
+    )
+    k8s.batch.v1.CronJob(
+        f"{name}-renewal",
+        metadata=pods.metadata(f"{_CERTGEN}-renewal", namespace, CONTOUR),
+        spec=k8s.batch.v1.CronJobSpecArgs(
+            schedule=RENEWAL_SCHEDULE,
+            concurrency_policy="Forbid",
+            job_template=k8s.batch.v1.JobTemplateSpecArgs(
+                spec=_job(spec, account, namespace, ["--overwrite"])
+            ),
+        ),
+        opts=after_binding,
+    )
+    return job
+
+
+def _write_both_secrets() -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    rule = k8s.rbac.v1.PolicyRuleArgs
+    return [
+        # The name of an object that is yet to be made cannot be restricted.
+        rule(api_groups=[""], resources=["secrets"], verbs=["create"]),
+        rule(
+            api_groups=[""],
+            resources=["secrets"],
+            resource_names=[CONTOUR_SECRET, ENVOY_SECRET],
+            verbs=["update"],
+        ),
+    ]
+
+
+def _job(
+    spec: ContourSpec,
+    account: k8s.core.v1.ServiceAccount,
+    namespace: pulumi.Input[str],
+    flags: list[str],
+) -> k8s.batch.v1.JobSpecArgs:
+    container = k8s.core.v1.ContainerArgs(
+        name="certgen",
+        image=spec.image or versions.contour_image(spec.version),
+        command=["contour"],
+        args=[
+            "certgen",
+            "--kube",
+            "--incluster",
+            pulumi.Output.concat("--namespace=", namespace),
+            "--secrets-format=compact",
+            *flags,
+        ],
+        resources=k8s.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": "50m", "memory": "64Mi"}, limits={"memory": "128Mi"}
+        ),
+        security_context=pods.CONTAINER_SECURITY,
+    )
+    return k8s.batch.v1.JobSpecArgs(
+        backoff_limit=4,
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            # Not the labels of Contour's pods, or its Service and budget would count these.
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(_CERTGEN)),
+            spec=k8s.core.v1.PodSpecArgs(
+                containers=[container],
+                restart_policy="Never",
+                service_account_name=account.metadata["name"],
+                security_context=pods.pod_security(),
+            ),
+        ),
+    )

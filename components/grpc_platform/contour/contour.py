@@ -1,0 +1,239 @@
+"""Contour, the control plane that tells every Envoy what the cluster's Ingresses ask for."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .. import pods, versions
+from ..specs import ContourSpec, EnvoySpec
+from .certificates import CONTOUR_SECRET, contour_certificates
+from .config import content_hash, contour_yaml
+from .crds import contour_crds
+from .rbac import CONTOUR, contour_rbac
+
+NAMESPACE: Final = "projectcontour"
+"""Upstream's, and the default of every Contour flag that takes one."""
+
+XDS_PORT: Final = 8001
+METRICS_PORT: Final = 8000
+ENVOY: Final = "envoy"
+"""The application label of Envoy's pods, which alone may ask for configuration."""
+
+_INGRESS_CLASS = "contour"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContourArgs:
+    """What Contour is told at start."""
+
+    dns_name: pulumi.Input[str]
+    """The name that holds Envoy's addresses: written into the status of each Ingress."""
+    spec: ContourSpec = field(default_factory=ContourSpec)
+    envoy: EnvoySpec = field(default_factory=EnvoySpec)
+    """Its ports are those Contour has each Envoy listen on."""
+
+
+class Contour(pulumi.ComponentResource):
+    """Namespace, CRDs, certificates, RBAC, contour.yaml, Deployment, Service, IngressClass,
+    disruption budget and network policy of Contour, serving Ingresses of class `contour`.
+
+    The Deployment comes after the certificates, the CRDs and its permissions, and is done when two
+    Contours (or `spec.replicas`) hold a full picture of the cluster. A change of contour.yaml
+    replaces the pods, for Contour reads it at start only.
+    """
+
+    namespace: pulumi.Output[str]
+    """Where Contour runs and Envoy is to run: its client certificate is a Secret there."""
+    ingress_class_name: pulumi.Output[str]
+    """What an Ingress says to be served."""
+    xds_address: pulumi.Output[str]
+    """The host that Envoy asks for configuration, known once Contour serves it."""
+
+    def __init__(
+        self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("grpc-platform:index:Contour", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = k8s.core.v1.Namespace(
+            name,
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=NAMESPACE,
+                labels={**pods.labels(CONTOUR), "pod-security.kubernetes.io/enforce": "restricted"},
+            ),
+            opts=child,
+        )
+        self.namespace = namespace.metadata["name"]
+        crds = contour_crds(name, child) if args.spec.crds == "minimal" else []
+        job = contour_certificates(f"{name}-certgen", self.namespace, args.spec, child)
+        account, bindings = contour_rbac(name, self.namespace, child)
+        text = contour_yaml(args.spec)
+        config_map = k8s.core.v1.ConfigMap(
+            f"{name}-config",
+            metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
+            data={"contour.yaml": text},
+            opts=child,
+        )
+        deployment = k8s.apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
+            spec=_deployment(args, account, config_map, content_hash(text)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[job, *bindings, *crds]),
+        )
+        service = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
+            # Headless: each Envoy knows every Contour, and turns to another when one goes.
+            spec=k8s.core.v1.ServiceSpecArgs(
+                cluster_ip="None",
+                selector=pods.selector(CONTOUR),
+                ports=[k8s.core.v1.ServicePortArgs(name="xds", port=XDS_PORT)],
+            ),
+            opts=child,
+        )
+        pods.disruption_budget(f"{name}-disruption-budget", CONTOUR, self.namespace, child)
+        _network_policy(f"{name}-network-policy", self.namespace, child)
+        ingress_class = k8s.networking.v1.IngressClass(
+            f"{name}-ingress-class",
+            metadata=pods.metadata(_INGRESS_CLASS, None, CONTOUR),
+            spec=k8s.networking.v1.IngressClassSpecArgs(
+                controller="projectcontour.io/ingress-controller"
+            ),
+            opts=child,
+        )
+        self.ingress_class_name = ingress_class.metadata["name"]
+        self.xds_address = pulumi.Output.all(service.metadata["name"], deployment.id).apply(
+            lambda known: known[0]
+        )
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "ingress_class_name": self.ingress_class_name,
+                "xds_address": self.xds_address,
+            }
+        )
+
+
+def _flags(args: ContourArgs) -> list[pulumi.Input[str]]:
+    """The arguments of `contour serve`."""
+    return [
+        "serve",
+        "--incluster",
+        "--config-path=/config/contour.yaml",
+        "--xds-address=0.0.0.0",
+        f"--xds-port={XDS_PORT}",
+        "--contour-cafile=/certs/ca.crt",
+        "--contour-cert-file=/certs/tls.crt",
+        "--contour-key-file=/certs/tls.key",
+        f"--ingress-class-name={_INGRESS_CLASS}",
+        # A headless Service has no address of its own to put there.
+        pulumi.Output.concat("--ingress-status-address=", args.dns_name),
+        # Clients dial pod addresses, so these are the ports they dial.
+        f"--envoy-service-http-port={args.envoy.http_port}",
+        f"--envoy-service-https-port={args.envoy.https_port}",
+        "--disable-feature=extensionservices",
+    ]
+
+
+def _deployment(
+    args: ContourArgs,
+    account: k8s.core.v1.ServiceAccount,
+    config_map: k8s.core.v1.ConfigMap,
+    config_hash: str,
+) -> k8s.apps.v1.DeploymentSpecArgs:
+    return k8s.apps.v1.DeploymentSpecArgs(
+        replicas=args.spec.replicas,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(CONTOUR)),
+        strategy=k8s.apps.v1.DeploymentStrategyArgs(
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
+        ),
+        template=k8s.core.v1.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                labels=pods.labels(CONTOUR),
+                annotations={"grpc-platform/contour-yaml-hash": config_hash},
+            ),
+            spec=k8s.core.v1.PodSpecArgs(
+                containers=[_container(args)],
+                service_account_name=account.metadata["name"],
+                security_context=pods.pod_security(),
+                topology_spread_constraints=pods.spread(CONTOUR),
+                volumes=[
+                    k8s.core.v1.VolumeArgs(
+                        name="config",
+                        config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(
+                            name=config_map.metadata["name"]
+                        ),
+                    ),
+                    k8s.core.v1.VolumeArgs(
+                        name="certs",
+                        secret=k8s.core.v1.SecretVolumeSourceArgs(secret_name=CONTOUR_SECRET),
+                    ),
+                ],
+            ),
+        ),
+    )
+
+
+def _container(args: ContourArgs) -> k8s.core.v1.ContainerArgs:
+    spec = args.spec
+    return k8s.core.v1.ContainerArgs(
+        name=CONTOUR,
+        image=spec.image or versions.contour_image(spec.version),
+        command=["contour"],
+        args=_flags(args),
+        ports=[
+            k8s.core.v1.ContainerPortArgs(name="xds", container_port=XDS_PORT),
+            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
+        ],
+        # It listens there once it has read the whole cluster.
+        readiness_probe=k8s.core.v1.ProbeArgs(
+            tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="xds"), period_seconds=5
+        ),
+        # It asks the API server too: patient, since new Envoys need these Contours most while
+        # that is away.
+        liveness_probe=k8s.core.v1.ProbeArgs(
+            http_get=k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="metrics"),
+            timeout_seconds=5,
+            failure_threshold=12,
+        ),
+        resources=k8s.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": spec.cpu, "memory": spec.memory}, limits={"memory": spec.memory}
+        ),
+        security_context=pods.CONTAINER_SECURITY,
+        volume_mounts=[
+            k8s.core.v1.VolumeMountArgs(name="config", mount_path="/config", read_only=True),
+            k8s.core.v1.VolumeMountArgs(name="certs", mount_path="/certs", read_only=True),
+        ],
+    )
+
+
+def _network_policy(
+    name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+) -> k8s.networking.v1.NetworkPolicy:
+    """Configuration, with the keys of TLS services in it, for Envoy alone; metrics for all pods."""
+    peer, rule = (
+        k8s.networking.v1.NetworkPolicyPeerArgs,
+        k8s.networking.v1.NetworkPolicyIngressRuleArgs,
+    )
+    envoy = k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY))
+    anywhere = k8s.meta.v1.LabelSelectorArgs()
+    return k8s.networking.v1.NetworkPolicy(
+        name,
+        metadata=pods.metadata(CONTOUR, namespace, CONTOUR),
+        spec=k8s.networking.v1.NetworkPolicySpecArgs(
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(CONTOUR)),
+            policy_types=["Ingress"],
+            ingress=[
+                rule(
+                    from_=[peer(pod_selector=envoy)],
+                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=XDS_PORT)],
+                ),
+                rule(
+                    from_=[peer(namespace_selector=anywhere)],
+                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=METRICS_PORT)],
+                ),
+            ],
+        ),
+        opts=child,
+    )

@@ -1,0 +1,112 @@
+"""What Contour may read and write in the cluster, serving Ingresses only."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .. import pods
+
+CONTOUR = "contour"
+LEASE = "leader-elect"
+"""The Lease by which one Contour leads: the default of --leader-election-resource-name."""
+
+_RBAC = "rbac.authorization.k8s.io"
+_WATCH = ["list", "watch"]
+
+
+def contour_rbac(
+    name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+) -> tuple[k8s.core.v1.ServiceAccount, list[pulumi.Resource]]:
+    """Contour's account, and the bindings it needs before it starts."""
+    account = k8s.core.v1.ServiceAccount(
+        f"{name}-account", metadata=pods.metadata(CONTOUR, namespace, CONTOUR), opts=child
+    )
+    return account, [
+        _cluster_wide(name, account, namespace, child),
+        bound_role(name, account, namespace, _leader_election(), child),
+    ]
+
+
+def bound_role(
+    name: str,
+    account: k8s.core.v1.ServiceAccount,
+    namespace: pulumi.Input[str],
+    rules: list[k8s.rbac.v1.PolicyRuleArgs],
+    child: pulumi.ResourceOptions,
+) -> k8s.rbac.v1.RoleBinding:
+    """A Role with these rules, named after the account and bound to it, in its namespace."""
+    metadata = k8s.meta.v1.ObjectMetaArgs(
+        name=account.metadata["name"], namespace=namespace, labels=pods.labels(CONTOUR)
+    )
+    role = k8s.rbac.v1.Role(f"{name}-role", metadata=metadata, rules=rules, opts=child)
+    return k8s.rbac.v1.RoleBinding(
+        f"{name}-binding",
+        metadata=metadata,
+        role_ref=k8s.rbac.v1.RoleRefArgs(api_group=_RBAC, kind="Role", name=role.metadata["name"]),
+        subjects=[_subject(account, namespace)],
+        opts=child,
+    )
+
+
+def _cluster_wide(
+    name: str,
+    account: k8s.core.v1.ServiceAccount,
+    namespace: pulumi.Input[str],
+    child: pulumi.ResourceOptions,
+) -> k8s.rbac.v1.ClusterRoleBinding:
+    metadata = pods.metadata(CONTOUR, None, CONTOUR)
+    role = k8s.rbac.v1.ClusterRole(
+        f"{name}-cluster-role", metadata=metadata, rules=_informers(), opts=child
+    )
+    return k8s.rbac.v1.ClusterRoleBinding(
+        f"{name}-cluster-binding",
+        metadata=metadata,
+        role_ref=k8s.rbac.v1.RoleRefArgs(
+            api_group=_RBAC, kind="ClusterRole", name=role.metadata["name"]
+        ),
+        subjects=[_subject(account, namespace)],
+        opts=child,
+    )
+
+
+def _informers() -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """The kinds that `contour serve` informs itself of without a Gateway, and the one it writes.
+
+    It reads single objects from those caches, so `get` is not needed. All Secrets are among them,
+    for a TLS Ingress may name one in any namespace.
+    """
+    rule = k8s.rbac.v1.PolicyRuleArgs
+    return [
+        rule(api_groups=[""], resources=["services", "secrets"], verbs=_WATCH),
+        rule(api_groups=["discovery.k8s.io"], resources=["endpointslices"], verbs=_WATCH),
+        rule(api_groups=["networking.k8s.io"], resources=["ingresses"], verbs=_WATCH),
+        rule(api_groups=["networking.k8s.io"], resources=["ingresses/status"], verbs=["update"]),
+        rule(
+            api_groups=["projectcontour.io"],
+            resources=["httpproxies", "tlscertificatedelegations"],
+            verbs=_WATCH,
+        ),
+    ]
+
+
+def _leader_election() -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    rule = k8s.rbac.v1.PolicyRuleArgs
+    leases = "coordination.k8s.io"
+    return [
+        # The name of an object that is yet to be made cannot be restricted.
+        rule(api_groups=[leases], resources=["leases"], verbs=["create"]),
+        rule(
+            api_groups=[leases],
+            resources=["leases"],
+            resource_names=[LEASE],
+            verbs=["get", "update"],
+        ),
+        rule(api_groups=[""], resources=["events"], verbs=["create"]),
+    ]
+
+
+def _subject(
+    account: k8s.core.v1.ServiceAccount, namespace: pulumi.Input[str]
+) -> k8s.rbac.v1.SubjectArgs:
+    return k8s.rbac.v1.SubjectArgs(
+        kind="ServiceAccount", name=account.metadata["name"], namespace=namespace
+    )

@@ -1,0 +1,301 @@
+"""external-dns: keeps one name at the addresses of Envoy's ready pods."""
+
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+
+from .. import versions
+from ..names import name_prefix
+from ..pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
+from ..specs import ExternalDnsSpec
+from ..timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
+from .zone import change_records
+
+ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
+"""Of the annotations on Envoy's Service; the default of 0.21, another one from 0.22 on."""
+
+METRICS_PORT: Final = 7979
+
+_NAME = "external-dns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalDnsArgs:
+    """Where external-dns runs and the one name it keeps."""
+
+    cluster_name: pulumi.Input[str] | None
+    """The EKS cluster, for a role by Pod Identity; None elsewhere: `spec.credentials_secret`."""
+    owner_id: pulumi.Input[str]
+    """Marks the records as this cluster's; unique among all that write to the zone."""
+    zone_id: pulumi.Input[str]
+    zone_arn: pulumi.Input[str]
+    dns_name: pulumi.Input[str]
+    """The name that holds Envoy's addresses."""
+    envoy_namespace: pulumi.Input[str]
+    """The only namespace whose Services are read."""
+    spec: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class ExternalDns(pulumi.ComponentResource):
+    """external-dns in a namespace of its own, able to write one A record and its TXT record.
+
+    In EKS it also makes the role and its Pod Identity association. A pod gets its identity only
+    when it is created, so the association comes first and a new one replaces the pod. EKS takes
+    some seconds to act on a new association: let `opts.depends_on` hold Envoy, whose start fills
+    them, and whose addresses the first sync then finds.
+
+    The Deployment is ready once a first sync had time to happen. Whether syncs succeed shows in the
+    metric `external_dns_controller_consecutive_soft_errors` alone: a refused Route53 call is only
+    logged.
+
+    Raises ValueError outside EKS without `spec.credentials_secret`.
+    """
+
+    namespace: pulumi.Output[str]
+    """Where it runs."""
+    deployment: k8s.apps.v1.Deployment
+    """Made last: whoever depends on it depends on all of this."""
+
+    def __init__(
+        self, name: str, args: ExternalDnsArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        if args.cluster_name is None and args.spec.credentials_secret is None:
+            raise ValueError(
+                f"ExternalDns {name}: credentials_secret: None leaves it without credentials "
+                f"outside EKS; name a Secret in namespace {_NAME}, or give cluster_name"
+            )
+        super().__init__("grpc-platform:index:ExternalDns", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        namespace = k8s.core.v1.Namespace(
+            name,
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=_NAME,
+                labels={**labels(_NAME), "pod-security.kubernetes.io/enforce": "restricted"},
+            ),
+            opts=child,
+        )
+        self.namespace = namespace.metadata["name"]
+        account = k8s.core.v1.ServiceAccount(
+            f"{name}-account",
+            metadata=metadata(_NAME, self.namespace, _NAME),
+            opts=child,
+        )
+        binding = _read_envoy_namespace(name, args.envoy_namespace, self.namespace, child)
+        identity: dict[str, pulumi.Input[str]] = {}
+        if args.cluster_name is not None:
+            association = _pod_identity(name, args, args.cluster_name, child)
+            identity["grpc-platform/pod-identity"] = association.association_id
+        self.deployment = k8s.apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata=metadata(_NAME, self.namespace, _NAME),
+            spec=k8s.apps.v1.DeploymentSpecArgs(
+                replicas=1,  # it has no leader election
+                strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
+                # /healthz answers before the first sync; this gives it time to happen.
+                min_ready_seconds=15,
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(_NAME)),
+                template=k8s.core.v1.PodTemplateSpecArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels(_NAME), annotations=identity),
+                    spec=k8s.core.v1.PodSpecArgs(
+                        service_account_name=account.metadata["name"],
+                        security_context=pod_security(),
+                        containers=[_container(args)],
+                    ),
+                ),
+            ),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, depends_on=[binding]),
+                pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),
+            ),
+        )
+        self.register_outputs({"namespace": self.namespace})
+
+
+def ownership_record(dns_name: str) -> str:
+    """The TXT record external-dns writes beside the A record `dns_name`.
+
+    No host may hold an underscore, so it can never meet a service's CNAME or another cluster's
+    name, as the default (`a-<name>`) could.
+    """
+    return f"_external-dns-a.{dns_name}"
+
+
+def flags(
+    *,
+    owner_id: pulumi.Input[str],
+    zone_id: pulumi.Input[str],
+    dns_name: pulumi.Input[str],
+    envoy_namespace: pulumi.Input[str],
+) -> list[pulumi.Input[str]]:
+    """external-dns 0.21's command line: one name, from one namespace's headless Services.
+
+    https://github.com/kubernetes-sigs/external-dns/blob/v0.21.0/docs/flags.md
+    """
+    return [
+        "--provider=aws",
+        "--source=service",
+        pulumi.Output.format("--namespace={0}", envoy_namespace),
+        "--service-type-filter=ClusterIP",
+        f"--annotation-prefix={ANNOTATION_PREFIX}",
+        pulumi.Output.format("--zone-id-filter={0}", zone_id),
+        # The filter is a name within the zone, and so matches the zone only as its parent.
+        pulumi.Output.format("--domain-filter={0}", dns_name),
+        "--aws-zone-match-parent",
+        "--managed-record-types=A",
+        # `sync` would delete the name of a fleet that has no ready pod for a moment.
+        "--policy=upsert-only",
+        "--registry=txt",
+        pulumi.Output.format("--txt-owner-id={0}", owner_id),
+        "--txt-prefix=_external-dns-%{record_type}.",
+        # --events alone sees changed Services, not pods that come and go.
+        "--events",
+        "--listen-endpoint-events",
+        f"--min-event-sync-interval={format_duration(EXTERNAL_DNS_SYNC_INTERVAL)}",
+        "--interval=1m",
+        # Route53 allows an account five requests a second; uncached, each sync lists all zones
+        # three times over.
+        "--aws-zones-cache-duration=5m",
+        f"--metrics-address=:{METRICS_PORT}",
+    ]
+
+
+def record_policy(zone_arn: pulumi.Input[str], dns_name: pulumi.Input[str]) -> pulumi.Output[str]:
+    """IAM policy: read the zone, write `dns_name` and its ownership record, delete nothing."""
+    names = pulumi.Output.from_input(dns_name).apply(lambda own: [own, ownership_record(own)])
+    only = {
+        "NormalizedRecordNames": names,
+        "RecordTypes": ["A", "TXT"],
+        "Actions": ["CREATE", "UPSERT"],
+    }
+    write = change_records(zone_arn, only)
+    read = {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": zone_arn}
+    # This action knows no resources.
+    find = {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"}
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [write, read, find]})
+
+
+def trust_policy(cluster_name: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Trust policy: only external-dns's own account, in this cluster, by Pod Identity.
+
+    The tags are those EKS sets on each session:
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
+    """
+    statement: dict[str, Any] = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {
+            "StringEquals": {
+                "aws:RequestTag/eks-cluster-name": cluster_name,
+                "aws:RequestTag/kubernetes-namespace": _NAME,
+                "aws:RequestTag/kubernetes-service-account": _NAME,
+            }
+        },
+    }
+    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _pod_identity(
+    name: str,
+    args: ExternalDnsArgs,
+    cluster_name: pulumi.Input[str],
+    child: pulumi.ResourceOptions,
+) -> aws.eks.PodIdentityAssociation:
+    role = aws.iam.Role(
+        f"{name}-role",
+        name_prefix=name_prefix(name),
+        assume_role_policy=trust_policy(cluster_name),
+        tags=args.tags,
+        opts=child,
+    )
+    policy = aws.iam.RolePolicy(
+        f"{name}-policy",
+        role=role.name,
+        policy=record_policy(args.zone_arn, args.dns_name),
+        opts=child,
+    )
+    return aws.eks.PodIdentityAssociation(
+        f"{name}-identity",
+        cluster_name=cluster_name,
+        namespace=_NAME,
+        service_account=_NAME,
+        role_arn=role.arn,
+        tags=args.tags,
+        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
+    )
+
+
+def _read_envoy_namespace(
+    name: str,
+    envoy_namespace: pulumi.Input[str],
+    own_namespace: pulumi.Input[str],
+    child: pulumi.ResourceOptions,
+) -> k8s.rbac.v1.RoleBinding:
+    watch = ["list", "watch"]
+    role = k8s.rbac.v1.Role(
+        f"{name}-reader",
+        metadata=metadata(_NAME, envoy_namespace, _NAME),
+        rules=[
+            k8s.rbac.v1.PolicyRuleArgs(
+                api_groups=[""], resources=["services", "pods"], verbs=watch
+            ),
+            k8s.rbac.v1.PolicyRuleArgs(
+                api_groups=["discovery.k8s.io"], resources=["endpointslices"], verbs=watch
+            ),
+        ],
+        opts=child,
+    )
+    return k8s.rbac.v1.RoleBinding(
+        f"{name}-binding",
+        metadata=metadata(_NAME, envoy_namespace, _NAME),
+        role_ref=k8s.rbac.v1.RoleRefArgs(
+            api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]
+        ),
+        subjects=[
+            k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=_NAME, namespace=own_namespace)
+        ],
+        opts=child,
+    )
+
+
+def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
+    spec = args.spec
+    env: dict[str, str] = {}
+    secrets: list[str] = []
+    if args.cluster_name is None and spec.credentials_secret is not None:
+        secrets.append(spec.credentials_secret)
+        # Requests to Route53 are signed for this region; AWS_REGION in the Secret says otherwise.
+        env["AWS_DEFAULT_REGION"] = "us-east-1"
+    if spec.route53_endpoint is not None:
+        env["AWS_ENDPOINT_URL_ROUTE_53"] = spec.route53_endpoint
+    # Of no use as a sign of successful syncs: it answers as long as the process lives.
+    health = k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="http")
+    return k8s.core.v1.ContainerArgs(
+        name=_NAME,
+        image=spec.image or versions.EXTERNAL_DNS_IMAGE,
+        args=flags(
+            owner_id=args.owner_id,
+            zone_id=args.zone_id,
+            dns_name=args.dns_name,
+            envoy_namespace=args.envoy_namespace,
+        ),
+        env=[k8s.core.v1.EnvVarArgs(name=key, value=value) for key, value in env.items()],
+        env_from=[
+            k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret))
+            for secret in secrets
+        ],
+        ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=METRICS_PORT)],
+        readiness_probe=k8s.core.v1.ProbeArgs(http_get=health, period_seconds=2),
+        liveness_probe=k8s.core.v1.ProbeArgs(http_get=health),
+        resources=k8s.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "128Mi"}
+        ),
+        security_context=CONTAINER_SECURITY,
+    )

@@ -1,0 +1,75 @@
+"""Who may use a cluster's Kubernetes API: EKS access entries."""
+
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_aws as aws
+
+from ..specs import AccessSpec
+
+# https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+_CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
+_TEAM_POLICIES = {
+    "view": "AmazonEKSViewPolicy",
+    "edit": "AmazonEKSEditPolicy",
+    "admin": "AmazonEKSAdminPolicy",
+}
+
+
+def grant_access(
+    name: str,
+    spec: AccessSpec,
+    *,
+    cluster_name: pulumi.Input[str],
+    parent: pulumi.Resource,
+    tags: Mapping[str, str],
+) -> aws.eks.AccessPolicyAssociation:
+    """Let the roles of `spec` in: the deployer and administrators everywhere, teams in their
+    namespaces.
+
+    Returns the deployer's policy association: before it exists, `pulumi up` is refused by the
+    cluster it has just made.
+    """
+    lookup = pulumi.InvokeOptions(parent=parent)
+    partition = aws.get_partition_output(opts=lookup).partition
+    account = aws.get_caller_identity_output(opts=lookup).account_id
+
+    def let_in(
+        role: str, policy: str, namespaces: tuple[str, ...] = ()
+    ) -> aws.eks.AccessPolicyAssociation:
+        # Named after the role: EKS takes one entry for each, whatever the role is for.
+        entry = aws.eks.AccessEntry(
+            f"{name}-{role}",
+            cluster_name=cluster_name,
+            principal_arn=pulumi.Output.format(
+                "arn:{0}:iam::{1}:role/{2}", partition, account, role
+            ),
+            tags=tags,
+            opts=pulumi.ResourceOptions(parent=parent),
+        )
+        return aws.eks.AccessPolicyAssociation(
+            f"{name}-{role}",
+            cluster_name=cluster_name,
+            # From the entry, so that the association waits for it.
+            principal_arn=entry.principal_arn,
+            policy_arn=pulumi.Output.format(
+                "arn:{0}:eks::aws:cluster-access-policy/{1}", partition, policy
+            ),
+            access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(
+                type="namespace" if namespaces else "cluster", namespaces=namespaces or None
+            ),
+            opts=pulumi.ResourceOptions(
+                parent=parent,
+                # Other namespaces make another association of the same identity: deleting the old
+                # one last would take the new one with it.
+                delete_before_replace=bool(namespaces),
+            ),
+        )
+
+    for role in spec.admin_roles:
+        let_in(role, _CLUSTER_ADMIN)
+    for member in spec.teams.values():
+        let_in(member.role, _TEAM_POLICIES[member.policy], member.namespaces)
+    return let_in(spec.deployer_role, _CLUSTER_ADMIN)

@@ -1,0 +1,185 @@
+"""GrpcService: what puts one gRPC service behind Envoy, under a name of its own."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from .client_contract import ClientContract, client_contract, route_deadline, service_host
+from .dns.zone import cname
+from .inputs import known
+from .pods import metadata, selector
+from .specs import ServiceSpec
+from .specs.service import FULL_WEIGHT
+from .timing import Timing, format_duration, whole_seconds
+
+# Both would wait for the app's pods, and a bundle is applied before its app:
+# https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
+_DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpcServiceArgs:
+    """The service, and the platform it is on (`platform_stack.service_args` reads that back)."""
+
+    spec: ServiceSpec = field(default_factory=ServiceSpec)
+    service: str | None = None
+    """The service's name, unless it is the component's own: one service may be in two clusters, and
+    so have two components."""
+    weight: int = FULL_WEIGHT
+    """Of this cluster, among those that have the service's name: 0 (nobody is sent here) to 255."""
+    zone_id: pulumi.Input[str]
+    zone_name: pulumi.Input[str]
+    envoy_dns_name: pulumi.Input[str]
+    """The name that holds Envoy's addresses: the CNAME's target."""
+    ingress_class_name: pulumi.Input[str]
+    http_port: pulumi.Input[int]
+    """Envoy's port for plaintext gRPC (h2c)."""
+    https_port: pulumi.Input[int]
+    """Envoy's port for gRPC over TLS."""
+    timing: pulumi.Input[Timing]
+    """The platform's times; its `max_deadline` bounds the service's."""
+
+
+class GrpcService(pulumi.ComponentResource):
+    """A headless Service, an Ingress and a weighted CNAME, all named after the service (the CNAME
+    after its host), and the namespace if asked for. The app's Deployment is its team's; nothing
+    here waits for it.
+
+    A service that moves to another cluster has one such component for each: docs/moving.md.
+
+    The CNAME is made last, and after all of `opts.depends_on`: there the platform's own program
+    names Envoy and external-dns, so that nobody looks up a name without addresses and keeps the no.
+
+    Raises ValueError for a deadline above the platform's longest, a finite deadline of a streaming
+    service and a host outside the zone: before anything is registered where zone and times are
+    plain values, in the preview where they come from another stack.
+    """
+
+    host: pulumi.Output[str]
+    """The name clients dial."""
+    client_contract: pulumi.Output[dict[str, Any]]
+    """What a client must know: `ClientContract` as plain JSON."""
+
+    def __init__(
+        self, name: str, args: GrpcServiceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        spec, service_name = args.spec, args.service or name
+        contract = known(
+            partial(client_contract, service_name, spec),
+            zone_name=args.zone_name,
+            http_port=args.http_port,
+            https_port=args.https_port,
+            timing=args.timing,
+        )
+        host = known(partial(service_host, service_name, spec), zone_name=args.zone_name)
+        super().__init__("grpc-platform:index:GrpcService", name, {}, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        self.host = pulumi.Output.from_input(host)
+        self.client_contract = pulumi.Output.from_input(contract).apply(ClientContract.to_dict)
+
+        namespace: pulumi.Input[str] = spec.namespace
+        if spec.create_namespace:
+            namespace = k8s.core.v1.Namespace(
+                f"{name}-namespace",
+                metadata=metadata(spec.namespace, None, service_name),
+                opts=child,
+            ).metadata["name"]
+        service = k8s.core.v1.Service(
+            name,
+            metadata=metadata(
+                service_name,
+                namespace,
+                service_name,
+                _DO_NOT_WAIT | service_annotations(spec),
+            ),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                cluster_ip="None",
+                selector=spec.selector or selector(service_name),
+                # No appProtocol: Contour would heed it in place of the annotation.
+                ports=[
+                    k8s.core.v1.ServicePortArgs(
+                        name="grpc", port=spec.port, target_port=spec.port, protocol="TCP"
+                    )
+                ],
+            ),
+            opts=child,
+        )
+        backend = k8s.networking.v1.IngressBackendArgs(
+            service=k8s.networking.v1.IngressServiceBackendArgs(
+                name=service.metadata["name"],
+                port=k8s.networking.v1.ServiceBackendPortArgs(number=spec.port),
+            )
+        )
+        path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)
+        ingress = k8s.networking.v1.Ingress(
+            f"{name}-ingress",
+            metadata=metadata(
+                service_name,
+                namespace,
+                service_name,
+                known(partial(ingress_annotations, service_name, spec), timing=args.timing),
+            ),
+            spec=k8s.networking.v1.IngressSpecArgs(
+                ingress_class_name=args.ingress_class_name,
+                rules=[
+                    k8s.networking.v1.IngressRuleArgs(
+                        host=host,
+                        http=k8s.networking.v1.HTTPIngressRuleValueArgs(paths=[path]),
+                    )
+                ],
+                tls=[k8s.networking.v1.IngressTLSArgs(hosts=[host], secret_name=spec.tls_secret)]
+                if spec.tls_secret
+                else None,
+            ),
+            opts=child,
+        )
+        cname(
+            f"{name}-cname",
+            zone_id=args.zone_id,
+            host=host,
+            target=args.envoy_dns_name,
+            set_identifier=known(
+                _within_zone, dns_name=args.envoy_dns_name, zone_name=args.zone_name
+            ),
+            weight=args.weight,
+            ttl=known(_record_ttl, timing=args.timing),
+            opts=pulumi.ResourceOptions.merge(
+                pulumi.ResourceOptions(parent=self, depends_on=[ingress]),
+                pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),
+            ),
+        )
+        self.register_outputs({"host": self.host, "client_contract": self.client_contract})
+
+
+def service_annotations(spec: ServiceSpec) -> dict[str, str]:
+    """What Contour reads on the Service: its protocol and its circuit breakers.
+
+    https://projectcontour.io/docs/1.33/config/annotations/
+    """
+    limits = {
+        f"projectcontour.io/{key.replace('_', '-')}": str(limit)
+        for key, limit in spec.circuit_breakers
+        if limit is not None
+    }
+    return {"projectcontour.io/upstream-protocol.h2c": str(spec.port), **limits}
+
+
+def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
+    """What Contour reads on the Ingress, the route's timeout and, with TLS, no plaintext route; and
+    what Pulumi reads."""
+    deadline = route_deadline(service, spec, timing.max_deadline)
+    timeout = format_duration(deadline) if deadline else "infinity"
+    plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
+    return {"projectcontour.io/response-timeout": timeout, **plaintext, **_DO_NOT_WAIT}
+
+
+def _within_zone(dns_name: str, zone_name: str) -> str:
+    """What tells the records of one host apart: which Envoys each leads to."""
+    return dns_name.removesuffix(f".{zone_name}")
+
+
+def _record_ttl(timing: Timing) -> int:
+    return whole_seconds(timing.record_ttl)

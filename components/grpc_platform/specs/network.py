@@ -1,0 +1,69 @@
+"""The VPC, new or existing."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from ..network.subnets import MAX_ZONES, check_vpc_block
+from .base import Cidr, LogRetentionDays, Spec
+
+
+def required_interface_endpoints() -> dict[str, str]:
+    """What EKS nodes and this platform's pods reach by interface endpoint where there is no NAT:
+    short names, each with who needs it.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html. Image layers come
+    through the S3 gateway endpoint, which every new VPC has; there is no route to a public
+    registry, so `contour.image`, `envoy.image` and `external_dns.image` must name a mirror in ECR.
+    """
+    return {
+        "ec2": "nodes ask it for their name, vpc-cni for pod addresses",
+        "ecr.api": "nodes get their credentials for images from it",
+        "ecr.dkr": "nodes pull images from it",
+        "eks-auth": "the Pod Identity agent gets external-dns its credentials from it",
+        "route53": "external-dns writes Envoy's addresses through it",
+    }
+
+
+def _endpoint(value: str) -> str:
+    if "amazonaws" in value:
+        raise ValueError(f"{value!r} must be a short name such as ecr.api: no prefix, no region")
+    return value
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if twice := sorted({value for value in values if values.count(value) > 1}):
+        raise ValueError(f"{', '.join(twice)} is listed twice")
+    return values
+
+
+ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+Endpoint = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$"), AfterValidator(_endpoint)]
+
+
+class ExistingNetworkSpec(Spec):
+    """A VPC that is there already."""
+
+    vpc_id: Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")]
+    """The VPC's id; its address block is looked up."""
+    private_subnet_ids: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_once)]
+    """Where control planes and nodes go: subnets of two zones at least, routed as they need."""
+
+
+class NetworkSpec(Spec):
+    """A new VPC over some zones, or an existing one."""
+
+    cidr: Annotated[Cidr, AfterValidator(check_vpc_block)] = "10.0.0.0/16"
+    """Address block of the VPC, /16 to /20. Every pod takes one of its addresses."""
+    zones: Annotated[tuple[ZoneName, ...], Field(max_length=MAX_ZONES)] = ()
+    """Availability zones by name, two to six. Append new ones: each zone keeps its place."""
+    nat: Literal["none", "single", "per_zone"] = "single"
+    """NAT gateways of the private subnets. With none, AWS is reached through
+    `interface_endpoints` (ec2, ecr.api, ecr.dkr, eks-auth, route53) and images come from ECR."""
+    interface_endpoints: Annotated[tuple[Endpoint, ...], AfterValidator(_once)] = ()
+    """AWS services reached over PrivateLink, by short name: `ecr.api`, `eks-auth`, `route53`. S3
+    needs none: it always has a gateway endpoint."""
+    flow_log_retention_days: LogRetentionDays | None = None
+    """Keep VPC flow logs this many days; none are made when unset."""
+    existing: ExistingNetworkSpec | None = None
+    """Use this VPC; the other keys then do not apply."""

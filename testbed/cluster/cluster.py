@@ -1,0 +1,241 @@
+"""A running local cluster: starts its programs in order, and speaks to it through kubectl."""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from testbed.cluster import control_plane, parts, pki
+from testbed.cluster.build import Builder
+from testbed.cluster.errors import LocalError
+from testbed.cluster.place import FIRST, Place
+from testbed.cluster.sandbox import Sandbox
+
+POD_PARTS = ("contour", "external-dns")
+"""Built parts that run in pods: linked where the node agent looks for them once they are built."""
+
+
+class CommandError(LocalError):
+    """A program run inside did not do what it was to; ``said`` is what it wrote of that."""
+
+    def __init__(self, name: str, status: int, said: str) -> None:
+        super().__init__(f"{name} {_ended(status)}: {said}")
+        self.said = said
+
+
+def _ended(status: int) -> str:
+    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
+@dataclass
+class Cluster:
+    """A control plane, a node and a resolver in a sandbox, which has a Route53 with the first."""
+
+    sandbox: Sandbox
+    builder: Builder
+    on_wait: Callable[[], None] = lambda: None
+    """Called now and then while something is waited for."""
+    place: Place = FIRST
+    """Of a second cluster in the same sandbox, SECOND: the first one is started before."""
+    kubeconfig: Path | None = None
+    """Whose rights `kubectl` has; the administrator's unless given."""
+    propagation: float = 0.0
+    """Seconds until answers show a change made at Route53; of the real one, up to 60."""
+    started: dict[str, float] = field(default_factory=dict[str, float])
+    """Seconds from each program's start to its readiness."""
+
+    @property
+    def state(self) -> Path:
+        """What this cluster keeps."""
+        return self.sandbox.state / self.place.prefix.rstrip("-")
+
+    def start(self) -> None:
+        """Bring the cluster up to a ready node. Raises LocalError naming the program that fails."""
+        pki.make_certificates(self.state / "pki", self.place)
+        (self.state / "logs").mkdir(exist_ok=True)
+        (self.state / "parts").mkdir()
+        self.link("envoy", parts.wheel_program("envoy"))
+        etcd = [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state, self.place)]
+        self.sandbox.run(f"{self.place.prefix}etcd", etcd, listens=self.place.etcd)
+        if self.place == FIRST:
+            self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
+            environment = control_plane.AWS_ENVIRONMENT
+            name_server = control_plane.name_server(self.propagation)
+            self.sandbox.run("name-server", name_server, environment)
+        # Until it is built there is nothing else to do.
+        self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state, self.place))
+        self.wait(
+            "the API server to be ready",
+            lambda: self._try("get", "--raw", "/readyz") == "ok",
+            blame="kube-apiserver",
+        )
+        self.started["kube-apiserver"] = self._since("kube-apiserver")
+        self._run("node-agent", control_plane.agent(self.state, self.place))
+        self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
+        self.wait("the node to be ready", self._node_ready, blame="node-agent")
+        self.started["node-agent"] = self._since("node-agent")
+        self.wait(
+            "the controllers to be at work",
+            lambda: bool(self._try("get", "serviceaccount", "default", "-n", "default")),
+            blame="kube-controller-manager",
+        )
+        self.started["kube-controller-manager"] = self._since("kube-controller-manager")
+
+    def start_resolver(self, zones: Collection[str]) -> None:
+        """Start CoreDNS, or start it anew where it answers other ``zones``."""
+        if zones == self._zones:
+            return
+        if self._zones is not None:
+            self.sandbox.end(f"{self.place.prefix}coredns")
+        self._zones = zones
+        self._run_part("coredns", control_plane.coredns(self.state, self.place, zones))
+        ready = f"http://{self.place.dns_address}:8181/ready"
+        probe = f"import urllib.request; urllib.request.urlopen({ready!r}, timeout=2)"
+        self.wait(
+            "CoreDNS to be ready",
+            lambda: self.inside(control_plane.PYTHON, "-c", probe, check=False).returncode == 0,
+            blame="coredns",
+        )
+        self.started["coredns"] = self._since("coredns")
+
+    def link(self, name: str, program: Path) -> None:
+        """Let pods run ``program`` under this name."""
+        link = self.state / "parts" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(program.resolve())
+
+    # --- speaking to it ------------------------------------------------------------------------
+
+    def inside(
+        self, *argv: str, stdin: str | None = None, check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program in the sandbox, beside the pods, and return what it printed."""
+        name = Path(argv[0]).name
+        try:
+            done = subprocess.run(
+                self.sandbox.command(*argv),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired:
+            self.check()
+            raise LocalError(f"{name} had no answer within {timeout:.0f} s") from None
+        if check and done.returncode:
+            # A program that ended is why the others fail.
+            self.check()
+            raise CommandError(name, done.returncode, done.stderr.strip()[-2000:])
+        return done
+
+    def enter(self, *arguments: str, check: bool = True) -> str:
+        """Run something in a pod and return what it printed: `[-c CONTAINER] NAMESPACE/POD --
+        COMMAND...`."""
+        agent = (control_plane.PYTHON, "-m", "testbed.node_agent", "enter")
+        state = ("--state", str(self.state / "node"))
+        return self.inside(*agent, *state, *arguments, check=check).stdout
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
+        """Run kubectl; LocalError has what it wrote on standard error."""
+        return self.inside(*self._kubectl(*arguments), stdin=stdin, timeout=timeout).stdout
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        """`kubectl get ... -o json`."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def addresses(self, name: str) -> list[str]:
+        """What the pods' resolver answers for ``name``, this moment."""
+        lookup = "import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2])"
+        return self.inside(control_plane.PYTHON, "-c", lookup, name, check=False).stdout.split()
+
+    def published(self, name: str, kind: str) -> bool:
+        """Whether the zone's name server knows ``name``; asking makes no resolver remember a no."""
+        command = (control_plane.PYTHON, "-m", "testbed.cluster.lookup", name, kind)
+        return self.inside(*command, check=False).returncode == 0
+
+    def pod_log(self, namespace: str, pod: str, container: str) -> Path | None:
+        """The log of a container's latest start; None before the first."""
+        directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
+        starts = sorted(directory.glob("*.log"), key=lambda log: int(log.stem))
+        return starts[-1] if starts else None
+
+    def wait(
+        self,
+        what: str,
+        holds: Callable[[], bool],
+        *,
+        timeout: float = 60,
+        blame: str | None = None,
+        why: Callable[[], LocalError] | None = None,
+    ) -> None:
+        """Wait until ``holds``. LocalError: in time, or as soon as a program of the cluster ends.
+
+        ``blame`` names the program whose log tells why not; ``why`` finds the reason itself.
+        """
+        until = time.monotonic() + timeout
+        while not holds():
+            self.check()
+            if not all(self.builder.done(name) for name in POD_PARTS):
+                # What is waited for may need a part that is still being built.
+                until = time.monotonic() + timeout
+            if time.monotonic() > until:
+                if why:
+                    raise why()
+                raise LocalError(
+                    f"waited {timeout:.0f} s for {what}",
+                    log=self.sandbox.log(self.place.prefix + blame) if blame else None,
+                )
+            self.on_wait()
+            time.sleep(0.2)
+
+    def check(self) -> None:
+        """Raise LocalError if a program of the cluster has ended; link parts built meanwhile."""
+        try:
+            name, status = self.sandbox.exits.get_nowait()
+        except Empty:
+            if not self.sandbox.running:
+                raise LocalError(
+                    "the sandbox was ended by somebody else", log=self.sandbox.log("supervisor")
+                ) from None
+        else:
+            raise LocalError(f"{name} {_ended(status)}", log=self.sandbox.log(name))
+        for name in POD_PARTS:
+            if not (self.state / "parts" / name).is_symlink() and self.builder.done(name):
+                self.link(name, self.builder.result(name))
+
+    # --- details -------------------------------------------------------------------------------
+
+    def __post_init__(self) -> None:
+        self._begun: dict[str, float] = {}
+        self._zones: Collection[str] | None = None
+        self._kubectl_program = parts.wheel_program("kubectl")
+
+    def _run(self, name: str, argv: list[str]) -> None:
+        self._begun[name] = time.monotonic()
+        self.sandbox.run(self.place.prefix + name, argv)
+
+    def _run_part(self, name: str, arguments: list[str]) -> None:
+        self.wait(f"{name} to be built", lambda: self.builder.done(name), timeout=3600)
+        self._run(name, [str(self.builder.result(name)), *arguments])
+
+    def _since(self, name: str) -> float:
+        return time.monotonic() - self._begun[name]
+
+    def _kubectl(self, *arguments: str) -> list[str]:
+        options = (
+            f"--kubeconfig={self.kubeconfig or self.state / 'pki' / 'admin.conf'}",
+            f"--cache-dir={self.state}/kubectl",
+        )
+        return [str(self._kubectl_program), *options, *arguments]
+
+    def _try(self, *arguments: str) -> str:
+        return self.inside(*self._kubectl(*arguments), check=False).stdout
+
+    def _node_ready(self) -> bool:
+        path = '{.status.conditions[?(@.type=="Ready")].status}'
+        return self._try("get", "node", control_plane.NODE, "-o", f"jsonpath={path}") == "True"

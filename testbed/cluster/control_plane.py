@@ -1,0 +1,173 @@
+"""The programs beside the pods: what each is started with, in the order in which they start."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from testbed.cluster.place import FIRST, POD_CIDR, Place
+from testbed.cluster.supervisor import BRIDGE, GATEWAY
+
+PYTHON = sys.executable
+NODE = "local"
+ROUTE53 = (GATEWAY, 5000)
+NAME_SERVER_PORT = 5300
+"""Where the name server answers what Route53 shows at this moment, uncached."""
+# What the emulator takes for an account: any will do.
+AWS_ENVIRONMENT = {
+    "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{ROUTE53[1]}",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_REGION": "us-east-1",
+    "AWS_DEFAULT_REGION": "us-east-1",  # what botocore reads
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+# The controllers that the platform's objects need; each one left out saves memory and noise.
+CONTROLLERS = (
+    "clusterrole-aggregation-controller",
+    "cronjob-controller",
+    "deployment-controller",
+    "disruption-controller",
+    "endpointslice-controller",
+    "garbage-collector-controller",
+    "horizontal-pod-autoscaler-controller",
+    "job-controller",
+    "namespace-controller",
+    "replicaset-controller",
+    "root-ca-certificate-publisher-controller",
+    "serviceaccount-controller",
+    "ttl-after-finished-controller",
+)
+
+
+def etcd(state: Path, place: Place) -> list[str]:
+    """Without fsync: nothing here outlives the machine."""
+    host, port = place.etcd
+    return [
+        f"--data-dir={state}/etcd",
+        f"--listen-client-urls=http://{host}:{port}",
+        f"--advertise-client-urls=http://{host}:{port}",
+        f"--listen-peer-urls=http://{host}:{port + 1}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+
+
+def kube_apiserver(state: Path, place: Place) -> list[str]:
+    """RBAC, the aggregation layer for metrics.k8s.io, and an audit log of who used which right."""
+    pki = state / "pki"
+    (state / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
+    return [
+        "--etcd-servers=http://{}:{}".format(*place.etcd),
+        "--secure-port=443",
+        f"--bind-address={place.kubernetes_address}",
+        f"--advertise-address={place.kubernetes_address}",
+        f"--service-cluster-ip-range={place.service_cidr}",
+        f"--tls-cert-file={pki}/apiserver.crt",
+        f"--tls-private-key-file={pki}/apiserver.key",
+        f"--client-ca-file={pki}/ca.crt",
+        "--authorization-mode=RBAC",
+        "--allow-privileged",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        f"--service-account-key-file={pki}/service-accounts.key",
+        f"--service-account-signing-key-file={pki}/service-accounts.key",
+        f"--requestheader-client-ca-file={pki}/front-proxy-ca.crt",
+        "--requestheader-allowed-names=front-proxy-client",
+        "--requestheader-username-headers=X-Remote-User",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        f"--proxy-client-cert-file={pki}/front-proxy.crt",
+        f"--proxy-client-key-file={pki}/front-proxy.key",
+        # A Service's address leads nowhere here: the aggregator must dial the endpoint.
+        "--enable-aggregator-routing=true",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--kubelet-certificate-authority={pki}/ca.crt",
+        f"--kubelet-client-certificate={pki}/admin.crt",
+        f"--kubelet-client-key={pki}/admin.key",
+        f"--audit-policy-file={state}/audit.yaml",
+        f"--audit-log-path={state}/logs/audit.jsonl",
+    ]
+
+
+def kube_controller_manager(state: Path) -> list[str]:
+    """The controllers of `CONTROLLERS`, alone and so without an election."""
+    return [
+        f"--kubeconfig={state}/pki/admin.conf",
+        f"--controllers={','.join(CONTROLLERS)}",
+        f"--root-ca-file={state}/pki/ca.crt",
+        f"--service-account-private-key-file={state}/pki/service-accounts.key",
+        "--leader-elect=false",
+        # The default is 15 s: shorter, so that a run need not wait for the fleet's first scaling.
+        "--horizontal-pod-autoscaler-sync-period=2s",
+        "--secure-port=0",
+    ]
+
+
+def agent(state: Path, place: Place) -> list[str]:
+    """The node agent, which also binds pods to itself: there is no scheduler."""
+    pki = state / "pki"
+    options = {
+        "kubeconfig": f"{pki}/admin.conf",
+        "state": f"{state}/node",
+        "parts": f"{state}/parts",
+        "bridge": BRIDGE,
+        "pod-cidr": POD_CIDR,
+        "first-pod": place.first_pod,
+        "dns": place.dns_address,
+        "node": NODE,
+        "address": GATEWAY,
+        "port": place.agent_port,
+        "serving-cert": f"{pki}/node.crt",
+        "serving-key": f"{pki}/node.key",
+    }
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    return [PYTHON, "-m", "testbed.node_agent", *arguments]
+
+
+def route53() -> list[str]:
+    """The emulated Route53; it forgets everything when it ends."""
+    code = "from moto.server import main; main()"
+    return [PYTHON, "-c", code, "--host", GATEWAY, "--port", str(ROUTE53[1])]
+
+
+def name_server(propagation: float) -> list[str]:
+    """Route53's own, for all its zones; a change shows ``propagation`` seconds after it is made."""
+    return [PYTHON, "-m", "testbed.cluster.name_server", f"--propagation={propagation}"]
+
+
+def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
+    """The pods' resolver: knows the cluster's names, asks Route53's name server for those of
+    ``zones``, and caches."""
+    kubeconfig = f'kubeconfig "{state}/pki/admin.conf"'
+    cluster = f"kubernetes cluster.local {{\n    {kubeconfig}\n    ttl 5\n  }}"
+    ready = f"ready {place.dns_address}:8181"
+    blocks = [_server_block("cluster.local:53", place, ready, cluster)]
+    for zone in zones:
+        upstream = f"forward . {FIRST.dns_address}:{NAME_SERVER_PORT}"
+        blocks.append(_server_block(f"{zone}:53", place, _CACHE, upstream))
+    corefile = state / "Corefile"
+    corefile.write_text("\n".join(blocks))
+    return ["-conf", str(corefile)]
+
+
+def _server_block(zone: str, place: Place, *plugins: str) -> str:
+    lines = [f"{zone} {{", f"bind {place.dns_address}", "errors", "loadbalance", *plugins]
+    return "\n  ".join(lines) + "\n}\n"
+
+
+# As long as each record's TTL says: by default no answer leaves the cache within 5 s. The other
+# numbers are the plugin's own, of entries and of most seconds (https://coredns.io/plugins/cache).
+_CACHE = "cache {\n    success 9984 3600 0\n    denial 9984 1800 0\n  }"
+
+# Who asked for what, for the components' own accounts: enough to tell which rights were used.
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [
+        {"level": "Metadata", "userGroups": ["system:serviceaccounts"]},
+        {"level": "None"},
+    ],
+}

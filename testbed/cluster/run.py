@@ -1,0 +1,303 @@
+"""`python -m testbed up` and `down`: one run of the local cluster, from parts to tear-down."""
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from grpc_platform_tools.graph import Graph
+from testbed.cluster import apps, deploy, parts, readiness, sandbox, traffic, usage
+from testbed.cluster.build import FULL_DISK, NO_SPACE, Builder
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.display import Display
+from testbed.cluster.errors import LocalError
+from testbed.cluster.report import REPORTS, Report
+from testbed.cluster.sandbox import Sandbox
+
+ROUTE53 = ("route53", "local-platform")
+"""The emulator's Service and namespace, as the local stack's `route53_endpoint` names them."""
+ROUTE53_SECRET: readiness.Object = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "route53-credentials", "namespace": "external-dns"},
+    # The emulator takes any.
+    "stringData": {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": "us-east-1",
+    },
+}
+"""The Secret that the local stack's `credentials_secret` names."""
+_FULL = 4 * 1024**2
+"""Bytes free below which nothing here works: etcd alone answers errors of all kinds then."""
+
+
+def up(
+    directory: Path, console: Console, *, stack: str, graph: Path | None = None, keep: bool = False
+) -> Report:
+    """Start the cluster, deploy ``stack``, call its services, leave a report, tear down.
+
+    ``directory`` is the program's; ``graph`` a recorded graph to deploy in place of a preview made
+    now. Raises LocalError; whatever happens, everything is torn down unless ``keep`` and all went
+    well so far that there is something to look at.
+    """
+    began = time.time()
+    output = directory / "build" / "local"
+    output.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(output), ends_in_order():
+        state = output / "state"
+        _clean(state, console)
+        # What a former run left must not be taken for this one's.
+        shutil.rmtree(output / "logs", ignore_errors=True)
+        for name in REPORTS:
+            (output / name).unlink(missing_ok=True)
+        box, builder = Sandbox(state), Builder()
+        preview = None if graph else _start_preview(directory, stack, output)
+        doors = usage.Doors.open() if keep else None
+        how: list[str] = []
+        kept = False
+        try:
+            with Display(console, builder) as display, telling_of_a_full_disk(state):
+                cluster = Cluster(box, builder, on_wait=display.tick)
+                _start(cluster, display, doors)
+                with display.step("preview"):
+                    graph = graph or _finish_preview(preview, directory, stack, output)
+                    resources = Graph.load(graph)
+                if doors:
+                    how = usage.connect(cluster, doors, apps.services(resources), output)
+                report = _deploy_and_call(cluster, display, resources, stack, began)
+            report.save(output)
+            report.show(console)
+            kept = keep
+        except BaseException as error:
+            if isinstance(error, LocalError):
+                keep_logs(box, output, error)
+            else:
+                console.print("stopped: tearing everything down")
+            kept = bool(how) and isinstance(error, LocalError) and box.running
+            raise
+        finally:
+            if preview and preview.poll() is None:
+                preview.kill()
+            builder.stop()
+            if kept:
+                usage.leave_up(box, how, console)
+            else:
+                box.close()
+                sandbox.end_leftover(state)
+    return report
+
+
+def deploy_beside(directory: Path, graph: Path) -> deploy.Deployed:
+    """Deploy the stack of a recorded ``graph`` to a kept cluster, beside what is there.
+
+    Nothing is deleted that an earlier deployment of it made. Raises LocalError.
+    """
+    output = directory / "build" / "local"
+    box, builder = Sandbox.kept(output / "state"), Builder()
+    try:
+        resources = Graph.load(graph)
+    except ValueError:
+        raise LocalError(f"{graph} is not the resources.json of a preview") from None
+    if resources.of_type(deploy.ZONE):
+        raise LocalError(
+            "the stack has a zone of its own, which a cluster that is up does not answer",
+            advice="give the stack a cluster of its own: python -m testbed up --graph",
+        )
+    with one_at_a_time(output):
+        builder.start()
+        try:
+            cluster = Cluster(box, builder)
+            deployed = deploy.deploy(cluster, resources)
+            deploy.wait_for_all(cluster, deployed)
+        finally:
+            builder.stop()
+    return deployed
+
+
+def down(directory: Path) -> bool:
+    """End a kept cluster; whether there was one."""
+    output = directory / "build" / "local"
+    if not output.exists():
+        return False
+    with one_at_a_time(output):
+        was_up = sandbox.running(output / "state") is not None
+        sandbox.end_leftover(output / "state")
+        (output / usage.KUBECONFIG).unlink(missing_ok=True)
+    return was_up
+
+
+def _start(cluster: Cluster, display: Display, doors: usage.Doors | None) -> None:
+    cluster.builder.start()
+    with display.step("sandbox"):
+        cluster.sandbox.start([doors.kubernetes, doors.services] if doors else [])
+    with display.step("control plane and node"):
+        cluster.start()
+        apps.install(cluster)
+
+
+def _deploy_and_call(
+    cluster: Cluster, display: Display, graph: Graph, stack: str, began: float
+) -> Report:
+    with display.step(f"stack {stack}"):
+        prepare(cluster)
+        deployed = deploy.deploy(cluster, graph)
+        for manifest in apps.manifests():
+            readiness.wait_until_ready(cluster, manifest)
+    services = apps.services(graph)
+    with display.step("first calls"):
+        compared, first_answer = traffic.compare(cluster, services)
+    with display.step("the whole fleet under its name"):
+        deploy.wait_for_all(cluster, deployed)
+        traffic.wait_for_fleet(cluster, services)
+    with display.step("calls on many connections"):
+        routes = traffic.spread(cluster, services, compared)
+    return Report(
+        stack=stack,
+        routes=tuple(routes),
+        parts=tuple(usage.measure(cluster)),
+        seconds=dict(display.seconds),
+        first_call_seconds=first_answer - began if first_answer else 0.0,
+        differences=tuple(_differences(cluster)),
+        problems=() if services else ("the stack has no service that a sample app stands behind",),
+    )
+
+
+def prepare(cluster: Cluster) -> None:
+    """What the local stack finds there: Route53 with its credentials, and the sample servers."""
+    namespace = ROUTE53_SECRET["metadata"]["namespace"]
+    metadata = {"name": namespace}
+    deploy.apply(cluster, [{"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}])
+    deploy.provide_route53(cluster, *ROUTE53, ROUTE53_SECRET)
+    deploy.apply(cluster, apps.manifests())
+
+
+def _differences(cluster: Cluster) -> list[str]:
+    """Where the cluster is not what the manifests say, as the node agent reports it."""
+    found: dict[str, None] = {}
+    for event in cluster.get("events", "-A", "--field-selector=reason=NotHonoured")["items"]:
+        for item in str(event["message"]).partition(": ")[2].split("; "):
+            # The same of every pod and container is said once.
+            found[re.sub(r"\[[^]]*\]", "", item)] = None
+    images = cluster.kubectl(
+        "get", "pods", "-A", "-o", "jsonpath={.items[*].spec.containers[*].image}"
+    )
+    envoys = set(re.findall(r"envoyproxy/envoy:\S*?v([\d.]+)", images)) - {parts.ENVOY}
+    found |= dict.fromkeys(
+        f"Envoy {parts.ENVOY} runs in place of {version}: the nearest there is a wheel of"
+        for version in envoys
+    )
+    if cluster.get("networkpolicies", "-A")["items"]:
+        found["NetworkPolicies are stored and not enforced (nothing here filters packets)"] = None
+    return list(found)
+
+
+# --- around a run --------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def one_at_a_time(output: Path) -> Generator[None]:
+    with (output / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise LocalError(
+                f"another local cluster is being run from here, by process {lock.read().strip()}",
+                advice="wait for it, or end it with Ctrl-C there",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def ends_in_order() -> Generator[None]:
+    """Turn the signals that end a process into exceptions, so that the tear-down runs."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        # The tear-down takes a moment; a second signal must not cut it short.
+        for name in signals:
+            signal.signal(name, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {name: signal.signal(name, end) for name in signals}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+@contextlib.contextmanager
+def telling_of_a_full_disk(state: Path) -> Generator[None]:
+    """Name a full disk as the cause of whatever went wrong on it."""
+    advice = f"free some space for {state.parent} and run it again"
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        raise LocalError(f"the disk is full ({error.filename or error})", advice=advice) from None
+    except LocalError as error:
+        told = error.log.read_text("utf-8", "replace") if error.log and error.log.exists() else ""
+        full = state.exists() and shutil.disk_usage(state).free < _FULL
+        if not full and not FULL_DISK.search(told):
+            raise
+        raise LocalError(f"the disk is full: {error.cause}", advice=advice, log=error.log) from None
+
+
+def _clean(state: Path, console: Console) -> None:
+    if (state / usage.KEPT).exists() and sandbox.running(state):
+        raise LocalError(
+            "a local cluster was kept up", advice="use it, or end it first: make local-down"
+        )
+    if sandbox.end_leftover(state):
+        console.print("  [dim]cleaned up after a run that was killed[/]")
+
+
+def _start_preview(directory: Path, stack: str, output: Path) -> subprocess.Popen[bytes]:
+    with (output / "preview.log").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "grpc_platform_tools", "preview", stack],
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def _finish_preview(
+    preview: subprocess.Popen[bytes] | None, directory: Path, stack: str, output: Path
+) -> Path:
+    if preview is None or preview.wait() != 0:
+        raise LocalError(
+            f"the preview of stack {stack} failed",
+            advice=f"make preview STACK={stack} shows it alone",
+            log=output / "preview.log",
+        )
+    return directory / "build" / "preview" / stack / "resources.json"
+
+
+def keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:
+    """Save the logs from the tear-down, and point the error at what was saved."""
+    saved = output / "logs"
+    pods = box.state / "node" / "pods"
+    with contextlib.suppress(OSError):
+        shutil.copytree(box.logs, saved, dirs_exist_ok=True)
+        shutil.copytree(pods, saved / "pods", symlinks=True, dirs_exist_ok=True)
+    for source, copy in ((box.logs, saved), (pods, saved / "pods")):
+        if error.log and error.log.is_relative_to(source):
+            error.log = copy / error.log.relative_to(source)

@@ -1,0 +1,1 @@
+"""What the kernel is asked for: namespaces, mounts and network devices."""

@@ -1,0 +1,96 @@
+"""Servers and clients of the load generator (experiments/load), in pods of the local cluster."""
+
+import itertools
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.cluster import apps
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.readiness import Object
+
+PORT = 50051
+DIRECT = f"load.default.svc.cluster.local:{PORT}"
+"""The servers past Envoy: the service's headless name."""
+FAMILIES = {"grpc-go": ("load", "client"), "C-core": ("load-ccore",)}
+"""Commands of a client on each of gRPC's implementations."""
+_SOURCES = Path(__file__).parent / "load"
+_NAMESPACE = "default"
+_PATIENCE = 900.0  # seconds until a client must have ended
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client in a pod."""
+
+    cluster: Cluster
+    pod: str
+
+    def stop(self) -> dict[str, Any]:
+        """Tell it that it has called enough; its report."""
+        apps.stop_client(self.cluster, self.pod)
+        return self.report()
+
+    def report(self) -> dict[str, Any]:
+        """Wait until it ends; what it measured, a mapping by target among it."""
+        return apps.client_report(self.cluster, self.pod, timeout=_PATIENCE)
+
+    def remove(self) -> None:
+        """Delete its pod, if it is still there."""
+        gone = ("--ignore-not-found", "--wait=false")
+        self.cluster.kubectl("delete", "pod", "-n", _NAMESPACE, self.pod, *gone)
+
+
+def install(cluster: Cluster, program: Path) -> None:
+    """Let pods run the load generator: ``program``, and the same on C-core."""
+    cluster.link("load", program)
+    script = cluster.state / "parts" / FAMILIES["C-core"][0]
+    shutil.copy(_SOURCES / "ccore.py", script.with_suffix(".py"))
+    python = shlex.quote(sys.executable)
+    script.write_text(f'#!/bin/sh\nexec {python} -B /parts/{script.name}.py "$@"\n')
+    script.chmod(0o755)
+
+
+def start_client(cluster: Cluster, command: Sequence[str], arguments: Sequence[str]) -> Client:
+    """Start a client in a pod of its own."""
+    name = f"client-{next(_numbers)}"
+    apps.start_client(cluster, name, arguments, command)
+    return Client(cluster, name)
+
+
+def server_manifest(
+    replicas: int, arguments: Sequence[str] = (), *, pre_stop_seconds: int = 10
+) -> Object:
+    """A Deployment of servers that keep the contract; with ``pre_stop_seconds`` 0 they do not."""
+    labels = {"app.kubernetes.io/name": "load"}
+    container: dict[str, Any] = {
+        "name": "load",
+        "image": "localhost/load:dev",
+        "command": ["load", "server", *arguments],
+        "ports": [{"name": "grpc", "containerPort": PORT}],
+        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 1},
+    }
+    if pre_stop_seconds:
+        container["lifecycle"] = {"preStop": {"sleep": {"seconds": pre_stop_seconds}}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "load", "namespace": _NAMESPACE},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "automountServiceAccountToken": False,
+                    "terminationGracePeriodSeconds": pre_stop_seconds + 25,
+                    "containers": [container],
+                },
+            },
+        },
+    }

@@ -1,0 +1,11 @@
+"""The node agent: runs the pods of one node as plain processes in namespaces of their own.
+
+It registers the Node, binds pending pods to it (there is no scheduler), runs them, reports their
+status and serves metrics.k8s.io. `python -m testbed.node_agent --help` lists its flags,
+`--unsupported` what it does not honour.
+"""
+
+from typing import Any
+
+Json = dict[str, Any]
+"""A Kubernetes object or a part of one, as the API server sends it."""

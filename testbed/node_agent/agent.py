@@ -1,0 +1,146 @@
+"""The agent's main loop: what the API server says of pods, told to those who run them."""
+
+import asyncio
+import logging
+import signal
+import urllib.parse
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed.linux import kernel
+from testbed.node_agent import Json, node, report, sandbox
+from testbed.node_agent.api import Api
+from testbed.node_agent.events import Recorder
+from testbed.node_agent.metrics import Meter
+from testbed.node_agent.pod import Node, Pod
+from testbed.node_agent.server import Server
+from testbed.node_agent.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command's flags; see ``--help``."""
+
+    kubeconfig: Path
+    state: Path
+    parts: Path
+    bridge: str
+    pod_cidr: str
+    first_pod: int
+    dns: str
+    node: str
+    address: str
+    port: int
+    serving_cert: Path
+    serving_key: Path
+
+
+class Agent:
+    """All pods of the node, by uid."""
+
+    def __init__(self, shared: Node) -> None:
+        self._node = shared
+        self.pods: dict[str, Pod] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def containers(self) -> dict[tuple[str, str], int]:
+        """The process of each running container, for the meter."""
+        found: dict[tuple[str, str], int] = {}
+        for uid, pod in self.pods.items():
+            for name, state in pod.states.items():
+                if state.pid:
+                    found[uid, name] = state.pid
+        return found
+
+    async def follow_pods(self) -> None:
+        async for kind, item in self._node.api.follow("/api/v1/pods"):
+            if kind != "SYNCED":
+                self._heard(kind, item)
+
+    def _heard(self, kind: str, item: Json) -> None:
+        uid = item["metadata"]["uid"]
+        known = self.pods.get(uid)
+        if kind == "DELETED":
+            if known is not None:
+                known.gone()
+        elif known is not None:
+            known.update(item)
+        elif node.wants_a_node(item):
+            self._spawn(node.bind(self._node.api, item, self._node.name))
+        elif item["spec"].get("nodeName") == self._node.name:
+            self._begin(item)
+
+    def _begin(self, item: Json) -> None:
+        if "deletionTimestamp" in item["metadata"]:
+            # Nothing of it runs here. At 0 it was removed before, and a finalizer keeps it.
+            if item["metadata"].get("deletionGracePeriodSeconds") != 0:
+                self._spawn(report.remove(self._node.api, item))
+        elif item.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+            pod = self.pods[item["metadata"]["uid"]] = Pod(self._node, item)
+            self._spawn(self._run(pod))
+
+    async def _run(self, pod: Pod) -> None:
+        try:
+            await pod.run()
+        finally:
+            del self.pods[pod.pod["metadata"]["uid"]]
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a pod's task failed", exc_info=error)
+
+
+async def run(options: Options) -> None:
+    """Run the node until SIGTERM or SIGINT; every container is killed on the way out."""
+    kernel.adopt_orphans()
+    main = asyncio.current_task()
+    assert main is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, main.cancel)
+    api = Api(options.kubeconfig)
+    server = urllib.parse.urlsplit(api.server)
+    address, port = options.address, options.port
+    (options.state / "pods").mkdir(parents=True, exist_ok=True)
+    store, recorder = Store(api), Recorder(api, options.node)
+    shared = Node(
+        name=options.node,
+        address=address,
+        api=api,
+        store=store,
+        recorder=recorder,
+        network=sandbox.Network(options.bridge, address, options.pod_cidr, options.first_pod),
+        parts=options.parts,
+        state=options.state,
+        dns=options.dns,
+        api_host=server.hostname or "",
+        api_port=str(server.port or 443),
+        cpu=node.cpu_cores(),
+        memory=node.memory_bytes(),
+    )
+    agent = Agent(shared)
+    meter = Meter(agent.containers)
+    served = Server(agent.pods, meter, options.node, node.labels(options.node))
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(recorder.run())
+            for collection in Store.COLLECTIONS:
+                group.create_task(store.run(collection))
+            await store.ready()
+            await node.register(api, options.node, address, port)
+            group.create_task(node.heartbeat(api, options.node))
+            group.create_task(agent.follow_pods())
+            group.create_task(meter.run())
+            group.create_task(served.run(address, port, options.serving_cert, options.serving_key))
+            group.create_task(node.register_metrics(api, address, port))
+            log.info("node %s at %s takes pods", options.node, address)
+    finally:
+        await sandbox.kill_all()

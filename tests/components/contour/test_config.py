@@ -1,0 +1,90 @@
+"""contour.yaml: the mission's five settings, one that an experiment chose, and nothing else."""
+
+import yaml
+
+from grpc_platform.contour.config import content_hash, contour_yaml
+from grpc_platform.specs import ContourSpec
+
+
+def test_by_default_contour_yaml_holds_these_settings_and_nothing_else() -> None:
+    assert yaml.safe_load(contour_yaml(ContourSpec())) == {
+        "disablePermitInsecure": False,
+        "accesslog-format": "envoy",
+        "timeouts": {
+            "max-connection-duration": "5m",
+            "connection-shutdown-grace-period": "15s",
+        },
+        "cluster": {
+            "dns-lookup-family": "v4",
+            "circuit-breakers": {"max-pending-requests": 10_000, "max-requests": 10_000},
+        },
+    }
+
+
+def test_every_option_lands_under_the_key_contour_reads() -> None:
+    # This very text was accepted by `contour serve` 1.33.8, which refuses keys it does not know.
+    spec = ContourSpec.model_validate(
+        {
+            "disable_permit_insecure": True,
+            "accesslog_format": "json",
+            "accesslog_level": "error",
+            "timeouts": {
+                "max_connection_duration": "10m",
+                "connection_shutdown_grace_period": "20s",
+                "connection_idle_timeout": "1h",
+                "stream_idle_timeout": "1h30m",
+                "delayed_close_timeout": "1s",
+                "connect_timeout": "250ms",
+            },
+            "cluster": {
+                "dns_lookup_family": "all",
+                "max_requests_per_connection": 10,
+                "max_connections": 1,
+                "max_pending_requests": 2,
+                "max_requests": 3,
+                "max_retries": 4,
+            },
+            "listener": {
+                "connection_balancer": "exact",
+                "max_requests_per_connection": 5,
+                "http2_max_concurrent_streams": 100,
+            },
+            "network": {"num_trusted_hops": 1, "strip_trailing_host_dot": True},
+        }
+    )
+    assert yaml.safe_load(contour_yaml(spec)) == {
+        "disablePermitInsecure": True,
+        "accesslog-format": "json",
+        "accesslog-level": "error",
+        "timeouts": {
+            "max-connection-duration": "10m",
+            "connection-shutdown-grace-period": "20s",
+            "connection-idle-timeout": "1h",
+            "stream-idle-timeout": "1h30m",
+            "delayed-close-timeout": "1s",
+            "connect-timeout": "250ms",
+        },
+        "cluster": {
+            "dns-lookup-family": "all",
+            "max-requests-per-connection": 10,
+            "circuit-breakers": {
+                "max-connections": 1,
+                "max-pending-requests": 2,
+                "max-requests": 3,
+                "max-retries": 4,
+            },
+        },
+        "listener": {
+            "connection-balancer": "exact",
+            "max-requests-per-connection": 5,
+            "http2-max-concurrent-streams": 100,
+        },
+        "network": {"num-trusted-hops": 1, "strip-trailing-host-dot": True},
+    }
+
+
+def test_the_hash_follows_the_text_and_only_the_text() -> None:
+    text = contour_yaml(ContourSpec())
+    other = contour_yaml(ContourSpec.model_validate({"accesslog_format": "json"}))
+    assert content_hash(text) == content_hash(contour_yaml(ContourSpec(replicas=3)))
+    assert content_hash(text) != content_hash(other)

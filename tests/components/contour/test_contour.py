@@ -1,0 +1,292 @@
+"""Contour's resources on the recorded graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from grpc_platform.contour.contour import Contour, ContourArgs
+from grpc_platform.contour.rbac import LEASE
+from grpc_platform.specs import ContourSpec, EnvoySpec
+from grpc_platform_tools.graph import Graph, Resource
+
+Recorded = Callable[[Callable[[], object]], Graph]
+NAME = "serving.grpc.example.com"
+
+
+def contour(recorded: Recorded, envoy: EnvoySpec | None = None, **spec: Any) -> Graph:
+    args = ContourArgs(
+        dns_name=NAME, spec=ContourSpec.model_validate(spec), envoy=envoy or EnvoySpec()
+    )
+    return recorded(lambda: Contour("contour", args))
+
+
+@pytest.fixture
+def graph(recorded: Recorded) -> Graph:
+    return contour(recorded)
+
+
+def deployment(graph: Graph) -> Resource:
+    return graph.only("kubernetes:apps/v1:Deployment")
+
+
+def pod(graph: Graph) -> dict[str, Any]:
+    return deployment(graph).inputs["spec"]["template"]["spec"]
+
+
+def test_contour_starts_after_its_certificates_permissions_and_crds(graph: Graph) -> None:
+    needed = {graph.by_urn(urn).name for urn in graph.needs(deployment(graph))}
+    assert needed >= {
+        "contour-certgen",
+        "contour-certgen-binding",
+        "contour-cluster-binding",
+        "contour-binding",
+        "contour-config",
+        "contour-httpproxies",
+        "contour-tlscertificatedelegations",
+    }
+
+
+def test_the_certificates_wait_for_the_right_to_write_them(graph: Graph) -> None:
+    for type_token in ("kubernetes:batch/v1:Job", "kubernetes:batch/v1:CronJob"):
+        needs = graph.needs(graph.only(type_token))
+        binding = graph.only(
+            "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding", "contour-certgen-binding"
+        )
+        assert binding.urn in needs
+
+
+def test_the_first_certificates_never_replace_those_that_are_there(graph: Graph) -> None:
+    job = graph.only("kubernetes:batch/v1:Job").inputs
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"][:3] == ["certgen", "--kube", "--incluster"]
+    assert "--overwrite" not in container["args"]
+    assert "ttlSecondsAfterFinished" not in job["spec"]
+
+
+def test_a_certgen_job_that_failed_is_made_anew_by_the_next_update(graph: Graph) -> None:
+    annotations = graph.only("kubernetes:batch/v1:Job").inputs["metadata"]["annotations"]
+    assert annotations == {"pulumi.com/replaceUnready": "true"}
+
+
+@pytest.mark.parametrize(("version", "job"), [("1.33.8", "v1-33-8"), ("1.33.6", "v1-33-6")])
+def test_each_version_of_contour_has_a_certgen_job_of_its_own(
+    recorded: Recorded, version: str, job: str
+) -> None:
+    graph = contour(recorded, version=version)
+    inputs = graph.only("kubernetes:batch/v1:Job").inputs
+    assert inputs["metadata"]["name"] == f"contour-certgen-{job}"
+    [container] = inputs["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"ghcr.io/projectcontour/contour:v{version}"
+
+
+def test_certificates_are_renewed_each_quarter_by_one_run_at_a_time(graph: Graph) -> None:
+    spec = graph.only("kubernetes:batch/v1:CronJob").inputs["spec"]
+    [container] = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert spec["schedule"] == "0 3 1 */3 *"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    assert "--overwrite" in container["args"]
+
+
+def test_certgen_can_change_two_secrets_and_read_none(graph: Graph) -> None:
+    role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:Role", "contour-certgen-role")
+    assert role.inputs["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": ["contourcert", "envoycert"],
+            "verbs": ["update"],
+        },
+    ]
+
+
+def test_certgen_pods_are_not_taken_for_contour(graph: Graph) -> None:
+    selected = graph.only("kubernetes:core/v1:Service").inputs["spec"]["selector"]
+    template = graph.only("kubernetes:batch/v1:Job").inputs["spec"]["template"]
+    assert not selected.items() <= template["metadata"]["labels"].items()
+    assert (
+        selected.items()
+        <= deployment(graph).inputs["spec"]["template"]["metadata"]["labels"].items()
+    )
+
+
+def test_contour_may_do_what_a_real_one_was_seen_to_do_and_no_more(graph: Graph) -> None:
+    """By the audit log of kube-apiserver 1.35.4 with Contour 1.33.8: all used, none refused."""
+    cluster_role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole")
+    role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:Role", "contour-role")
+    allowed = {
+        (resource, verb, *rule.get("resourceNames", []))
+        for rule in (*cluster_role.inputs["rules"], *role.inputs["rules"])
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    watched = (
+        "services",
+        "secrets",
+        "endpointslices",
+        "ingresses",
+        "httpproxies",
+        "tlscertificatedelegations",
+    )
+    assert allowed == {
+        *((resource, verb) for resource in watched for verb in ("list", "watch")),
+        ("ingresses/status", "update"),
+        ("leases", "create"),
+        ("leases", "get", LEASE),
+        ("leases", "update", LEASE),
+        ("events", "create"),
+    }
+
+
+def test_each_binding_binds_a_role_of_this_component_to_its_own_account(graph: Graph) -> None:
+    accounts = {
+        r.inputs["metadata"]["name"] for r in graph.of_type("kubernetes:core/v1:ServiceAccount")
+    }
+    rbac = "kubernetes:rbac.authorization.k8s.io/v1"
+    for kind in ("Role", "ClusterRole"):
+        roles = {r.inputs["metadata"]["name"] for r in graph.of_type(f"{rbac}:{kind}")}
+        for binding in graph.of_type(f"{rbac}:{kind}Binding"):
+            [subject] = binding.inputs["subjects"]
+            assert binding.inputs["roleRef"]["name"] in roles
+            assert subject["name"] in accounts
+            assert subject["namespace"] == "projectcontour"
+
+
+def test_contour_is_told_its_file_its_certificates_and_whom_it_serves(graph: Graph) -> None:
+    [container] = pod(graph)["containers"]
+    assert container["args"] == [
+        "serve",
+        "--incluster",
+        "--config-path=/config/contour.yaml",
+        "--xds-address=0.0.0.0",
+        "--xds-port=8001",
+        "--contour-cafile=/certs/ca.crt",
+        "--contour-cert-file=/certs/tls.crt",
+        "--contour-key-file=/certs/tls.key",
+        "--ingress-class-name=contour",
+        f"--ingress-status-address={NAME}",
+        "--envoy-service-http-port=8080",
+        "--envoy-service-https-port=8443",
+        "--disable-feature=extensionservices",
+    ]
+    mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+    volumes = {volume["name"]: volume for volume in pod(graph)["volumes"]}
+    assert volumes[mounts["/config"]]["configMap"]["name"] == "contour"
+    assert volumes[mounts["/certs"]]["secret"]["secretName"] == "contourcert"
+
+
+def test_envoys_ports_reach_contour(recorded: Recorded) -> None:
+    graph = contour(recorded, envoy=EnvoySpec(http_port=80, https_port=443))
+    [container] = pod(graph)["containers"]
+    assert "--envoy-service-http-port=80" in container["args"]
+    assert "--envoy-service-https-port=443" in container["args"]
+
+
+def test_a_change_of_contour_yaml_replaces_the_pods(recorded: Recorded, graph: Graph) -> None:
+    changed = contour(recorded, accesslog_format="json")
+    before, after = (
+        deployment(g).inputs["spec"]["template"]["metadata"]["annotations"]
+        for g in (graph, changed)
+    )
+    assert before != after
+    # The name stays, so that nothing else has to know of the change.
+    names = {
+        g.only("kubernetes:core/v1:ConfigMap").inputs["metadata"]["name"] for g in (graph, changed)
+    }
+    assert names == {"contour"}
+
+
+def test_the_same_contour_yaml_leaves_the_pods_alone(recorded: Recorded, graph: Graph) -> None:
+    again = contour(recorded, replicas=3)
+    templates = [deployment(g).inputs["spec"]["template"] for g in (graph, again)]
+    assert templates[0] == templates[1]
+
+
+def test_configuration_is_for_envoy_and_metrics_are_for_the_cluster(graph: Graph) -> None:
+    spec = graph.only("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]
+    assert spec["policyTypes"] == ["Ingress"]
+    assert spec["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "contour"}}
+    assert spec["ingress"] == [
+        {
+            "from": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "envoy"}}}],
+            "ports": [{"port": 8001}],
+        },
+        {"from": [{"namespaceSelector": {}}], "ports": [{"port": 8000}]},
+    ]
+
+
+def test_the_crds_have_upstreams_names_and_keep_every_field(graph: Graph) -> None:
+    crds = {
+        r.inputs["metadata"]["name"]: r.inputs["spec"]
+        for r in graph.of_type("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition")
+    }
+    assert set(crds) == {
+        "httpproxies.projectcontour.io",
+        "tlscertificatedelegations.projectcontour.io",
+    }
+    for spec in crds.values():
+        [version] = spec["versions"]
+        properties = version["schema"]["openAPIV3Schema"]["properties"]
+        assert (version["name"], spec["scope"]) == ("v1", "Namespaced")
+        assert version["subresources"] == {"status": {}}
+        assert all(p["x_kubernetes_preserve_unknown_fields"] for p in properties.values())
+
+
+def test_crds_are_left_alone_where_upstreams_are_installed(recorded: Recorded) -> None:
+    graph = contour(recorded, crds="none")
+    assert not graph.of_type("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition")
+
+
+def test_an_image_of_ones_own_is_used_for_certificates_too(recorded: Recorded) -> None:
+    graph = contour(recorded, image="registry.example.com/contour:v1.33.8")
+    specs = (
+        pod(graph),
+        graph.only("kubernetes:batch/v1:Job").inputs["spec"]["template"]["spec"],
+    )
+    images = {container["image"] for spec in specs for container in spec["containers"]}
+    assert images == {"registry.example.com/contour:v1.33.8"}
+
+
+def test_node_drains_and_rollouts_leave_a_contour_serving(graph: Graph) -> None:
+    spec = deployment(graph).inputs["spec"]
+    budget = graph.only("kubernetes:policy/v1:PodDisruptionBudget").inputs["spec"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == spec["selector"]
+    assert {c["topologyKey"] for c in pod(graph)["topologySpreadConstraints"]} == {
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    }
+
+
+def test_envoy_finds_every_contour_by_itself_once_they_serve(graph: Graph) -> None:
+    outputs = graph.only("grpc-platform:index:Contour").outputs
+    service = graph.only("kubernetes:core/v1:Service").inputs
+    assert outputs == {
+        "namespace": "projectcontour",
+        "ingress_class_name": "contour",
+        "xds_address": service["metadata"]["name"],
+    }
+    assert service["spec"]["clusterIP"] == "None"
+
+
+def test_the_namespace_and_every_pod_in_it_keep_to_the_restricted_level(graph: Graph) -> None:
+    labels = graph.only("kubernetes:core/v1:Namespace").inputs["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    renewal = graph.only("kubernetes:batch/v1:CronJob").inputs["spec"]["jobTemplate"]
+    for template in (
+        deployment(graph).inputs["spec"]["template"],
+        graph.only("kubernetes:batch/v1:Job").inputs["spec"]["template"],
+        renewal["spec"]["template"],
+    ):
+        spec = template["spec"]
+        assert spec["securityContext"]["runAsNonRoot"]
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        [container] = spec["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }

@@ -1,0 +1,215 @@
+"""external-dns: what it may write, what it may read, and what comes before it."""
+
+import json
+import re
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from grpc_platform.dns.external_dns import ExternalDns, ExternalDnsArgs, ownership_record
+from grpc_platform.specs import ExternalDnsSpec
+from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.preview.record import record
+from tests.iam import findings
+
+ZONE_ARN = "arn:aws:route53:::hostedzone/Z0123456789"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+
+
+def arguments(
+    cluster_name: str | None = "serving", spec: ExternalDnsSpec | None = None
+) -> ExternalDnsArgs:
+    return ExternalDnsArgs(
+        cluster_name=cluster_name,
+        owner_id="organization/grpc-platform/prod/serving",
+        zone_id="Z0123456789",
+        zone_arn=ZONE_ARN,
+        dns_name="serving.grpc.example.com",
+        envoy_namespace="projectcontour",
+        spec=spec or ExternalDnsSpec(),
+        tags={"team": "platform"},
+    )
+
+
+class Fleet(pulumi.ComponentResource):
+    """Stands for Envoy: something to come after."""
+
+    def __init__(self) -> None:
+        super().__init__("test:index:Fleet", "envoy")
+        k8s.core.v1.Namespace("envoy", opts=pulumi.ResourceOptions(parent=self))
+
+
+def in_eks() -> Graph:
+    return record(
+        lambda: ExternalDns(
+            "external-dns", arguments(), pulumi.ResourceOptions(depends_on=[Fleet()])
+        )
+    )
+
+
+def outside_eks() -> Graph:
+    spec = ExternalDnsSpec(
+        credentials_secret="route53-credentials", route53_endpoint="http://route53:5000"
+    )
+    return record(lambda: ExternalDns("external-dns", arguments(None, spec)))
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return in_eks()
+
+
+def pod(graph: Graph) -> dict[str, Any]:
+    return graph.only(DEPLOYMENT).inputs["spec"]["template"]
+
+
+def container(graph: Graph) -> dict[str, Any]:
+    return pod(graph)["spec"]["containers"][0]
+
+
+def policy(resource: Resource, key: str) -> dict[str, Any]:
+    return json.loads(resource.inputs[key])
+
+
+def test_only_its_own_name_and_that_names_owner_can_be_written_and_nothing_deleted(
+    graph: Graph,
+) -> None:
+    statements = policy(graph.only("aws:iam/rolePolicy:RolePolicy"), "policy")["Statement"]
+    write = next(s for s in statements if s["Action"] == "route53:ChangeResourceRecordSets")
+    assert write["Resource"] == ZONE_ARN
+    assert write["Condition"] == {
+        "ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": [
+                "serving.grpc.example.com",
+                "_external-dns-a.serving.grpc.example.com",
+            ],
+            "route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"],
+            "route53:ChangeResourceRecordSetsActions": ["CREATE", "UPSERT"],
+        }
+    }
+    assert {s["Action"]: s["Resource"] for s in statements if s is not write} == {
+        "route53:ListResourceRecordSets": ZONE_ARN,
+        "route53:ListHostedZones": "*",
+    }
+
+
+def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph) -> None:
+    role = graph.only("aws:iam/role:Role")
+    (trust,) = policy(role, "assumeRolePolicy")["Statement"]
+    assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+    assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+    association = graph.only(ASSOCIATION).inputs
+    assert trust["Condition"]["StringEquals"] == {
+        "aws:RequestTag/eks-cluster-name": association["clusterName"],
+        "aws:RequestTag/kubernetes-namespace": association["namespace"],
+        "aws:RequestTag/kubernetes-service-account": association["serviceAccount"],
+    }
+    account = graph.only("kubernetes:core/v1:ServiceAccount").inputs["metadata"]
+    assert association["namespace"] == account["namespace"]
+    assert association["serviceAccount"] == account["name"]
+    assert pod(graph)["spec"]["serviceAccountName"] == account["name"]
+
+
+def test_its_policies_pass_the_linter(graph: Graph) -> None:
+    assert findings(graph) == []
+
+
+def test_the_identity_and_envoy_come_before_the_pod_and_a_new_identity_replaces_it(
+    graph: Graph,
+) -> None:
+    deployment = graph.only(DEPLOYMENT)
+    needs = {graph.by_urn(urn).type for urn in graph.needs(deployment)}
+    assert {ASSOCIATION, "aws:iam/rolePolicy:RolePolicy"} <= needs
+    assert "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding" in needs
+    fleet = graph.only("kubernetes:core/v1:Namespace", "envoy")
+    assert fleet.urn in graph.needs(deployment)
+    assert pod(graph)["metadata"]["annotations"] == {
+        "grpc-platform/pod-identity": "a-external-dns-identity"
+    }
+
+
+def test_it_reads_the_services_pods_and_endpoint_slices_of_envoys_namespace_and_nothing_else(
+    graph: Graph,
+) -> None:
+    role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:Role").inputs
+    assert role["metadata"]["namespace"] == "projectcontour"
+    allowed = {
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert allowed == {
+        (group, resource, verb)
+        for group, resource in (
+            ("", "services"),
+            ("", "pods"),
+            ("discovery.k8s.io", "endpointslices"),
+        )
+        for verb in ("list", "watch")
+    }
+    binding = graph.only("kubernetes:rbac.authorization.k8s.io/v1:RoleBinding").inputs
+    assert binding["metadata"]["namespace"] == "projectcontour"
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": "external-dns", "namespace": "external-dns"}
+    ]
+    assert not graph.of_type("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole")
+
+
+def test_its_command_line_bounds_it_to_one_name_of_one_namespace(graph: Graph) -> None:
+    flags = container(graph)["args"]
+    for flag in (
+        "--namespace=projectcontour",
+        "--domain-filter=serving.grpc.example.com",
+        "--zone-id-filter=Z0123456789",
+        "--txt-owner-id=organization/grpc-platform/prod/serving",
+        "--policy=upsert-only",
+        "--listen-endpoint-events",
+        "--min-event-sync-interval=5s",
+    ):
+        assert flag in flags
+    (prefix,) = [flag.split("=")[1] for flag in flags if flag.startswith("--txt-prefix=")]
+    record = prefix.replace("%{record_type}", "a") + "serving.grpc.example.com"
+    assert record == ownership_record("serving.grpc.example.com")
+
+
+def test_outside_eks_its_credentials_come_from_a_secret_and_nothing_of_aws_iam_is_made() -> None:
+    graph = outside_eks()
+    assert [r.type for r in graph if r.type.startswith("aws:")] == []
+    assert container(graph)["envFrom"] == [{"secretRef": {"name": "route53-credentials"}}]
+    assert container(graph)["env"] == [
+        {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
+        {"name": "AWS_ENDPOINT_URL_ROUTE_53", "value": "http://route53:5000"},
+    ]
+
+
+def test_in_eks_the_secret_of_other_clusters_is_not_used() -> None:
+    spec = ExternalDnsSpec(credentials_secret="route53-credentials")
+    graph = record(lambda: ExternalDns("external-dns", arguments("serving", spec)))
+    assert container(graph)["envFrom"] == container(graph)["env"] == []
+    assert graph.of_type(ASSOCIATION)
+
+
+def test_without_any_credentials_it_is_refused() -> None:
+    message = (
+        "ExternalDns external-dns: credentials_secret: None leaves it without credentials outside "
+        "EKS; name a Secret in namespace external-dns, or give cluster_name"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        record(lambda: ExternalDns("external-dns", arguments(None)))
+
+
+def test_its_pod_is_hardened_in_a_namespace_that_insists_on_it(graph: Graph) -> None:
+    namespace = graph.only("kubernetes:core/v1:Namespace", "external-dns").inputs["metadata"]
+    assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert container(graph)["securityContext"]["readOnlyRootFilesystem"] is True
+    assert graph.only(DEPLOYMENT).inputs["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_every_resource_of_aws_carries_the_tags(graph: Graph) -> None:
+    for type_token in ("aws:iam/role:Role", ASSOCIATION):
+        assert graph.only(type_token).inputs["tags"] == {"team": "platform"}

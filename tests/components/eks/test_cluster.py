@@ -1,0 +1,334 @@
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+import pytest
+
+from grpc_platform.eks.cluster import Cluster, ClusterArgs
+from grpc_platform.specs import AccessSpec, ClusterSpec, ExistingClusterSpec, NodeGroupSpec
+from grpc_platform_tools.graph import Graph, Resource
+from tests.iam import findings
+
+Recorder = Callable[[Callable[[], object]], Graph]
+
+ACCESS = AccessSpec(deployer_role="deployer")
+TAGS = {"team": "platform"}
+CLUSTER = "aws:eks/cluster:Cluster"
+PROVIDER = "pulumi:providers:kubernetes"
+
+
+def fixed(**changes: Any) -> ClusterSpec:
+    groups = {"default": NodeGroupSpec(), "spare": NodeGroupSpec(spot=True)}
+    return ClusterSpec(**{"access": ACCESS, "node_groups": groups, **changes})
+
+
+def auto(**changes: Any) -> ClusterSpec:
+    return ClusterSpec(**{"access": ACCESS, "auto_mode": True, **changes})
+
+
+def program(spec: ClusterSpec) -> Callable[[], object]:
+    """A cluster, and something in it."""
+
+    def run() -> None:
+        cluster = Cluster(
+            "main", ClusterArgs(spec=spec, subnet_ids=["subnet-a", "subnet-b"], tags=TAGS)
+        )
+        Inhabitant(cluster)
+
+    return run
+
+
+class Inhabitant(pulumi.ComponentResource):
+    def __init__(self, cluster: Cluster) -> None:
+        opts = pulumi.ResourceOptions(providers=[cluster.provider])
+        super().__init__("test:index:Inhabitant", "inhabitant", {}, opts)
+        k8s.core.v1.Namespace("inhabitant", opts=pulumi.ResourceOptions(parent=self))
+
+
+def names_needed(graph: Graph, resource: Resource) -> set[tuple[str, str]]:
+    needed = [graph.by_urn(urn) for urn in graph.needs(resource)]
+    return {(each.type.rpartition(":")[2], each.name) for each in needed}
+
+
+def test_everything_in_a_cluster_waits_for_access_nodes_and_all_addons(recorded: Recorder) -> None:
+    graph = recorded(program(fixed()))
+    namespace = graph.only("kubernetes:core/v1:Namespace")
+    assert names_needed(graph, namespace) >= {
+        ("AccessPolicyAssociation", "main-deployer"),
+        ("NodeGroup", "main-default"),
+        ("NodeGroup", "main-spare"),
+        ("Addon", "main-vpc-cni"),
+        ("Addon", "main-kube-proxy"),
+        ("Addon", "main-eks-pod-identity-agent"),
+        ("Addon", "main-coredns"),
+        ("Addon", "main-metrics-server"),
+    }
+
+
+def test_everything_in_an_auto_mode_cluster_waits_for_access_and_metrics(
+    recorded: Recorder,
+) -> None:
+    graph = recorded(program(auto()))
+    namespace = graph.only("kubernetes:core/v1:Namespace")
+    assert names_needed(graph, namespace) >= {
+        ("AccessPolicyAssociation", "main-deployer"),
+        ("Addon", "main-metrics-server"),
+    }
+
+
+@pytest.mark.parametrize("spec", [fixed(), auto()])
+def test_the_cluster_waits_for_its_log_group_and_all_its_permissions(
+    recorded: Recorder, spec: ClusterSpec
+) -> None:
+    graph = recorded(program(spec))
+    cluster = graph.only(CLUSTER)
+    needed = names_needed(graph, cluster)
+    assert ("LogGroup", "main") in needed
+    assert ("RolePolicy", "main-secrets") in needed
+    attached = {
+        r.name
+        for r in graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+        if r.inputs["role"] == "main-control-plane"
+    }
+    assert attached
+    assert {("RolePolicyAttachment", name) for name in attached} <= needed
+
+
+def test_a_zone_added_to_the_network_leaves_the_control_plane_alone(recorded: Recorder) -> None:
+    cluster = recorded(program(fixed())).only(CLUSTER)
+    assert cluster.options["ignore_changes"] == ["vpcConfig.subnetIds"]
+
+
+def test_the_log_group_is_the_one_eks_writes_to_and_forgets_in_time(recorded: Recorder) -> None:
+    graph = recorded(program(fixed(log_retention_days=30)))
+    group = graph.only("aws:cloudwatch/logGroup:LogGroup").inputs
+    assert group["name"] == f"/aws/eks/{graph.only(CLUSTER).inputs['name']}/cluster"
+    assert group["retentionInDays"] == 30
+
+
+def test_a_cluster_is_made_with_access_entries_alone_and_no_hidden_administrator(
+    recorded: Recorder,
+) -> None:
+    inputs = recorded(program(fixed())).only(CLUSTER).inputs
+    assert inputs["accessConfig"] == {
+        "authenticationMode": "API",
+        "bootstrapClusterCreatorAdminPermissions": False,
+    }
+    assert inputs["bootstrapSelfManagedAddons"] is False
+
+
+def test_name_and_version_are_pinned(recorded: Recorder) -> None:
+    inputs = recorded(program(fixed(kubernetes_version="1.34"))).only(CLUSTER).inputs
+    assert (inputs["name"], inputs["version"]) == ("main", "1.34")
+
+
+def test_secrets_are_encrypted_with_a_rotating_key_the_cluster_may_use(recorded: Recorder) -> None:
+    graph = recorded(program(fixed()))
+    key = graph.only("aws:kms/key:Key")
+    encryption = graph.only(CLUSTER).inputs["encryptionConfig"]
+    assert key.inputs["enableKeyRotation"] is True
+    assert key.urn in graph.needs(graph.only(CLUSTER))
+    assert encryption["resources"] == ["secrets"]
+    policy = json.loads(
+        graph.only("aws:iam/rolePolicy:RolePolicy", "main-secrets").inputs["policy"]
+    )
+    assert policy["Statement"][0]["Resource"] == encryption["provider"]["keyArn"]
+
+
+def test_those_who_reach_the_private_endpoint_pass_the_clusters_security_group(
+    recorded: Recorder,
+) -> None:
+    graph = recorded(program(fixed(public_access_cidrs=(), private_access_cidrs=["10.40.0.0/24"])))
+    rule = graph.only("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rule.inputs["securityGroupId"] == "sg-main-cluster"
+    assert rule.inputs["cidrIpv4"] == "10.40.0.0/24"
+    assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (443, 443)
+    # Or `pulumi up` is locked out as it begins with the Kubernetes half, or ends with it.
+    assert rule.urn in graph.needs(graph.only(PROVIDER))
+
+
+def test_without_cidrs_only_the_private_endpoint_is_on(recorded: Recorder) -> None:
+    vpc = recorded(program(fixed())).only(CLUSTER).inputs["vpcConfig"]
+    assert vpc["endpointPrivateAccess"] is True
+    assert vpc["endpointPublicAccess"] is False
+    assert "publicAccessCidrs" not in vpc
+
+
+def test_with_cidrs_the_public_endpoint_is_on_for_them_alone(recorded: Recorder) -> None:
+    spec = fixed(public_access_cidrs=("203.0.113.0/24",))
+    vpc = recorded(program(spec)).only(CLUSTER).inputs["vpcConfig"]
+    assert vpc["endpointPrivateAccess"] is True
+    assert vpc["endpointPublicAccess"] is True
+    assert vpc["publicAccessCidrs"] == ["203.0.113.0/24"]
+
+
+def test_protection_support_zonal_shift_and_logs_follow_the_spec(recorded: Recorder) -> None:
+    spec = fixed(
+        deletion_protection=False,
+        upgrade_policy="extended",
+        zonal_shift=False,
+        control_plane_logs=("audit",),
+    )
+    inputs = recorded(program(spec)).only(CLUSTER).inputs
+    assert inputs["deletionProtection"] is False
+    assert inputs["upgradePolicy"] == {"supportType": "EXTENDED"}
+    assert inputs["zonalShiftConfig"] == {"enabled": False}
+    assert inputs["enabledClusterLogTypes"] == ["audit"]
+
+
+def test_auto_mode_turns_its_three_switches_on_together(recorded: Recorder) -> None:
+    graph = recorded(program(auto()))
+    inputs = graph.only(CLUSTER).inputs
+    assert inputs["computeConfig"]["enabled"] is True
+    assert inputs["computeConfig"]["nodePools"] == ["general-purpose"]
+    assert inputs["storageConfig"] == {"blockStorage": {"enabled": True}}
+    assert inputs["kubernetesNetworkConfig"] == {"elasticLoadBalancing": {"enabled": True}}
+    assert graph.of_type("aws:eks/nodeGroup:NodeGroup") == []
+
+
+def test_without_auto_mode_none_of_its_switches_is_on(recorded: Recorder) -> None:
+    inputs = recorded(program(fixed())).only(CLUSTER).inputs
+    assert not inputs.keys() & {"computeConfig", "storageConfig", "kubernetesNetworkConfig"}
+
+
+def test_auto_mode_gives_the_roles_what_aws_asks_for(recorded: Recorder) -> None:
+    graph = recorded(program(auto()))
+    attached: dict[str, set[str]] = {}
+    for r in graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment"):
+        policy = r.inputs["policyArn"].removeprefix("arn:aws:iam::aws:policy/")
+        attached.setdefault(r.inputs["role"], set()).add(policy)
+    assert attached == {
+        "main-control-plane": {
+            "AmazonEKSClusterPolicy",
+            "AmazonEKSComputePolicy",
+            "AmazonEKSBlockStoragePolicy",
+            "AmazonEKSLoadBalancingPolicy",
+            "AmazonEKSNetworkingPolicy",
+        },
+        "main-nodes": {"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"},
+    }
+    trust = json.loads(
+        graph.only("aws:iam/role:Role", "main-control-plane").inputs["assumeRolePolicy"]
+    )
+    assert trust["Statement"][0]["Action"] == ["sts:AssumeRole", "sts:TagSession"]
+
+
+def test_auto_mode_is_told_to_enforce_network_policies(recorded: Recorder) -> None:
+    graph = recorded(program(auto()))
+    switch = graph.only("kubernetes:core/v1:ConfigMap")
+    assert switch.inputs["metadata"]["namespace"] == "kube-system"
+    assert switch.inputs["metadata"]["name"] == "amazon-vpc-cni"
+    assert switch.inputs["data"] == {"enable-network-policy-controller": "true"}
+    assert switch.provider == graph.only(PROVIDER).urn
+
+
+def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconfig(
+    recorded: Recorder,
+) -> None:
+    graph = recorded(program(fixed()))
+    provider = graph.only(PROVIDER)
+    kubeconfig = json.loads(provider.inputs["kubeconfig"])
+    assert provider.inputs["clusterIdentifier"] == "arn:aws:eks:eu-west-1:000000000000:cluster/main"
+    assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://main.eks.invalid"
+    execute = kubeconfig["users"][0]["user"]["exec"]
+    assert " ".join([execute["command"], *execute["args"]]) == (
+        "aws eks get-token --cluster-name main --region eu-west-1 --output json"
+    )
+    (context,) = kubeconfig["contexts"]
+    assert context["name"] == kubeconfig["current-context"]
+    assert context["context"] == {
+        "cluster": kubeconfig["clusters"][0]["name"],
+        "user": kubeconfig["users"][0]["name"],
+    }
+
+
+def test_a_cluster_tells_its_name_version_endpoint_and_security_group(recorded: Recorder) -> None:
+    graph = recorded(program(fixed()))
+    outputs = graph.only("grpc-platform:index:Cluster").outputs
+    assert outputs.pop("kubeconfig") == graph.only(PROVIDER).inputs["kubeconfig"]
+    assert outputs == {
+        "name": "main",
+        "kubernetes_version": "1.35",
+        "endpoint": "https://main.eks.invalid",
+        "security_group_id": "sg-main-cluster",
+    }
+
+
+UNTAGGABLE = {
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+}
+
+
+@pytest.mark.parametrize("spec", [fixed(), auto()])
+def test_every_taggable_resource_is_tagged(recorded: Recorder, spec: ClusterSpec) -> None:
+    graph = recorded(program(spec))
+    taggable = [r for r in graph if r.type.startswith("aws:") and r.type not in UNTAGGABLE]
+    assert taggable
+    assert [r.urn for r in taggable if r.inputs.get("tags") != TAGS] == []
+
+
+@pytest.mark.parametrize("spec", [fixed(), auto()])
+def test_iam_policies_pass_the_linter(recorded: Recorder, spec: ClusterSpec) -> None:
+    assert findings(recorded(program(spec))) == []
+
+
+def test_an_existing_cluster_is_a_provider_and_nothing_else(recorded: Recorder) -> None:
+    existing = ExistingClusterSpec(context="kind", kubeconfig="build/kubeconfig")
+    graph = recorded(program(ClusterSpec(existing=existing)))
+    provider = graph.only(PROVIDER)
+    assert provider.inputs == {"kubeconfig": "build/kubeconfig", "context": "kind"}
+    assert [r.type for r in graph if r.type.startswith("aws:")] == []
+    assert graph.only("kubernetes:core/v1:Namespace").provider == provider.urn
+    outputs = graph.only("grpc-platform:index:Cluster").outputs
+    assert outputs["name"] == "main"
+    assert not outputs.get("endpoint")
+    assert not outputs.get("security_group_id")
+
+
+def test_the_kubeconfig_of_an_existing_cluster_may_come_as_a_secret(recorded: Recorder) -> None:
+    spec = ClusterSpec(existing=ExistingClusterSpec(context="kind"))
+    content = "apiVersion: v1"
+    graph = recorded(
+        lambda: Cluster("main", ClusterArgs(spec=spec, kubeconfig=pulumi.Output.secret(content)))
+    )
+    provider = graph.only(PROVIDER)
+    assert "inputs.kubeconfig" in provider.secret_paths
+    assert content not in json.dumps(provider.inputs)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (fixed(access=None), "main: a new cluster needs access"),
+        (fixed(node_groups={}), "main: a new cluster needs either node_groups or auto_mode"),
+        (fixed(auto_mode=True), "main: a new cluster needs either node_groups or auto_mode"),
+        (
+            ClusterSpec(existing=ExistingClusterSpec(context="kind")),
+            "main: an existing cluster needs a kubeconfig",
+        ),
+    ],
+)
+def test_a_spec_that_lacks_something_is_refused(
+    recorded: Recorder, spec: ClusterSpec, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        recorded(program(spec))
+
+
+def test_the_address_cooldown_is_the_time_dns_takes_unless_said_otherwise(
+    recorded: Recorder,
+) -> None:
+    def settings(**changes: timedelta) -> Any:
+        graph = recorded(
+            lambda: Cluster("main", ClusterArgs(spec=fixed(), subnet_ids=["subnet-a"], **changes))
+        )
+        addon = graph.only("aws:eks/addon:Addon", "main-vpc-cni")
+        return json.loads(addon.inputs["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"]
+
+    assert settings() == "127"  # 7 s reaction + 60 s Route53 + 30 s TTL + 30 s re-resolution
+    assert settings(pod_address_cooldown=timedelta(seconds=155.5)) == "156"

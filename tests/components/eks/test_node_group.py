@@ -1,0 +1,176 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from grpc_platform.eks.capacity import OFF_SPOT_TERMS
+from grpc_platform.eks.cluster import Cluster, ClusterArgs
+from grpc_platform.names import name_prefix
+from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint
+from grpc_platform_tools.graph import Graph
+
+Recorder = Callable[[Callable[[], object]], Graph]
+
+
+def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, Any], Graph]:
+    """The inputs of a node group and of its launch template, and the whole graph."""
+    spec = ClusterSpec(
+        access=AccessSpec(deployer_role="deployer"),
+        node_groups={"workers": NodeGroupSpec(**group)},
+        kubernetes_version="1.34",
+    )
+    graph = recorded(
+        lambda: Cluster(
+            "main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"], tags={"team": "platform"})
+        )
+    )
+    nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
+    template = graph.only("aws:ec2/launchTemplate:LaunchTemplate")
+    assert template.urn in graph.needs(nodes)
+    return nodes.inputs, template.inputs, graph
+
+
+@pytest.mark.parametrize(
+    ("ami", "instance", "ami_type"),
+    [
+        ("al2023", "m7g.large", "AL2023_ARM_64_STANDARD"),
+        ("al2023", "m7i.large", "AL2023_x86_64_STANDARD"),
+        ("bottlerocket", "t4g.large", "BOTTLEROCKET_ARM_64"),
+        ("bottlerocket", "c7i-flex.large", "BOTTLEROCKET_x86_64"),
+    ],
+)
+def test_the_image_follows_from_system_and_architecture(
+    recorded: Recorder, ami: str, instance: str, ami_type: str
+) -> None:
+    nodes, _, _ = made(recorded, ami=ami, instance_types=(instance,))
+    assert nodes["amiType"] == ami_type
+    assert nodes["instanceTypes"] == [instance]
+
+
+def test_pods_cannot_reach_the_nodes_credentials(recorded: Recorder) -> None:
+    _, template, _ = made(recorded)
+    assert template["metadataOptions"]["httpTokens"] == "required"
+    assert template["metadataOptions"]["httpPutResponseHopLimit"] == 1
+
+
+def test_al2023_has_one_encrypted_volume_of_the_given_size(recorded: Recorder) -> None:
+    _, template, _ = made(recorded, volume_gib=80)
+    (root,) = template["blockDeviceMappings"]
+    assert root["deviceName"] == "/dev/xvda"
+    assert root["ebs"] == {
+        "volumeSize": 80,
+        "volumeType": "gp3",
+        "encrypted": "true",
+        "deleteOnTermination": "true",
+    }
+
+
+def test_bottlerocket_has_its_data_on_a_second_volume_and_both_encrypted(
+    recorded: Recorder,
+) -> None:
+    _, template, _ = made(recorded, ami="bottlerocket", volume_gib=80)
+    volumes = {each["deviceName"]: each["ebs"] for each in template["blockDeviceMappings"]}
+    assert volumes["/dev/xvdb"]["volumeSize"] == 80
+    assert "volumeSize" not in volumes["/dev/xvda"]
+    assert {each["encrypted"] for each in volumes.values()} == {"true"}
+
+
+def test_the_size_is_fixed_and_updates_take_one_node_at_a_time(recorded: Recorder) -> None:
+    nodes, _, _ = made(recorded, size=5, node_repair=False)
+    assert nodes["scalingConfig"] == {"minSize": 5, "maxSize": 5, "desiredSize": 5}
+    assert nodes["updateConfig"] == {"maxUnavailable": 1}
+    assert nodes["nodeRepairConfig"] == {"enabled": False}
+
+
+def test_nodes_follow_the_version_of_the_cluster(recorded: Recorder) -> None:
+    nodes, _, _ = made(recorded)
+    assert nodes["version"] == "1.34"
+
+
+def test_a_replaced_group_can_stand_beside_the_old_one(recorded: Recorder) -> None:
+    nodes, template, graph = made(recorded)
+    assert nodes["nodeGroupNamePrefix"] == "main-workers-"
+    assert template["namePrefix"] == "main-workers-"
+    assert "nodeGroupName" not in nodes
+    options = graph.only("aws:eks/nodeGroup:NodeGroup").options
+    assert "delete_before_replace" not in options
+
+
+def test_labels_and_taints_reach_the_nodes(recorded: Recorder) -> None:
+    taints = (Taint(key="batch"), Taint(key="gpu", value="yes", effect="PreferNoSchedule"))
+    nodes, _, _ = made(recorded, labels={"pool": "batch"}, taints=taints)
+    assert nodes["labels"] == {"pool": "batch"}
+    assert nodes["taints"] == [
+        {"key": "batch", "effect": "NO_SCHEDULE"},
+        {"key": "gpu", "value": "yes", "effect": "PREFER_NO_SCHEDULE"},
+    ]
+
+
+def allowed(labels: dict[str, str]) -> bool:
+    """What the scheduler makes of OFF_SPOT_TERMS on a node with these labels."""
+    assert {term["operator"] for term in OFF_SPOT_TERMS} == {"NotIn"}
+    return all(labels.get(str(term["key"])) not in term["values"] for term in OFF_SPOT_TERMS)
+
+
+def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(recorded: Recorder) -> None:
+    spot, _, _ = made(recorded, spot=True, labels={"pool": "batch"})
+    steady, _, _ = made(recorded, labels={"pool": "batch"})
+    assert spot["capacityType"] == "SPOT"
+    assert not allowed(spot["labels"])
+    assert steady["capacityType"] == "ON_DEMAND"
+    assert allowed(steady["labels"])
+    assert allowed({})
+
+
+def test_nodes_wait_for_their_permissions(recorded: Recorder) -> None:
+    _, _, graph = made(recorded)
+    nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
+    policies = [
+        r
+        for r in graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+        if r.inputs["role"] == "main-nodes"
+    ]
+    assert {r.inputs["policyArn"].rpartition("/")[2] for r in policies} == {
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEC2ContainerRegistryPullOnly",
+    }
+    assert {r.urn for r in policies} <= graph.needs(nodes)
+
+
+def test_instances_volumes_and_interfaces_carry_the_tags(recorded: Recorder) -> None:
+    _, template, _ = made(recorded)
+    tags = {"team": "platform"}
+    assert template["tagSpecifications"] == [
+        {"resourceType": "instance", "tags": tags},
+        {"resourceType": "volume", "tags": tags},
+        {"resourceType": "network-interface", "tags": tags},
+    ]
+
+
+@pytest.mark.parametrize("types", [("m7g.large", "m7i.large"), ("m7g.large", "m7g.xlarge")])
+def test_a_group_mixes_neither_architectures_nor_sizes(types: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="must share architecture and number of cores"):
+        NodeGroupSpec(instance_types=types)
+
+
+def test_an_unknown_instance_type_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"'p5\.48xlarge' is not an instance type"):
+        NodeGroupSpec(instance_types=("p5.48xlarge",))
+
+
+LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+RANDOM_SUFFIX = 26
+"""Characters that AWS's provider adds to a prefix (a timestamp and a counter)."""
+
+
+@given(LABEL, LABEL)
+def test_generated_names_keep_to_the_limits_of_aws(cluster: str, group: str) -> None:
+    prefix = name_prefix(f"{cluster}-{group}")
+    assert len(prefix) + RANDOM_SUFFIX <= 63  # node groups; roles may have 64
+    assert len(prefix) <= 38  # an IAM role's name_prefix
+    assert prefix.endswith("-")
+    assert not prefix.endswith("--")
+    assert f"{cluster}-{group}-".startswith(prefix[:-1])

@@ -1,0 +1,168 @@
+"""Building parts, with a stand-in for Go that does what a real one does when things go wrong."""
+
+import errno
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from testbed.cluster import build, parts
+from testbed.cluster.build import Builder
+from testbed.cluster.errors import LocalError
+from testbed.cluster.parts import GoPart
+
+GOOD = """
+case $GOTMPDIR in */cache/work/*) test -d $GOTMPDIR || exit 1 ;; *) exit 1 ;; esac
+case $1 in
+  mod) echo '"GoMod": "'$PWD'/kubernetes.mod",'; printf '\\tk8s.io/api => ./staging/src/k8s.io/api\\n' > kubernetes.mod ;;
+  list) echo example/a; echo example/b ;;
+  build) shift; while [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done
+    echo example/a >&2; echo example/b >&2 ;;
+esac
+"""  # noqa: E501
+Go = Callable[..., Builder]
+
+
+@pytest.fixture
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
+    """A builder of nothing on PATH whose Go is a shell script."""
+
+    def with_script(script: str, wanted: Sequence[GoPart] = parts.GO_PARTS) -> Builder:
+        program = tmp_path / "go"
+        program.write_text(f"#!/bin/sh\n{script}")
+        program.chmod(0o755)
+        monkeypatch.setattr(parts, "go_program", lambda: program)
+        monkeypatch.setattr(parts, "on_path", lambda *_: None)
+        return Builder(tmp_path / "cache", wanted=wanted)
+
+    return with_script
+
+
+def test_every_part_is_built_and_kept(go: Go, tmp_path: Path) -> None:
+    builder = go(GOOD)
+    builder.start()
+    for part in parts.GO_PARTS:
+        assert builder.result(part.name, 30).read_text() == "built\n"
+        assert builder.result(part.name).parent.name == part.key
+
+
+def test_a_module_of_our_own_is_built_alone_and_again_when_it_changes(
+    go: Go, tmp_path: Path
+) -> None:
+    module = tmp_path / "module"
+    module.mkdir()
+    for name in ("main.go", "go.mod", "go.sum"):
+        (module / name).write_text(name)
+    part = GoPart(name="own", version="1", package=".", module=module)
+    builder = go(
+        f'test "$(cat main.go go.mod go.sum)" = main.gogo.modgo.sum || exit 1\n{GOOD}', [part]
+    )
+    builder.start()
+    built = builder.result("own", 30)
+    builder.stop()
+    assert [progress.part for progress in builder.progress()] == ["own"]
+    assert (tmp_path / "cache/work").exists()  # the other parts may be under way
+    (module / "main.go").write_text("changed")
+    assert built.parent.name != part.key
+
+
+def test_what_is_kept_is_not_built_again(go: Go) -> None:
+    first = go(GOOD)
+    first.start()
+    for part in parts.GO_PARTS:
+        first.result(part.name, 30)
+    second = go("exit 1")
+    second.start()
+    assert [progress.state for progress in second.progress()] == ["ready"] * len(parts.GO_PARTS)
+
+
+@pytest.mark.parametrize("where", ["", ">&2"])
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("dial tcp: lookup proxy.example: no such host", "could not be fetched"),
+        ("reading https://proxy.example/x.mod: 403 Forbidden", "could not be fetched"),
+        ("write $WORK/b001/_pkg_.a: no space left on device", "disk was full"),
+        ("./main.go:3:1: undefined: plugin", "could not be built"),
+    ],
+)
+def test_a_failed_build_names_its_cause_and_its_log(
+    go: Go, said: str, cause: str, where: str
+) -> None:
+    builder = go(f"echo '{said}' {where}; exit 1")
+    builder.start()
+    with pytest.raises(LocalError, match=cause) as caught:
+        builder.result("kube-apiserver", 30)
+    assert said in caught.value.log_end()
+    builder.stop()
+
+
+def test_a_disk_that_fills_while_something_is_built_is_named(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Builder, "_read", write)
+    builder = go(GOOD)
+    builder.start()
+    with pytest.raises(LocalError, match="disk was full") as caught:
+        builder.result("kube-apiserver", 30)
+    assert str(tmp_path / "cache") in str(caught.value.advice)
+
+
+def test_stopping_ends_the_running_build_and_its_compilers(go: Go, tmp_path: Path) -> None:
+    note = tmp_path / "compiler"
+    builder = go(f"case $1 in mod) sleep 600 & echo $! > {note}; wait ;; esac")
+    builder.start()
+    while not (note.exists() and note.read_text()):
+        time.sleep(0.01)
+    builder.stop()
+    with pytest.raises(LocalError, match="was stopped"):
+        builder.result("kube-apiserver", 10)
+    compiler = Path("/proc", note.read_text().strip(), "stat")
+    while compiler.exists() and " Z " not in compiler.read_text():
+        time.sleep(0.01)
+
+
+def test_too_small_a_disk_is_told_before_anything_is_built(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")._replace(free=10**9)
+    monkeypatch.setattr(build.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(LocalError, match="GiB free"):
+        go(GOOD).start()
+
+
+def test_a_go_mod_replaces_every_library_that_kubernetes_holds_itself() -> None:
+    kubernetes = "replace (\n\tk8s.io/api => ./staging/src/k8s.io/api\n)\n"
+    text = parts.go_mod(parts.GO_PARTS[0], kubernetes)
+    minor = parts.KUBERNETES.split(".", 1)[1]
+    assert f"\tk8s.io/api => k8s.io/api v0.{minor}" in text
+    for module, version in parts.MODULES.items():
+        assert f"\t{module} {version}" in text
+
+
+def test_a_program_on_path_is_used_in_its_very_version_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "true"
+    shutil.copy(shutil.which("true") or "", program)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = program.parent / "version"
+    said.write_text("")
+    version = "1.35.4"
+    monkeypatch.setattr(
+        parts.subprocess,
+        "run",
+        lambda *_, **__: parts.subprocess.CompletedProcess([], 0, "Kubernetes v1.35.40", ""),
+    )
+    assert parts.on_path("true", version, ("--version",)) is None
+    monkeypatch.setattr(
+        parts.subprocess,
+        "run",
+        lambda *_, **__: parts.subprocess.CompletedProcess([], 0, f"Kubernetes v{version}", ""),
+    )
+    assert parts.on_path("true", version, ("--version",)) == program

@@ -1,0 +1,160 @@
+"""The `grpc-platform` command."""
+
+import errno
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Each command imports what it runs, so that --help and a mistyped name answer at once.
+
+app = typer.Typer(
+    help="Tools for a Pulumi program that runs gRPC on EKS behind Contour and Envoy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Tools that know only a program's recorded resources, so they serve any such program."""
+
+
+_Program = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
+]
+
+PREVIEW_HELP = """Render a stack: every resource its program registers, with no engine.
+
+Runs the program's own __main__.py. It needs no credentials, no network, no Pulumi CLI and no
+plugin; encrypted config stays encrypted and appears nowhere. Compared with what is deployed it
+says nothing: that is `pulumi preview`.
+
+Leaves resources.json, manifests/ (kubectl apply --server-side -f takes them in order; a folder for
+each cluster when there are several), dns.json, topology.mmd and summary.md.
+
+Exit status: 0 when rendered; 1 when the program failed or registered something unsound; 2 when the
+stack, its file, its config or a flag is wrong."""
+
+
+@app.command(help=PREVIEW_HELP)
+def preview(
+    stack: Annotated[
+        str, typer.Argument(help="The <stack> of a Pulumi.<stack>.yaml.", metavar="[STACK]")
+    ] = "dev",
+    program: _Program = Path(),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the files go, replacing an earlier preview there as a whole.",
+            show_default="build/preview/STACK in the program's directory",
+        ),
+    ] = None,
+) -> None:
+    """Render a stack without an engine."""
+    from grpc_platform_tools.preview.command import run_preview
+
+    with _problems_told():
+        run_preview(stack, program, output)
+
+
+DIFF_HELP = """Compare what a program registers at two revisions, with no engine.
+
+Runs the program's own __main__.py for every stack, at BASE and as the files are now (or at --head),
+each in a process of its own, with the dependencies that each revision locks. It needs no
+credentials and no network, once the dependencies are installed. It compares code with code: what
+is deployed is not asked.
+
+Leaves comment.md (for a pull request: at most 60,000 characters) and diff.json (all of it), without
+secrets and account ids.
+
+Exit status: 0 when nothing changes; 2 when something does; 1 when a revision cannot be recorded,
+when --fail-on refuses, or when an argument is wrong."""
+
+
+@app.command(help=DIFF_HELP)
+def diff(
+    base: Annotated[str, typer.Argument(help="The git revision to compare with.", metavar="BASE")],
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="Another revision.", show_default="the files as they are"),
+    ] = None,
+    program: _Program = Path(),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the files go.",
+            show_default="build/diff in the program's directory",
+        ),
+    ] = None,
+    fail_on: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Fail for these, of replace and delete, where they hit a resource whose loss cuts "
+            "calls or loses names, addresses or data, or one with `protect`.",
+        ),
+    ] = "",
+) -> None:
+    """Compare two revisions without an engine."""
+    from grpc_platform_tools.diff.command import parse_operations, run_diff
+
+    with _problems_told(status=1):
+        status = run_diff(base, head, program, output, parse_operations(fail_on))
+    raise typer.Exit(status)
+
+
+COMMENT_HELP = """Post what a pull request changes as a comment on it, from GitHub Actions.
+
+For a workflow_run job, after the job that compared: it finds the pull request by the event, reads
+DIR/PROJECT/diff.json, and makes or updates one comment per project. A run that failed, or left
+nothing that can be read, is said in the comment's place; nothing is posted once the pull request
+is closed or has a newer commit. See docs/pull-requests.md.
+
+Reads GITHUB_TOKEN (pull-requests: write), GITHUB_EVENT_PATH and GITHUB_API_URL. Waits for rate
+limits and repeats what was lost, ten minutes at most.
+
+Exit status: 0 when posted, or when there is nothing to post to; 1 when GitHub refused or could not
+be reached; 2 when a flag or the environment is wrong."""
+
+
+@app.command(help=COMMENT_HELP)
+def comment(
+    diffs: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What the run left; taken for untrusted.")
+    ],
+    project: Annotated[
+        list[str], typer.Option(metavar="PROJECT", help="The name in a Pulumi.yaml; repeat it.")
+    ],
+) -> None:
+    """Post a diff as a comment."""
+    from grpc_platform_tools.github.command import run_comment
+
+    with _problems_told():
+        run_comment(diffs, project)
+
+
+@contextmanager
+def _problems_told(status: int | None = None) -> Generator[None]:
+    """Print what carries `problems` (grpc_platform_tools.errors) a line each, and end with its exit
+    status or with `status`."""
+    try:
+        yield
+        sys.stdout.flush()  # or the interpreter finds out at its end, and shows a traceback
+    except Exception as error:
+        problems = getattr(error, "problems", None)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            problems = [f"cannot write: {error.strerror}"]
+        if not isinstance(problems, list):
+            raise
+        sys.stderr.writelines(f"{problem}\n" for problem in problems)  # pyright: ignore[reportUnknownVariableType]
+        raise typer.Exit(status or getattr(error, "exit_status", 1)) from None

@@ -1,0 +1,79 @@
+"""Which changes are the same one in several resources, but for the names of what they are in."""
+
+import json
+import re
+from collections import defaultdict
+from typing import Any
+
+from grpc_platform_tools.diff.report import PropertyChange, ResourceChange
+
+OWN_NAME = "{name}"
+"""Stands for the name of each one's own component, where several changed alike."""
+
+_ENOUGH = 3
+"""From so many on, what changed alike is said once."""
+
+
+def shared(
+    changes: list[ResourceChange],
+) -> tuple[
+    list[tuple[list[PropertyChange], list[ResourceChange]]], dict[str, list[PropertyChange]]
+]:
+    """What several changed alike, with those that did; and by URN, what is each one's own."""
+    members: defaultdict[str, list[tuple[ResourceChange, PropertyChange]]] = defaultdict(list)
+    for change in changes:
+        for one in change.properties:
+            members[signature(change, one)].append((change, one))
+    shared = {key: found for key, found in members.items() if len(found) >= _ENOUGH}
+    rest = {
+        change.urn: [one for one in change.properties if signature(change, one) not in shared]
+        for change in changes
+    }
+    together: dict[tuple[str, ...], tuple[list[PropertyChange], list[ResourceChange]]] = {}
+    for found in shared.values():
+        who = [change for change, _ in found]
+        key = tuple(change.urn for change in who)
+        together.setdefault(key, ([], who))[0].append(_generic(found))
+    return list(together.values()), rest
+
+
+def signature(change: ResourceChange, one: PropertyChange) -> str:
+    """The same for changes that are the same but for the names of what they are in."""
+    said = [one.path, one.kind, one.old, one.new, one.hidden]
+    return json.dumps(_nameless(change, said), sort_keys=True)
+
+
+def _nameless(change: ResourceChange, value: Any) -> Any:
+    """The value, with OWN_NAME wherever the name of the change's component, or else its own, stands
+    in it."""
+    name = change.component.rpartition(" ")[2] or change.urn.rpartition("::")[2]
+    if len(name) < 2:
+        return value
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, str):
+            return pattern.sub(OWN_NAME, part)
+        if isinstance(part, dict):
+            items: dict[str, Any] = part  # pyright: ignore[reportUnknownVariableType]
+            return {walk(key): walk(item) for key, item in items.items()}
+        if isinstance(part, list):
+            elements: list[Any] = part  # pyright: ignore[reportUnknownVariableType]
+            return [walk(element) for element in elements]
+        return part
+
+    return walk(value)
+
+
+def _generic(found: list[tuple[ResourceChange, PropertyChange]]) -> PropertyChange:
+    """The change that all have in common, with OWN_NAME where their names differ."""
+    if all(one == found[0][1] for _, one in found):
+        return found[0][1]
+    change, one = found[0]
+    path, old, new = _nameless(change, [one.path, one.old, one.new])
+    return PropertyChange(path=path, kind=one.kind, old=old, new=new, hidden=one.hidden)
+
+
+def same(change: ResourceChange) -> str:
+    """What is the same for two resources that differ in the names of what they are in only."""
+    return " ".join((change.type, *(signature(change, one) for one in change.properties)))

@@ -1,0 +1,206 @@
+"""A report as a comment on a pull request: bounded, whatever it holds, and safe to post.
+
+Whatever a program wrote is shown in code spans and code blocks only, so that it can neither mention
+anybody nor look like anything but a value.
+"""
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grpc_platform_tools.diff.lines import all_lines, cut, one_line
+from grpc_platform_tools.diff.report import PropertyChange, Report, StackDiff
+from grpc_platform_tools.diff.wording import PAST, Group, Theirs, counts, groups
+from grpc_platform_tools.preview.outline import plural
+
+LIMIT = 60_000
+"""Below the 65,536 characters that GitHub takes, with room for what a poster adds."""
+
+_MOST_LINES = 40
+_MOST_STACKS = 20
+_MOST_WARNINGS = 10
+_LONGEST = 200
+_RANKS = {"change": 4, "create": 5, "rename": 6}
+_RESERVE = 200
+"""For the line that says what a section left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    """A piece that is shown whole or not at all."""
+
+    section: str
+    rank: int
+    text: str
+    items: tuple[str, ...]
+    """What it is about, to count what is not shown whole."""
+
+
+def comment(report: Report, limit: int = LIMIT) -> str:
+    """Markdown of at most `limit` characters: the most destructive first, cut by whole resources,
+    with what was cut counted."""
+    busy = [s for s in report.stacks if s.status != "compared" or s.changed or s.warnings]
+    idle = [s for s in report.stacks if s not in busy]
+    top = [f"### {_code(report.project)}: what this changes", ""]
+    if len(report.stacks) > 1 and busy:
+        top += [" · ".join(f"{_code(s.stack)} {_status(s)}" for s in busy[:_MOST_STACKS]), ""]
+    if not busy:
+        top.append(f"No change in {_names(s.stack for s in idle)}.")
+    foot = _foot(report)
+    # By place: in a report that somebody made up, two stacks may have one name.
+    blocks = [_blocks(stack) for stack in busy]
+    used = len("\n".join([*top, *foot])) + 2 * _RESERVE
+    shown = 0
+    for stack, mine in zip(busy, blocks, strict=True):
+        sections = len({block.section for block in mine})
+        if used + (cost := len(_heading(stack)) + _RESERVE * sections) > limit:
+            break
+        used += cost
+        shown += 1
+    kept: set[int] = set()
+    every = (block for place in range(shown) for block in blocks[place])
+    for block in sorted(every, key=lambda block: block.rank):
+        if used + len(block.text) + 2 <= limit:
+            used += len(block.text) + 2
+            kept.add(id(block))
+    body: list[str] = []
+    for place, stack in enumerate(busy[:shown]):
+        body += [_heading(stack), *_sections(blocks[place], kept)]
+    if left := len(busy[shown:]):
+        body.append(f"_{plural(left, 'more stack')} in diff.json._\n")
+    if busy and idle:
+        body.append(f"No change in {_names(s.stack for s in idle)}.")
+    return "\n".join([*top, *body, *foot]) + "\n"
+
+
+def _foot(report: Report) -> list[str]:
+    return [
+        "",
+        f"<sub>{_code(report.base)} to {_code(report.head)}. Code against code: what is deployed "
+        "was not asked, so drift and failed updates do not show, and neither does what only the "
+        "provider knows.</sub>",
+    ]
+
+
+def _heading(stack: StackDiff) -> str:
+    said = _status(stack)
+    if stack.status == "removed":
+        said += ". What it deployed stays, and `pulumi destroy` needs the file"
+    return f"#### {_code(stack.stack)}: {said}\n"
+
+
+def _status(stack: StackDiff) -> str:
+    return {
+        "failed": "**could not be compared**",
+        "new": f"a new stack, {counts(stack)}",
+        "removed": "**its file is gone**",
+        "compared": counts(stack),
+    }[stack.status]
+
+
+def _sections(blocks: list[_Block], kept: set[int]) -> Iterable[str]:
+    for section in dict.fromkeys(block.section for block in blocks):
+        mine = [block for block in blocks if block.section == section]
+        texts = [block.text for block in mine if id(block) in kept]
+        left = len({item for block in mine if id(block) not in kept for item in block.items})
+        if texts and section:
+            yield f"**{section}**\n"
+        yield from texts
+        if left:
+            yield f"_{left} more {section.lower()} do not fit here: diff.json has them all._\n"
+
+
+def _blocks(stack: StackDiff) -> list[_Block]:
+    blocks: list[_Block] = []
+
+    def add(section: str, rank: int, text: str, items: Iterable[str]) -> None:
+        blocks.append(_Block(section=section, rank=rank, text=text, items=tuple(items)))
+
+    for side, problems in stack.problems.items():
+        said = {"base": "Before the change", "head": "With the change"}[side]
+        add(f"{said}, the program cannot be recorded", 0, _fenced(problems, ""), problems)
+    found = groups(stack)
+    for group in found:
+        if group.operation in ("replace", "delete"):
+            add(PAST[group.operation].capitalize(), 1, _group(group), group.urns)
+    if stack.warnings:
+        add("New warnings", 2, _fenced(stack.warnings[:_MOST_WARNINGS], ""), stack.warnings)
+    if stack.times:
+        add("Derived times", 3, _times(stack.times), _paths(stack.times))
+    if stack.config:
+        add("Config", 3, _fenced(all_lines(stack.config), "diff"), _paths(stack.config))
+    for group in found:
+        if rank := _RANKS.get(group.operation):
+            add(PAST[group.operation].capitalize(), rank, _group(group), group.urns)
+    if stack.outputs:
+        text = _details("the stack's outputs", _fenced(all_lines(stack.outputs), "diff"))
+        add("Outputs", 7, text, _paths(stack.outputs))
+    return blocks
+
+
+def _paths(changes: Iterable[PropertyChange]) -> list[str]:
+    return [change.path for change in changes]
+
+
+def _times(times: Iterable[PropertyChange]) -> str:
+    rows = [f"| {_cell(t.path)} | {_cell(t.old)} | {_cell(t.new)} |" for t in times]
+    return "\n".join(["| time | before | after |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else _code(str(value)).replace("|", "\\|")
+
+
+def _group(group: Group) -> str:
+    if not group.lines:
+        return f"- {''.join(_code(p) if isinstance(p, Theirs) else p for p in group.heading)}\n"
+    heading = "".join(_tagged(p) if isinstance(p, Theirs) else _bold(p) for p in group.heading)
+    is_open = group.operation in ("replace", "change") or not _has_values(group)
+    return _details(heading, _fenced(group.lines, "diff"), is_open=is_open)
+
+
+def _bold(ours: str) -> str:
+    """In a block of HTML, Markdown's own bold means nothing."""
+    return re.sub(r"\*\*(.*?)\*\*", r"<b>\1</b>", ours)
+
+
+def _has_values(group: Group) -> bool:
+    return any(line[0] in "-+!" for line in group.lines)
+
+
+def _details(summary: str, body: str, *, is_open: bool = False) -> str:
+    return (
+        f"<details{' open' if is_open else ''}><summary>{summary}</summary>\n\n{body}\n</details>\n"
+    )
+
+
+def _fenced(texts: Iterable[str], language: str) -> str:
+    """A code block that nothing in it can end."""
+    every = [cut(one_line(text)) for text in texts]
+    if left := len(every[_MOST_LINES:]):
+        every = [*every[:_MOST_LINES], f" … {left} more lines in diff.json"]
+    content = "\n".join(every)
+    runs = [len(run) for run in re.findall("`+", content)]
+    fence = "`" * max([3, *(n + 1 for n in runs)])
+    return f"{fence}{language}\n{content}\n{fence}\n"
+
+
+def _names(names: Iterable[str]) -> str:
+    found = list(names)
+    left = len(found) - 50
+    return ", ".join(map(_code, found[:50])) + (f" and {left} more" if left > 0 else "")
+
+
+def _code(text: str) -> str:
+    """A code span of any text (https://spec.github.com/gfm/#code-spans)."""
+    line = one_line(text)[:_LONGEST]
+    runs = [len(run) for run in re.findall("`+", line)]
+    ticks = "`" * (max(runs, default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{ticks}{pad}{line}{pad}{ticks}" if line else ""
+
+
+def _tagged(text: str) -> str:
+    """The same inside a block of HTML, where Markdown means nothing."""
+    return f"<code>{html.escape(one_line(text)[:_LONGEST])}</code>"

@@ -1,0 +1,96 @@
+"""Two recordings of one stack, compared: what an engine would do if the base were deployed."""
+
+from collections import Counter
+from typing import Any
+
+from grpc_platform_tools.diff.forcing import Side, Sides
+from grpc_platform_tools.diff.recordings import Recording
+from grpc_platform_tools.diff.report import PropertyChange, StackDiff
+from grpc_platform_tools.diff.resources import as_change, compare_resources, rotated
+from grpc_platform_tools.diff.values import differences
+from grpc_platform_tools.graph import STACK_TYPE, Graph
+from grpc_platform_tools.preview.dns import chains
+from grpc_platform_tools.preview.stack_file import is_ciphertext
+
+_TIMES = "timing"
+
+
+def compare(stack: str, base: Recording | None, head: Recording | None) -> StackDiff:
+    """The diff of one stack; None where a revision has no file for it."""
+    problems = {
+        side: list(recording.problems)
+        for side, recording in (("base", base), ("head", head))
+        if recording and recording.problems
+    }
+    config = tuple(_config(base, head))
+    if problems:
+        return StackDiff(stack=stack, status="failed", problems=problems, config=config)  # pyright: ignore[reportArgumentType]
+    if head is None:
+        return StackDiff(stack=stack, status="removed", problems={})
+    old = base.graph if base and base.graph else Graph(())
+    new = head.graph or Graph(())
+    sides = Sides(Side(old, (base and base.config) or {}), Side(new, head.config or {}))
+    resources = tuple(compare_resources(sides))
+    touched = {change.type for change in resources}
+    times, outputs = _outputs(sides)
+    before = set(_warnings(old))
+    return StackDiff(
+        stack=stack,
+        status="compared" if base else "new",
+        problems={},
+        resources=resources,
+        totals=Counter(sorted(r.type for r in new if r.type in touched)),
+        config=config,
+        times=tuple(times),
+        outputs=tuple(outputs),
+        warnings=tuple(w for w in _warnings(new) if w not in before),
+    )
+
+
+def _warnings(graph: Graph) -> list[str]:
+    return [*graph.warnings, *(problem for chain in chains(graph) for problem in chain.problems)]
+
+
+def _config(base: Recording | None, head: Recording | None) -> list[PropertyChange]:
+    changes: list[PropertyChange] = []
+    old, new = base.config if base else {}, head.config if head else {}
+    if old is None or new is None:
+        return []
+    for key in sorted(old.keys() | new.keys()):
+        sides = {"old": old[key]} if key in old else {}
+        sides |= {"new": new[key]} if key in new else {}
+        # Ciphertext says whether a value changed, and is nobody's to see.
+        hidden = any(_has_ciphertext(value) for value in sides.values())
+        if len(sides) < 2:
+            kind = "added" if key in new else "removed"
+            shown = {} if hidden else sides
+            changes.append(PropertyChange(path=key, kind=kind, hidden=hidden, **shown))
+        elif hidden and old[key] != new[key]:
+            changes.append(PropertyChange(path=key, kind="changed", hidden=True))
+        else:
+            found = differences(old[key], new[key])
+            changes += [as_change(d, _joined(key, d.path)) for d in found]
+    return changes
+
+
+def _joined(key: str, path: str) -> str:
+    return f"{key}.{path}" if path and not path.startswith("[") else f"{key}{path}"
+
+
+def _has_ciphertext(value: Any) -> bool:
+    if isinstance(value, dict):
+        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return is_ciphertext(items) or any(map(_has_ciphertext, items.values()))
+    return isinstance(value, list) and any(map(_has_ciphertext, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def _outputs(sides: Sides) -> tuple[list[PropertyChange], list[PropertyChange]]:
+    """The derived times that differ, and the other outputs of the stack."""
+    graphs = sides.old.graph, sides.new.graph
+    before, after = (dict(graph.exports) if graph.resources else {} for graph in graphs)
+    times = differences(before.pop(_TIMES, None) or {}, after.pop(_TIMES, None) or {})
+    found = differences(before, after)
+    if all(graph.resources for graph in graphs):
+        old, new = (graph.only(STACK_TYPE) for graph in graphs)
+        found += rotated(old, new, sides, "outputs.")
+    return [as_change(d) for d in times], [as_change(d) for d in found]

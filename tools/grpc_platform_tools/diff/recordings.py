@@ -1,0 +1,182 @@
+"""Records every stack of two revisions, each in a process of its own and as many at once as there
+are processors."""
+
+import json
+import os
+import signal
+import site
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from grpc_platform_tools.diff.recorder import BESIDE, PROBLEMS, RESOURCES
+from grpc_platform_tools.diff.redaction import Accounts, has_account
+from grpc_platform_tools.diff.revisions import Revision
+from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.layout import renamed
+from grpc_platform_tools.preview.stack_file import config_values
+
+_ERRORS = "errors.txt"
+_RECORDER = Path(__file__).with_name("recorder.py")
+# All that a program may see of the environment (it can read its own in /proc), and what some
+# Pythons are started with.
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """One stack at one revision: its graph and its config by full key, or why there is none."""
+
+    graph: Graph | None = None
+    config: dict[str, Any] | None = None
+    """None where it cannot be read."""
+    problems: tuple[str, ...] = ()
+
+
+def record_all(
+    wanted: list[tuple[Revision, str]],
+    accounts: Accounts,
+    mark_key: bytes,
+    recorded: Callable[[int], None],
+) -> list[Recording]:
+    """A recording for each revision and stack, in that order; `recorded` is told how many are done.
+
+    Recordings to be compared share `mark_key` (see preview.record). Interrupted, it ends what it
+    started.
+    """
+    processes: set[subprocess.Popen[bytes]] = set()
+    interrupted = Event()
+    done = count(1)
+
+    def started(process: subprocess.Popen[bytes]) -> None:
+        processes.add(process)
+        if interrupted.is_set():
+            _end(process)
+
+    def run(wish: tuple[Revision, str], output: Path) -> None:
+        _run(*wish, output, mark_key, started)
+        recorded(next(done))
+
+    with tempfile.TemporaryDirectory(prefix="grpc-platform-recordings-") as folder:
+        outputs = [Path(folder, str(number)) for number in range(len(wanted))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                list(pool.map(run, wanted, outputs))
+            except BaseException:
+                interrupted.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(processes):
+                    _end(process)
+                raise
+        # One after the other, so that the names of accounts do not depend on who was first.
+        return [
+            read_recording(output, *wish, accounts)
+            for output, wish in zip(outputs, wanted, strict=True)
+        ]
+
+
+def _run(
+    revision: Revision,
+    stack: str,
+    output: Path,
+    mark_key: bytes,
+    started: Callable[[subprocess.Popen[bytes]], None],
+) -> None:
+    output.mkdir()
+    problems = [*revision.problems]
+    if not problems:
+        # -P: beside the recorder are modules whose names a program may use for its own.
+        where = (revision.checkout, revision.inside)
+        command = [revision.python, "-P", _RECORDER, *where, stack, output]
+        # Neither a pipe nor a group of processes that what the program leaves behind could hold.
+        with (output / _ERRORS).open("wb") as errors:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=_environment(),
+                start_new_session=True,
+            )
+        started(process)
+        process.communicate(mark_key)
+        _end(process)
+        if process.returncode:
+            said = (output / _ERRORS).read_text(errors="replace")
+            last = said.strip().splitlines()[-1:]
+            problems = [f"the recorder ended with status {process.returncode}", *last]
+    if problems:
+        (output / PROBLEMS).write_text(json.dumps(problems))
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
+    if site.ENABLE_USER_SITE:  # where pip may have installed the SDK, found by HOME otherwise
+        kept["PYTHONUSERBASE"] = site.getuserbase()
+    return {**kept, "HOME": "/nonexistent"}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """With all that the program started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def read_recording(output: Path, revision: Revision, stack: str, accounts: Accounts) -> Recording:
+    """What a recorder left in `output`."""
+    config: dict[str, Any] | None = None
+    problems: list[str] = []
+    try:
+        config = accounts.hide(config_values(revision.directory, stack))
+    except UserError as error:
+        problems = error.problems
+    try:
+        if (output / PROBLEMS).exists():
+            problems = [str(problem) for problem in json.loads((output / PROBLEMS).read_bytes())]
+        elif not problems and not (output / RESOURCES).exists():
+            problems = ["the program ended its process before it was recorded"]
+        if not problems:
+            return Recording(graph=_graph(output, accounts), config=config)
+    except Exception as error:  # the other stacks have theirs
+        problems = [
+            f"the recording cannot be read: {type(error).__name__}: {error}".splitlines()[0]
+        ]
+    if revision.missing:
+        problems.append(f"submodules that are not there: {', '.join(revision.missing)}")
+    return Recording(config=config, problems=accounts.hide(_without_folders(problems, revision)))
+
+
+def _graph(output: Path, accounts: Accounts) -> Graph:
+    text, beside = (output / RESOURCES).read_bytes(), (output / BESIDE).read_bytes()
+    graph = Graph.parse(text, **json.loads(beside))
+    if has_account((text + beside).decode()):  # as a rule not, and a large graph is a long walk
+        graph = Graph(
+            tuple(replace(r, **accounts.hide(vars(r))) for r in graph),
+            accounts.hide(graph.warnings),
+            accounts.hide(graph.marks),
+        )
+    return graph
+
+
+def _without_folders(problems: Iterable[str], revision: Revision) -> tuple[str, ...]:
+    """Problems as they would be in any checkout and for anybody."""
+    here = revision.directory
+    names = {
+        path: os.path.relpath(folder, here)
+        for folder in (here, revision.checkout)
+        for path in (str(folder), str(folder.resolve()))
+    }
+    if (home := Path("~").expanduser()) != Path("/"):
+        names[str(home)] = "~"
+    return tuple(
+        renamed(problem.replace(f"{here.resolve()}/", "").replace(f"{here}/", ""), names)
+        for problem in problems
+    )

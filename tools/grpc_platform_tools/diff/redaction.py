@@ -1,0 +1,45 @@
+"""Takes account ids out of what was recorded, before anything is compared, shown or saved."""
+
+import re
+from typing import Any
+
+from grpc_platform_tools.preview.fixtures import ACCOUNT
+
+# Twelve digits, or as the console writes them; nobody's account is the one of the fixtures. Digests
+# hold such runs by chance.
+_ACCOUNT = re.compile(
+    rf"[0-9a-f]{{32,}}|(?P<id>(?<!\d)(?!{ACCOUNT})(?:\d{{12}}|\d{{4}}-\d{{4}}-\d{{4}})(?!\d))"
+)
+
+
+class Accounts:
+    """Gives each account id a name, the same wherever it stands: `[account 1]`."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def hide(self, value: Any) -> Any:
+        """The value with every account id in it, also as a number or in a key, by its name."""
+        if isinstance(value, str):
+            return _ACCOUNT.sub(self._name, value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            text = str(value)
+            return self.hide(text) if has_account(text) else value
+        if isinstance(value, dict):
+            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+            return {self.hide(key): self.hide(item) for key, item in items.items()}
+        if isinstance(value, list | tuple):
+            elements: list[Any] = [self.hide(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+            return elements if isinstance(value, list) else tuple(elements)
+        return value
+
+    def _name(self, found: re.Match[str]) -> str:
+        if found["id"] is None:
+            return found[0]
+        digits = found["id"].replace("-", "")
+        return self._names.setdefault(digits, f"[account {len(self._names) + 1}]")
+
+
+def has_account(text: str) -> bool:
+    """Whether anything in a text is to be hidden."""
+    return any(found["id"] for found in _ACCOUNT.finditer(text))

@@ -1,0 +1,142 @@
+"""The resources of one stack at two revisions: what differs in each, and what that makes of it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from grpc_platform_tools.diff.consequences import as_replaced, say_what_moved, spread
+from grpc_platform_tools.diff.forcing import PROVIDER, Sides, forces, is_ignored, segments
+from grpc_platform_tools.diff.pairs import Pair, described, pair_up
+from grpc_platform_tools.diff.replacement import forces_replacement
+from grpc_platform_tools.diff.report import OPERATIONS, PropertyChange, ResourceChange
+from grpc_platform_tools.diff.values import Difference, differences
+from grpc_platform_tools.graph import Resource, mark_name
+
+# Kubernetes Secrets, however they were made, and what of one is no secret.
+_SECRET_KINDS = ("Secret", "SecretList")
+_PUBLIC = ("apiVersion", "kind", "metadata", "type", "immutable")
+_OPTIONS = (
+    "protect",
+    "retain_on_delete",
+    "delete_before_replace",
+    "ignore_changes",
+    "replacement_trigger",
+    "import_id",
+)
+
+
+def compare_resources(sides: Sides) -> list[ResourceChange]:
+    """Every resource that the two sides register differently, in the order in which to say it."""
+    old, new = sides.old.graph, sides.new.graph
+    pairs = pair_up(old, new)
+    changes = {
+        pair.current.urn: change for pair in pairs if (change := _compared(pair, sides)) is not None
+    }
+    spread(changes, pairs, sides)
+    say_what_moved(changes, old, new)
+    place = {resource.urn: place for place, resource in enumerate(new)}
+
+    def order(change: ResourceChange) -> tuple[object, ...]:
+        # What is replaced, after what it is made from; all else by who made it.
+        cause = place[change.urn] if change.operation == "replace" else 0
+        operation = OPERATIONS.index(change.operation)
+        return operation, cause, change.component, change.type, change.label, change.urn
+
+    return sorted(changes.values(), key=order)
+
+
+def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
+    """How an engine would treat the resource for its own sake; None where it is the same."""
+    change = described(pair, sides)
+    if pair.new is None:
+        return replace(change, operation="delete")
+    found = list(_differences(pair, sides))
+    change = replace(change, properties=tuple(map(as_change, found)))
+    if pair.old is None:
+        return replace(change, operation="create")
+    if pair.old.urn != pair.new.urn:
+        change = replace(change, was=pair.old.urn)
+    elif not found:
+        return None
+    forced = tuple(d.path for d in found if forces(pair.old, pair.new, d, sides))
+    if forced:
+        return as_replaced(replace(change, forced_by=forced), pair)
+    return replace(change, operation="change" if found else "rename")
+
+
+def _differences(pair: Pair, sides: Sides) -> Iterator[Difference]:
+    old, new = pair.old, pair.new
+    for found in differences(old.inputs if old else {}, new.inputs if new else {}):
+        if not (old and new and is_ignored(new, found.raw)):
+            yield _without_data(found, pair.current)
+    if old and new:
+        yield from rotated(old, new, sides, "inputs.")
+        options = [{k: r.options[k] for k in _OPTIONS if k in r.options} for r in (old, new)]
+        yield from differences(*options, path=("options",))
+        yield from differences(*_provided(old, new, sides))
+
+
+def rotated(old: Resource, new: Resource, sides: Sides, root: str) -> Iterator[Difference]:
+    """Secrets below `root` on both sides that are not the same, by the marks of this one run."""
+    for path in sorted({*old.secret_paths} & {*new.secret_paths}):
+        marks = (
+            side.graph.marks.get(mark_name(resource.urn, path))
+            for side, resource in ((sides.old, old), (sides.new, new))
+        )
+        if path.startswith(root) and len(set(marks)) > 1:
+            keys = path.removeprefix(root)
+            yield Difference(
+                raw=segments(keys), path=keys, kind="changed", old=None, new=None, hidden=True
+            )
+
+
+def _provided(old: Resource, new: Resource, sides: Sides) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What each side gets of its provider without saying so: its region, and which one it is."""
+    before, after = sides.old.provider(old), sides.new.provider(new)
+    if old.type.startswith("aws:") and "region" not in old.inputs.keys() | new.inputs.keys():
+        regions = before.get("region"), after.get("region")
+        if None not in regions and forces_replacement(new.type, ("region",), *regions):
+            return {"region": regions[0]}, {"region": regions[1]}
+    if _is_elsewhere(old, new, sides, before, after):
+        names = [_provider_name(resource) for resource in (old, new)]
+        if names[0] == names[1]:  # the default one, by its config
+            names[1] += ", of another cluster or account"
+        return {PROVIDER: names[0]}, {PROVIDER: names[1]}
+    return {}, {}
+
+
+def _is_elsewhere(
+    old: Resource, new: Resource, sides: Sides, before: dict[str, Any], after: dict[str, Any]
+) -> bool:
+    """As providerChanged of the engine: another provider replaces where its own change would.
+
+    https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go
+    """
+    if old.provider == new.provider and old.provider is not None:
+        return False  # where that one is replaced, so is what it made: consequences
+    provider = sides.new.graph.by_urn(new.provider) if new.provider else None
+    if provider and old.provider in provider.aliases:
+        return False
+    token = f"pulumi:providers:{new.type.partition(':')[0]}"
+    return any(
+        forces_replacement(token, d.raw, d.old, d.new, before=before, after=after)
+        for d in differences(before, after)
+    )
+
+
+def _provider_name(resource: Resource) -> str:
+    return resource.provider.rpartition("::")[2] if resource.provider else "the default one"
+
+
+def _without_data(found: Difference, resource: Resource) -> Difference:
+    """A Secret's data is secret, also where the program does not say so."""
+    is_secret = resource.inputs.get("kind") in _SECRET_KINDS and found.raw[0] not in _PUBLIC
+    return replace(found, hidden=found.hidden or is_secret)
+
+
+def as_change(found: Difference, path: str | None = None) -> PropertyChange:
+    """The difference as a report holds it, without what may not be shown."""
+    values = {} if found.hidden else {"old": found.old, "new": found.new}
+    return PropertyChange(
+        path=found.path if path is None else path, kind=found.kind, hidden=found.hidden, **values
+    )

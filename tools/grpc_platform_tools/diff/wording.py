@@ -1,0 +1,260 @@
+"""How a diff is said, whatever shows it: in counts, and in groups of what has one cause."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from grpc_platform_tools.diff.alike import OWN_NAME, same, shared
+from grpc_platform_tools.diff.lines import all_lines
+from grpc_platform_tools.diff.report import (
+    OPERATIONS,
+    Operation,
+    PropertyChange,
+    ResourceChange,
+    StackDiff,
+)
+from grpc_platform_tools.preview.outline import plural, short_type
+
+PAST: dict[Operation, str] = {
+    "replace": "replaced",
+    "delete": "deleted",
+    "change": "changed",
+    "create": "created",
+    "rename": "renamed",
+}
+_MOST_NAMES = 12
+
+
+class Theirs(str):
+    """A piece of a heading that the program wrote, so that nobody takes it for anything else."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Resources that are said together. `lines` are the program's, and begin with `-`, `+`, `!` or
+    a blank, as in a diff."""
+
+    operation: Operation
+    heading: tuple[str, ...]
+    """In pieces, which are ours or `Theirs`."""
+    urns: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+
+
+def counts(stack: StackDiff) -> str:
+    """`1 replaced, 3 changed`."""
+    parts = [f"{n} {PAST[operation]}" for operation in OPERATIONS if (n := stack.count(operation))]
+    if any(one.hidden for one in stack.config):
+        # What reads it gets the same stand-in at both revisions.
+        parts.append("an encrypted value changed, and so may what reads it")
+    if not parts and stack.changed:
+        return "no resource changed"
+    return ", ".join(parts) or "no change"
+
+
+def groups(stack: StackDiff) -> list[Group]:
+    """Every resource change, in the order in which a reviewer wants to read them."""
+    return [group for operation in OPERATIONS for group in _groups(stack, operation)]
+
+
+def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
+    changes = [change for change in stack.resources if change.operation == operation]
+    if operation == "rename":
+        yield from _renamed(changes)
+        return
+    if operation in ("create", "delete"):
+        labels = {change.urn: change.label for change in stack.resources}
+        moved = [change for change in changes if change.moved and not change.loses]
+        yield from _moved(moved, labels)
+        yield from _by_component([c for c in changes if c.loses or not c.moved], labels)
+        return
+    alike, rest = shared(changes)
+    single: list[Group] = []
+    followers: list[ResourceChange] = []
+    labels = {change.urn: change.label for change in stack.resources}
+    for change in changes:
+        left = rest[change.urn]
+        if _follows(change) and not left and not change.loses:
+            followers.append(change)
+        elif left or change.notes or not change.properties:
+            single.append(_one(change, left, labels))
+    together = [_alike_group(found, members, stack) for found, members in alike]
+    # Of what is replaced each one matters; of what changes, the cause.
+    yield from single + together if operation == "replace" else together + single
+    if followers:
+        causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
+        kinds = Counter(short_type(change.type) for change in followers).most_common()
+        few = len(followers) <= _MOST_NAMES
+        yield Group(
+            operation=operation,
+            heading=(
+                f"{plural(len(followers), 'resource')} made from ",
+                *(_names(causes) if len(causes) <= 3 else ("these",)),
+                ": ",
+                *_names([c.label for c in followers] if few else [f"{k} {n}" for k, n in kinds]),
+            ),
+            urns=_urns(followers),
+        )
+
+
+def _follows(change: ResourceChange) -> bool:
+    """Whether it is replaced for the sake of others only."""
+    return bool(change.because) and not {p.path for p in change.properties} & {*change.forced_by}
+
+
+def _alike_group(
+    found: list[PropertyChange], members: list[ResourceChange], stack: StackDiff
+) -> Group:
+    paths = [p.path for p in found if all(p.path in member.forced_by for member in members)]
+    forced = ("; forced by ", *_names(paths)) if paths else ()
+    operation = members[0].operation
+    lost = dict.fromkeys(m.loses for m in members if m.loses and operation == "replace")
+    loses = (f"; **loses {', '.join(lost)}**",) if lost else ()
+    whose = (f"; {OWN_NAME} is each one's own name",) if OWN_NAME in str(found) else ()
+    names = _names(_short_names(members))
+    return Group(
+        operation=operation,
+        heading=(*_how_many(members, stack), ": ", *names, *forced, *loses, *whose),
+        urns=_urns(members),
+        lines=tuple(all_lines(found)),
+    )
+
+
+def _one(
+    change: ResourceChange, left: Iterable[PropertyChange], labels: Mapping[str, str]
+) -> Group:
+    heading: list[str] = [Theirs(change.label)]
+    if change.component not in ("", change.label):
+        heading += [" in ", Theirs(change.component)]
+    if _follows(change):
+        heading += ["; made from ", *_names((labels.get(urn, urn) for urn in change.because), 3)]
+    elif change.forced_by:
+        heading += ["; forced by ", *_names(change.forced_by)]
+    if change.loses and change.operation in ("replace", "delete"):
+        heading.append(f"; **loses {change.loses}**")
+    if change.moved and change.operation == "delete":
+        name = labels.get(change.moved, change.moved)
+        heading += ["; created anew as ", Theirs(name), ", which no alias says is the same"]
+    if change.was:
+        heading += ["; was ", Theirs(change.was)]
+    for note in change.notes:
+        heading += ["; ", Theirs(note)]
+    return Group(
+        operation=change.operation,
+        heading=tuple(heading),
+        urns=(change.urn,),
+        lines=tuple(all_lines(left)),
+    )
+
+
+def _renamed(changes: list[ResourceChange]) -> Iterator[Group]:
+    if changes:
+        yield Group(
+            operation="rename",
+            heading=(
+                f"{plural(len(changes), 'resource')} under another URN, as an alias says: ",
+                *_names(change.label for change in changes),
+            ),
+            urns=_urns(changes),
+        )
+
+
+def _urns(changes: Iterable[ResourceChange]) -> tuple[str, ...]:
+    return tuple(change.urn for change in changes)
+
+
+def _names(names: Iterable[str], most: int = _MOST_NAMES) -> Iterator[str]:
+    """A list of what the program calls things, as pieces of a heading."""
+    found = list(names)
+    for number, name in enumerate(found[:most]):
+        yield from (", ", Theirs(name)) if number else (Theirs(name),)
+    if left := len(found[most:]):
+        yield f" and {left} more"
+
+
+def _how_many(members: list[ResourceChange], stack: StackDiff) -> tuple[str, ...]:
+    types = {member.type for member in members}
+    if len(types) > 1:
+        return (f"{plural(len(members), 'resource')} of {len(types)} types",)
+    (token,) = types
+    total = stack.totals.get(token, len(members))
+    some = f"all {total} " if total == len(members) else f"{len(members)} of {total} "
+    return (some, Theirs(short_type(token)))
+
+
+def _short_names(members: list[ResourceChange]) -> list[str]:
+    """Each by its component's name, or by its own where one component made several of them."""
+    names = [member.component.rpartition(" ")[2] or member.label for member in members]
+    return names if len(set(names)) == len(names) else [member.label for member in members]
+
+
+def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Group]:
+    """What is deleted under one URN and created under another, said where it is deleted."""
+    if not changes:
+        return
+    operation = changes[0].operation
+    how = (
+        "under another URN, and no alias says that they are the same: created anew, where their "
+        "names allow two, and these deleted"
+        if operation == "delete"
+        else "in place of what is deleted under another URN, see above"
+    )
+    yield Group(
+        operation=operation,
+        heading=(f"{plural(len(changes), 'resource')} {how}",),
+        urns=_urns(changes),
+        lines=tuple(
+            f" {change.label} → {labels.get(change.moved or '', '')}"
+            for change in changes
+            if operation == "delete"
+        ),
+    )
+
+
+def _by_component(changes: list[ResourceChange], labels: Mapping[str, str]) -> Iterator[Group]:
+    """Together what one component made; and components, or resources in none, that are alike."""
+    made: defaultdict[str, list[ResourceChange]] = defaultdict(list)
+    for change in changes:
+        if change.loses or change.notes:
+            yield _one(change, change.properties, labels)
+        else:
+            made[change.component or change.urn].append(change)
+    similar: defaultdict[tuple[str, ...], list[list[ResourceChange]]] = defaultdict(list)
+    for members in made.values():
+        kind = members[0].component.partition(" ")[0]
+        similar[kind, *sorted(same(member) for member in members)].append(members)
+    for alike in similar.values():
+        first = alike[0]
+        if len(alike) == len(first) == 1:
+            yield _one(first[0], first[0].properties, labels)
+            continue
+        yield Group(
+            operation=first[0].operation,
+            heading=tuple(_of_each(alike)),
+            urns=tuple(change.urn for members in alike for change in members),
+            lines=tuple(
+                line
+                for change in first
+                if change.properties
+                for line in (f" # {change.label}", *all_lines(change.properties))
+            ),
+        )
+
+
+def _of_each(alike: list[list[ResourceChange]]) -> Iterator[str]:
+    """What there is in each of them, and which they are."""
+    first = alike[0]
+    if not first[0].component:
+        yield from (f"{len(alike)} ", Theirs(short_type(first[0].type)), " alike: ")
+        yield from _names(members[0].label for members in alike)
+        return
+    types = Counter(sorted(short_type(member.type) for member in first))
+    yield from _names(f"{name} {n}" if n > 1 else name for name, n in types.items())
+    if len(alike) == 1:
+        yield from (" in ", Theirs(first[0].component))
+        return
+    kind = Theirs(first[0].component.partition(" ")[0])
+    yield from (f" in each of {len(alike)} ", kind, ", alike but for their names: ")
+    yield from _names(members[0].component.rpartition(" ")[2] for members in alike)

@@ -1,0 +1,42 @@
+"""The text of a project's comment: a hidden marker, the diff or why there is none, and a footer."""
+
+import re
+from collections.abc import Sequence
+
+from grpc_platform_tools.diff.comment import comment
+from grpc_platform_tools.diff.report import Report
+from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.github.event import Run
+
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # what Pulumi takes for a project's name
+
+
+def marker(project: str) -> str:
+    """The first line of the project's comment, which nobody sees.
+
+    It counts in that place only, so nothing that a diff shows can pass for one.
+    """
+    if not _PROJECT.fullmatch(project):
+        raise UserError(f"{project!r} is not the name of a Pulumi project")
+    return f"<!-- grpc-platform diff: {project} -->"
+
+
+def with_diff(report: Report, run: Run) -> str:
+    """The comment of a run that left a diff."""
+    lines = [marker(report.project)]
+    if run.conclusion != "success":
+        lines += [f"**The run that compares ended as `{run.conclusion}`.** It left this diff:", ""]
+    return "\n".join([*lines, comment(report), *_footer(run)])
+
+
+def without_diff(project: str, reasons: Sequence[str], run: Run) -> str:
+    """The comment of a run whose diff cannot be shown, in place of that of an earlier commit."""
+    if run.conclusion != "success":
+        reasons = [f"The run that compares ended as `{run.conclusion}`.", *reasons]
+    head = f"### {project}: no diff of this commit"
+    return "\n".join([marker(project), head, "", " ".join(reasons), *_footer(run)])
+
+
+def _footer(run: Run) -> list[str]:
+    """What is known for certain, whatever the diff says of itself."""
+    return ["", f"<sub>Of commit {run.commit[:7]}, by [this run]({run.url}).</sub>"]

@@ -1,0 +1,96 @@
+"""`grpc-platform preview`: run the program, write the files, print the summary."""
+
+import json
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.manifests import manifests
+from grpc_platform_tools.preview.stack_file import read_stack_file
+from grpc_platform_tools.preview.summary import Summary, as_markdown, print_summary, summarise
+from grpc_platform_tools.preview.topology import topology
+from grpc_platform_tools.progress import progress
+
+_GRAPH_FILE = "resources.json"
+
+
+def run_preview(stack: str, directory: Path, output: Path | None) -> None:
+    """Render `stack` of the program in `directory` into `output` and say what was found.
+
+    Raises whatever carries `problems` (grpc_platform_tools.errors) instead of printing it.
+    """
+    started = time.monotonic()
+    stack_file = read_stack_file(directory, stack)
+    target = output or directory / "build" / "preview" / stack
+    _refuse_strange(target)
+    with progress(f"previewing {stack}"):
+        # Half of a short preview is this import, so a mistyped stack does not wait for it.
+        from grpc_platform_tools.preview.program import run_program
+
+        graph = run_program(directory, stack, stack_file)
+        summary = summarise(graph, stack)
+        try:
+            written = write_preview(graph, summary, target)
+        except OSError as error:  # read-only, full, or another preview came in between
+            raise UserError(f"{target} cannot be written: {error.strerror}") from error
+    console = Console(highlight=False)
+    print_summary(summary, console)
+    took = time.monotonic() - started
+    console.print(
+        f"\nWrote {target} ({written} manifests) in {took:.1f} s", markup=False, soft_wrap=True
+    )
+
+
+def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
+    """Write every file, so that `target` holds all of one run or all of the last; the number of
+    manifests."""
+    found = manifests(graph)
+    with _replaced(target) as folder:
+        graph.save(folder / _GRAPH_FILE)
+        for manifest in found:
+            path = folder / "manifests" / manifest.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(manifest.text())
+        # What a stack that refers to this one may be given: see fixture_file.
+        (folder / "outputs.json").write_text(_json(graph.exports))
+        (folder / "dns.json").write_text(_json([asdict(chain) for chain in summary.chains]))
+        (folder / "topology.mmd").write_text(topology(graph, summary.chains))
+        (folder / "summary.md").write_text(as_markdown(summary))
+    return len(found)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _refuse_strange(target: Path) -> None:
+    """Everything in the target folder goes; take no folder that another tool or person filled."""
+    if not target.exists() or (target / _GRAPH_FILE).is_file():
+        return
+    if not target.is_dir() or any(target.iterdir()):
+        raise UserError(f"{target} holds something other than a preview; name another --output")
+
+
+@contextmanager
+def _replaced(target: Path) -> Generator[Path]:
+    """A folder to fill, which takes the place of `target` when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
+        new, old = Path(beside, "new"), Path(beside, "old")
+        new.mkdir()
+        yield new
+        if target.exists():
+            target.rename(old)
+        try:
+            new.rename(target)
+        except BaseException:
+            if old.exists():
+                old.rename(target)
+            raise

@@ -1,0 +1,119 @@
+"""Run a program directory's `__main__.py` for one stack, away from whoever runs the preview."""
+
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pulumi import RunError
+
+from grpc_platform_tools.errors import FailedProgramError, UserError
+from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixture_file import read_fixtures
+from grpc_platform_tools.preview.record import record
+from grpc_platform_tools.preview.stack_file import ENCRYPTED, StackFile, read_project
+
+_KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+
+
+def run_program(
+    directory: Path,
+    stack: str,
+    stack_file: StackFile,
+    *,
+    checkout: Path | None = None,
+    mark_key: bytes = b"",
+) -> Graph:
+    """The graph that the program in `directory` registers for `stack`, with its own components and
+    its own fixtures; `mark_key` as for `record`.
+
+    `checkout` is the root of the revision that it is part of: components there, which an editable
+    install would give the program, are that revision's.
+
+    One program per process: its modules stay imported. Raises UserError when the program refuses
+    by `pulumi.RunError`, as it is whatever carries its own `problems` (see `errors`), and
+    FailedProgramError for any other exception of the program.
+    """
+    main = _main_of(directory)
+    fixtures = read_fixtures(directory)
+    try:
+        with _alone_in(main.parent, checkout or main.parent):
+            return record(
+                lambda: runpy.run_path(str(main), run_name="__main__"),
+                project=stack_file.project,
+                stack=stack,
+                config=stack_file.config,
+                secret_keys=stack_file.secret_keys,
+                fixtures=fixtures,
+                mark_key=mark_key,
+                checkout=checkout or directory,
+            )
+    except (Exception, SystemExit) as error:
+        if isinstance(getattr(error, "problems", None), list):
+            raise
+        if isinstance(error, RunError):
+            raise UserError(_explained(str(error))) from error
+        raise FailedProgramError(_where_and_what(error, directory.resolve())) from error
+
+
+def _main_of(directory: Path) -> Path:
+    """What the engine would run: `main` of the project, a folder or a file, if it says so. The
+    folder is the working directory then."""
+    _, project = read_project(directory)
+    path = (directory / str(project.get("main") or ".")).resolve()
+    main = path / "__main__.py" if path.is_dir() else path
+    if not main.is_file():
+        raise UserError(f"no {main.name} in {path.parent if path == main else path}: "
+                        "not a Python program")  # fmt: skip
+    return main
+
+
+def _explained(message: str) -> str:
+    if ENCRYPTED in message:
+        return f"{message}: a preview decrypts nothing; read encrypted config as text"
+    return message
+
+
+@contextmanager
+def _alone_in(directory: Path, checkout: Path) -> Generator[None]:
+    """Run as the engine's host does, in the program's directory and with it first on the path, but
+    with nothing of the caller's environment: no credentials, config or home directory.
+
+    Next on the path are the checkout's own components, in `components/` or, before release 0.2, at
+    its top: an editable install would give the program those of another revision.
+    """
+    own = [str(d) for d in (checkout / "components", checkout) if (d / "grpc_platform").is_dir()]
+    environment, cwd, path = dict(os.environ), Path.cwd(), list(sys.path)
+    os.environ.clear()
+    os.environ.update({k: environment[k] for k in _KEPT if k in environment})
+    os.environ["HOME"] = "/nonexistent"
+    os.chdir(directory)
+    sys.path[:0] = [str(directory), *own]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        os.chdir(cwd)
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def _where_and_what(error: BaseException, directory: Path) -> list[str]:
+    """The frames that are the program's own, innermost last, and the exception."""
+    tools = Path(__file__).parent
+    lines: list[str] = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if (
+            directory in path.parents
+            and tools not in path.parents
+            and "site-packages" not in path.parts
+        ):
+            lines.append(
+                f"{path.relative_to(directory)}:{frame.lineno} in {frame.name}: {frame.line}"
+            )
+    what = "".join(traceback.format_exception_only(error)).rstrip().splitlines()
+    return [*lines, *what]

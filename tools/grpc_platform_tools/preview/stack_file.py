@@ -1,0 +1,236 @@
+"""Read a stack's config as the engine would pass it to the program."""
+
+import json
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.composer import ComposerError
+
+from grpc_platform_tools.errors import UserError
+
+_MOST = 1_000_000
+"""Nodes of a file with its aliases written out."""
+
+ENCRYPTED = "[encrypted config value]"
+"""What a preview passes in place of a value it cannot decrypt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackFile:
+    """What `Pulumi.yaml` and `Pulumi.<stack>.yaml` say.
+
+    `config` maps full keys (`aws:region`) to what the engine passes: text as it is, anything else
+    as JSON, with ENCRYPTED where a value is encrypted. `secret_keys` are the keys with such a value
+    at any depth: the engine too marks only a whole key as secret.
+    """
+
+    project: str
+    config: Mapping[str, str]
+    secret_keys: tuple[str, ...]
+
+
+def read_stack_file(directory: Path, stack: str) -> StackFile:
+    """The config of `stack` of the program in `directory`.
+
+    Raises UserError when there is no such program or stack, and with file and line for YAML that
+    cannot be read.
+    """
+    name, _ = read_project(directory)
+    texts = {key: _text(value) for key, value in config_values(directory, stack).items()}
+    return StackFile(
+        project=name,
+        config=texts,
+        secret_keys=tuple(sorted(key for key, text in texts.items() if ENCRYPTED in text)),
+    )
+
+
+def read_project(directory: Path) -> tuple[str, dict[str, Any]]:
+    """The name of the project in `directory`, and all that its Pulumi.yaml says.
+
+    Raises UserError where there is none.
+    """
+    path = directory / "Pulumi.yaml"
+    if not path.is_file():
+        raise UserError(
+            f"no Pulumi.yaml in {directory.resolve()}: not a Pulumi program; name one by --program"
+        )
+    project = _mapping(path, _parse(path))
+    name = project.get("name")
+    if not isinstance(name, str):
+        raise UserError(f"{path}: name: must be the project's name")
+    return name, project
+
+
+def config_values(directory: Path, stack: str) -> dict[str, Any]:
+    """The config of `stack` by full key, the project's defaults among it, ciphertext as it is.
+
+    Raises UserError as `read_stack_file` does.
+    """
+    name, project = read_project(directory)
+    stacks = stacks_of(directory)
+    if stack not in stacks:
+        known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"
+        raise UserError(f"no stack {stack!r} in {directory}; {known}")
+    path = directory / f"Pulumi.{stack}.yaml"
+    values = {
+        _full_key(name, key): _default(value)
+        for key, value in _config(directory / "Pulumi.yaml", project).items()
+        if _default(value) is not None
+    }
+    of_stack = _config(path, _mapping(path, _parse(path)))
+    return values | {_full_key(name, key): value for key, value in of_stack.items()}
+
+
+def stacks_of(directory: Path) -> list[str]:
+    """The stacks that have a file in `directory`."""
+    names = [path.name for path in directory.glob("Pulumi.?*.yaml") if path.is_file()]
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+
+
+def _full_key(project: str, key: str) -> str:
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _default(value: Any) -> Any:
+    """A project's entry is a value, or a declaration with a value or default among its keys; one
+    declared secret is to be as little seen as if it were encrypted."""
+    if isinstance(value, dict):
+        declaration: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        given = declaration.get("value", declaration.get("default"))
+        secret = declaration.get("secret") is True and given is not None
+        return {"secure": "declared in Pulumi.yaml"} if secret else given
+    return value
+
+
+def _text(value: Any) -> str:
+    plain = _without_ciphertext(value)
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def _without_ciphertext(value: Any) -> Any:
+    if isinstance(value, dict):
+        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+        if is_ciphertext(items):
+            return ENCRYPTED
+        return {key: _without_ciphertext(item) for key, item in items.items()}
+    if isinstance(value, list):
+        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [_without_ciphertext(item) for item in elements]
+    return value
+
+
+def is_ciphertext(value: Any) -> bool:
+    """Whether a config value is what `pulumi config set --secret` writes."""
+    if not isinstance(value, dict):
+        return False
+    items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    return list(items) == ["secure"] and isinstance(items["secure"], str)
+
+
+def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    values = document.get("config")
+    return _mapping(path, values, "config: ")
+
+
+def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UserError(f"{path}: {where}must be a mapping")
+    return document  # pyright: ignore[reportUnknownVariableType]
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """A document that JSON can hold, as the engine passes values (a set, or an alias of itself,
+    cannot be).
+
+    Raises yaml.YAMLError or ValueError.
+    """
+    with _readable():
+        document = yaml.load(text, _Loader)
+        json.dumps(document)
+        return document
+
+
+def parse_all_yaml(text: str | bytes) -> list[Any]:
+    """All documents of a text but the empty ones, in the same way."""
+    with _readable():
+        documents = [d for d in yaml.load_all(text, _Loader) if d is not None]
+        json.dumps(documents)
+        return documents
+
+
+@contextmanager
+def _readable() -> Generator[None]:
+    """PyYAML stumbles over some texts in ways of its own: `!!bool x` is a KeyError to it."""
+    try:
+        yield
+    except (yaml.YAMLError, ValueError):
+        raise
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except TypeError as error:  # JSON's
+        raise ValueError(str(error)) from error
+    except Exception as error:
+        raise ValueError(f"a value cannot be read: {error}") from error
+
+
+def _parse(path: Path) -> Any:
+    try:
+        document = parse_yaml(path.read_bytes())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise UserError(f"{where}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, OSError, ValueError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+    return document
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as the engine reads it (gopkg.in/yaml.v3), not as PyYAML would: `on`, `no` and `12:30`
+    are text, a date stays text, a key given twice is an error, and so are aliases that stand for
+    more than any file would say."""
+
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self._expanded = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        before, alias = self._expanded, self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        self._expanded += self._sizes.get(id(node), 0) if alias else 1
+        if not alias:
+            self._sizes[id(node)] = self._expanded - before
+        elif self._expanded > _MOST:
+            raise ComposerError(None, None, "aliases stand for too much", node and node.start_mark)
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
+    ("int", r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0[0-7_]+|0b[01_]+)", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
+    )
