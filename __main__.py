@@ -55,8 +55,7 @@ for name in settings.serving:
 services: dict[str, GrpcService] = {}
 for name, spec, where, weight in settings.placements:
     ingress = ingresses[where]
-    # After the ingress, so that nobody looks up a name before it leads to an Envoy.
-    opts = pulumi.ResourceOptions(depends_on=[ingress.last], provider=ingress.provider)
+    opts = pulumi.ResourceOptions(provider=ingress.provider)
     opts.aliases = [pulumi.Alias(name=former) for former in settings.former_names(name)]
     services[name] = GrpcService(f"{name}.{where}", ingress.service_args(spec, name, weight), opts)
 

@@ -19,8 +19,8 @@ from .settings import Settings
 MAX_NAME = 253
 """Characters of a DNS name."""
 
-# What the platform makes itself: grpc_platform/contour/contour.py and grpc_platform/dns/external_dns.py cannot be
-# read without the SDK; a test holds them together.
+# What the platform makes itself: its modules cannot be read without the SDK, so a test holds them
+# together.
 OWN_NAMESPACES = {"projectcontour", "external-dns"}
 
 ENVOY_OWN_PORTS = {

@@ -1,7 +1,7 @@
 """What Envoy costs as Deployment and autoscaler, against a DaemonSet on the same nodes.
 
 `python -m experiments.fleet_cost curve.csv --nodes 5` replays a load curve (experiments.curves says
-what a file may hold) under both, with the autoscaler that components/grpc_platform/envoy/envoy.py makes.
+what a file may hold) under both, with the autoscaler that `Envoy` makes.
 """
 
 import argparse

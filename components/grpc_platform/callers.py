@@ -32,6 +32,7 @@ import pulumi_kubernetes as k8s
 from . import pods
 from .contour.contour import ENVOY
 from .envoy.pod import METRICS_PORT
+from .options import for_children_too
 from .specs import CallerSpec, EnvoySpec
 
 _Peers = list[k8s.networking.v1.NetworkPolicyPeerArgs]
@@ -73,7 +74,7 @@ class Callers(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: CallersArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Callers", name, {}, opts)
+        super().__init__("grpc-platform:index:Callers", name, {}, for_children_too(opts))
         outside = {
             key: caller for key, caller in args.callers.items() if caller.cluster != args.cluster
         }

@@ -14,6 +14,7 @@ from .eks.cluster import Cluster
 from .envoy.envoy import Envoy, EnvoyArgs
 from .grpc_service import GrpcServiceArgs
 from .network.network import Network
+from .options import for_children_too
 from .specs import CallerSpec, ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
 from .specs.service import FULL_WEIGHT
 from .timing import Timing
@@ -67,7 +68,7 @@ class GrpcIngress(pulumi.ComponentResource):
             "grpc-platform:index:GrpcIngress",
             name,
             {},
-            pulumi.ResourceOptions.merge(opts, inside),
+            pulumi.ResourceOptions.merge(for_children_too(opts), inside),
         )
         child = pulumi.ResourceOptions(parent=self)
         contour = Contour(
@@ -143,4 +144,5 @@ class GrpcIngress(pulumi.ComponentResource):
             http_port=self.http_port,
             https_port=self.https_port,
             timing=args.timing,
+            cname_after=[self.last],
         )

@@ -1,5 +1,6 @@
 """GrpcService: what puts one gRPC service behind Envoy, under a name of its own."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ import pulumi_kubernetes as k8s
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
 from .dns.zone import cname
 from .inputs import known
+from .options import for_children_too
 from .pods import metadata, selector
 from .specs import ServiceSpec
 from .specs.service import FULL_WEIGHT
@@ -41,6 +43,9 @@ class GrpcServiceArgs:
     """Envoy's port for gRPC over TLS."""
     timing: pulumi.Input[Timing]
     """The platform's times; its `max_deadline` bounds the service's."""
+    cname_after: Sequence[pulumi.Resource] = ()
+    """What must exist before the name does: Envoy and its addresses, in the program that makes
+    them. A name that is looked up too early gives NXDOMAIN, which resolvers cache."""
 
 
 class GrpcService(pulumi.ComponentResource):
@@ -50,8 +55,7 @@ class GrpcService(pulumi.ComponentResource):
 
     A service that moves to another cluster has one such component for each: docs/moving.md.
 
-    The CNAME is made last, and after all of `opts.depends_on`: there the platform's own program
-    names Envoy and external-dns, so that nobody looks up a name without addresses and keeps the no.
+    The CNAME is made last, and after all of `cname_after`.
 
     Raises ValueError for a deadline above the platform's longest, a finite deadline of a streaming
     service and a host outside the zone: before anything is registered where zone and times are
@@ -75,7 +79,7 @@ class GrpcService(pulumi.ComponentResource):
             timing=args.timing,
         )
         host = known(partial(service_host, service_name, spec), zone_name=args.zone_name)
-        super().__init__("grpc-platform:index:GrpcService", name, {}, opts)
+        super().__init__("grpc-platform:index:GrpcService", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         self.host = pulumi.Output.from_input(host)
         self.client_contract = pulumi.Output.from_input(contract).apply(ClientContract.to_dict)
@@ -146,10 +150,7 @@ class GrpcService(pulumi.ComponentResource):
             ),
             weight=args.weight,
             ttl=known(_record_ttl, timing=args.timing),
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(parent=self, depends_on=[ingress]),
-                pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[ingress, *args.cname_after]),
         )
         self.register_outputs({"host": self.host, "client_contract": self.client_contract})
 

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods, versions
+from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from .certificates import CONTOUR_SECRET, contour_certificates
 from .config import content_hash, contour_yaml
@@ -54,7 +55,7 @@ class Contour(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Contour", name, {}, opts)
+        super().__init__("grpc-platform:index:Contour", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
             name,

@@ -12,6 +12,7 @@ import pulumi_kubernetes as k8s
 
 from .. import versions
 from ..names import name_prefix
+from ..options import for_children_too
 from ..pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
 from ..specs import ExternalDnsSpec
 from ..timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
@@ -71,7 +72,7 @@ class ExternalDns(pulumi.ComponentResource):
                 f"ExternalDns {name}: credentials_secret: None leaves it without credentials "
                 f"outside EKS; name a Secret in namespace {_NAME}, or give cluster_name"
             )
-        super().__init__("grpc-platform:index:ExternalDns", name, {}, opts)
+        super().__init__("grpc-platform:index:ExternalDns", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
             name,
@@ -110,10 +111,7 @@ class ExternalDns(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(parent=self, depends_on=[binding]),
-                pulumi.ResourceOptions(depends_on=opts.depends_on if opts else None),
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[binding]),
         )
         self.register_outputs({"namespace": self.namespace})
 

@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from ..options import for_children_too
 from ..specs import CallerSpec, ZoneSpec
 from ..timing import whole_seconds
 
@@ -59,7 +60,7 @@ class Zone(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Zone", name, {}, opts)
+        super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
         spec = args.spec
         self.domain = spec.name
         own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}

@@ -10,6 +10,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from ..options import for_children_too
 from ..specs import ClusterSpec, ExistingClusterSpec
 from ..timing import Timing
 from .access import grant_access
@@ -63,7 +64,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Cluster", name, {}, opts)
+        super().__init__("grpc-platform:index:Cluster", name, {}, for_children_too(opts))
         if args.spec.existing is None:
             self._create(name, args)
         else:

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from .. import pods
 from ..contour.contour import ENVOY
 from ..dns.external_dns import ANNOTATION_PREFIX
+from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from ..timing import Timing, format_duration, whole_seconds
 from . import fleet
@@ -59,7 +60,7 @@ class Envoy(pulumi.ComponentResource):
         self, name: str, args: EnvoyArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         _check(name, args)
-        super().__init__("grpc-platform:index:Envoy", name, {}, opts)
+        super().__init__("grpc-platform:index:Envoy", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         # Of its own, so that no right granted to the default account reaches Envoy.
         account = k8s.core.v1.ServiceAccount(
@@ -76,7 +77,6 @@ class Envoy(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 # A component's own dependencies do not reach its children by themselves.
-                depends_on=opts.depends_on if opts else None,
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait, delete=wait),
             ),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pulumi
 import pulumi_aws as aws
 
+from ..options import for_children_too
 from ..specs import ExistingNetworkSpec, NetworkSpec
 from .flow_logs import flow_logs
 from .subnets import zone_subnets
@@ -48,7 +49,7 @@ class Network(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Network", name, {}, opts)
+        super().__init__("grpc-platform:index:Network", name, {}, for_children_too(opts))
         if args.spec.existing is None:
             self._create(name, args)
         else:
