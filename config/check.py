@@ -6,10 +6,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from grpc_platform.rules import Mistake, Path
 from grpc_platform.timing import LONG_TERMINATION_GRACE_PERIOD, format_duration
 
 from .cluster_rules import CLUSTER_RULES
-from .mistakes import ConfigError, Mistake, Path, from_pydantic
+from .mistakes import ConfigError, from_pydantic
 from .network_rules import NETWORK_RULES
 from .serving_rules import SERVING_RULES
 from .settings import Settings

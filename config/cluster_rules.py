@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from grpc_platform.eks.capacity import PodRequest, fleet_room
 from grpc_platform.envoy.fleet import pod_request, surge
+from grpc_platform.rules import Mistake, Path
 from grpc_platform.specs import ClusterSpec
 
-from .mistakes import Mistake, Path
 from .settings import Settings
 
 # grpc_platform/dns/external_dns.py cannot be read without the SDK; a test holds the two together.

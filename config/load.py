@@ -6,8 +6,10 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime
 
+from grpc_platform.rules import Mistake
+
 from .check import check, warnings
-from .mistakes import Mistake, unknown_section
+from .mistakes import unknown_section
 from .settings import Settings
 
 KUBECONFIG = "kubeconfig-"

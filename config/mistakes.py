@@ -4,16 +4,13 @@ import difflib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pulumi import RunError
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-Path = tuple[str | int, ...]
-
-_VALUE_LENGTH = 60
+from grpc_platform.rules import Mistake, Path
 
 
 class ConfigError(RunError):
@@ -27,21 +24,6 @@ class ConfigError(RunError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = list(problems)
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Where, what was given, and what would be right."""
-
-    path: Path
-    value: Any
-    remedy: str
-    against: Path = ()
-    """The other value it does not agree with, where there is one."""
-
-    def __str__(self) -> str:
-        value = "" if self.value is None else f" = {_short(self.value)}"
-        return f"{'.'.join(map(str, self.path))}{value}: {self.remedy}"
 
 
 def from_pydantic(
@@ -147,9 +129,3 @@ def _value_at(raw: Any, path: Path) -> Any:
     for part in path:
         raw = raw[part]
     return raw
-
-
-def _short(value: Any) -> str:
-    # A mistake is one line.
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
-    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"

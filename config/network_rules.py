@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
+from grpc_platform.rules import Mistake, Path
 from grpc_platform.specs import CallerSpec
 from grpc_platform.specs.network import required_interface_endpoints
 
-from .mistakes import Mistake, Path
 from .settings import Settings
 
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 from grpc_platform import versions
 from grpc_platform.client_contract import DEFAULT_DEADLINE
 from grpc_platform.quantities import cpu_cores
+from grpc_platform.rules import Mistake
 from grpc_platform.timing import (
     CLIENT_RE_RESOLVE_FLOOR,
     MAX_TERMINATION_GRACE_PERIOD,
     format_duration,
 )
 
-from .mistakes import Mistake
 from .settings import Settings
 
 MAX_NAME = 253
