@@ -17,7 +17,7 @@ from grpc_platform import (
 )
 
 settings = load_settings()
-timing, tags = settings.timing, settings.tags
+tags = settings.tags
 
 network = (
     Network("network", NetworkArgs(spec=settings.network, tags=tags)) if settings.network else None
@@ -31,7 +31,7 @@ for name, spec in settings.clusters.items():
         spec=spec,
         subnet_ids=network.private_subnet_ids if network else (),
         kubeconfig=load_kubeconfig(name),
-        pod_address_cooldown=timing.dns_convergence,
+        pod_address_cooldown=zone.dns_convergence,
         tags=tags,
     )
     clusters[name] = Cluster(name, args)
@@ -47,7 +47,6 @@ for name in settings.serving:
         contour=settings.contour,
         envoy=settings.envoy,
         external_dns=settings.external_dns,
-        timing=timing,
         tags=tags,
     )
     ingresses[name] = GrpcIngress(name, args)
@@ -59,5 +58,5 @@ for name, spec, where, weight in settings.placements:
     opts.aliases = [pulumi.Alias(name=former) for former in settings.former_names(name)]
     services[name] = GrpcService(f"{name}.{where}", ingress.service_args(spec, name, weight), opts)
 
-for name, value in exports(zone, timing, clusters, ingresses, services).items():
+for name, value in exports(zone, clusters, ingresses, services).items():
     pulumi.export(name, value)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 
+from grpc_platform.conventions import EXTERNAL_DNS_CPU, EXTERNAL_DNS_MEMORY
 from grpc_platform.eks.capacity import PodRequest, fleet_room
 from grpc_platform.envoy.fleet import pod_request, surge
 from grpc_platform.rules import Mistake, Path
 from grpc_platform.specs import ClusterSpec
 
 from .settings import Settings
-
-# grpc_platform/dns/external_dns.py cannot be read without the SDK; a test holds the two together.
-EXTERNAL_DNS_REQUEST = PodRequest.of(("50m", "128Mi"))
 
 
 def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
@@ -91,7 +89,10 @@ def _fleet_fits(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterato
         pod_request(settings.envoy),
         max_replicas=largest,
         surge=surge(largest),
-        others=[*[contour] * settings.contour.replicas, EXTERNAL_DNS_REQUEST],
+        others=[
+            *[contour] * settings.contour.replicas,
+            PodRequest.of((EXTERNAL_DNS_CPU, EXTERNAL_DNS_MEMORY)),
+        ],
     )
     if not found.fits:
         yield Mistake(

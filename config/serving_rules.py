@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from grpc_platform import versions
-from grpc_platform.client_contract import DEFAULT_DEADLINE
+from grpc_platform.conventions import ENVOY_POD_PORTS, PLATFORM_NAMESPACES
 from grpc_platform.quantities import cpu_cores
 from grpc_platform.rules import Mistake
 from grpc_platform.timing import (
-    CLIENT_RE_RESOLVE_FLOOR,
+    DEFAULT_DEADLINE,
     MAX_TERMINATION_GRACE_PERIOD,
     format_duration,
 )
@@ -18,16 +18,6 @@ from .settings import Settings
 
 MAX_NAME = 253
 """Characters of a DNS name."""
-
-# What the platform makes itself: its modules cannot be read without the SDK, so a test holds them
-# together.
-OWN_NAMESPACES = {"projectcontour", "external-dns"}
-
-ENVOY_OWN_PORTS = {
-    8002: "metrics and readiness",
-    8090: "the shutdown manager",
-    9001: "Envoy's own administration",
-}
 
 
 def _times_agree(settings: Settings) -> Iterator[Mistake]:
@@ -43,11 +33,12 @@ def _times_agree(settings: Settings) -> Iterator[Mistake]:
             f"node drain allows {format_duration(MAX_TERMINATION_GRACE_PERIOD)}; shorten it, "
             "zone.record_ttl or envoy.max_deadline",
         )
-    if duration < CLIENT_RE_RESOLVE_FLOOR:
+    if duration < timing.min_resolution_interval:
         yield Mistake(
             path,
             given,
-            f"clients look names up every {format_duration(CLIENT_RE_RESOLVE_FLOOR)} at most; "
+            "clients look names up every "
+            f"{format_duration(timing.min_resolution_interval)} at most; "
             "a shorter duration only redials the same Envoy",
         )
     if timing.record_ttl >= duration:
@@ -83,8 +74,8 @@ def _envoy_is_possible(settings: Settings) -> Iterator[Mistake]:
         yield Mistake(("envoy", "cpu"), envoy.cpu, "must be whole cores, or give envoy.concurrency")
     for key in ("http_port", "https_port"):
         port: int = getattr(envoy, key)
-        if port in ENVOY_OWN_PORTS:
-            yield Mistake(("envoy", key), port, f"is taken by {ENVOY_OWN_PORTS[port]}")
+        if port in ENVOY_POD_PORTS:
+            yield Mistake(("envoy", key), port, f"is taken by {ENVOY_POD_PORTS[port]}")
     if envoy.http_port == envoy.https_port:
         yield Mistake(("envoy", "https_port"), envoy.https_port, "must differ from http_port")
     released = versions.ENVOY_OF_CONTOUR[settings.contour.version]
@@ -132,7 +123,7 @@ def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
             yield Mistake(
                 (*path, "host"), host, f"has {len(host)} characters; DNS takes {MAX_NAME}"
             )
-        if service.namespace in OWN_NAMESPACES:
+        if service.namespace in PLATFORM_NAMESPACES:
             yield Mistake(
                 (*path, "namespace"), service.namespace, "is the platform's own; choose another"
             )

@@ -17,7 +17,7 @@ from grpc_platform.specs import (
 )
 from grpc_platform.specs.base import Label, Spec
 from grpc_platform.specs.service import FULL_WEIGHT, Weight
-from grpc_platform.timing import Timing
+from grpc_platform.timing import Timing, timing_of
 
 
 def _service_name(name: str) -> str:
@@ -90,13 +90,7 @@ class Settings(Spec):
     @property
     def timing(self) -> Timing:
         """The times that follow from this environment's values."""
-        timeouts = self.contour.timeouts
-        return Timing(
-            record_ttl=self.zone.record_ttl,
-            max_connection_duration=timeouts.max_connection_duration,
-            connection_shutdown_grace_period=timeouts.connection_shutdown_grace_period,
-            max_deadline=self.envoy.max_deadline,
-        )
+        return timing_of(self.zone, self.contour, self.envoy)
 
     @property
     def serving(self) -> dict[str, ClusterSpec]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from grpc_platform.contour.contour import ENVOY
+from grpc_platform.conventions import CONTOUR_NAMESPACE, ENVOY
 from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
 from grpc_platform.quantities import cpu_cores
-from grpc_platform.specs import ContourSpec, EnvoySpec
-from grpc_platform.timing import Timing
+from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
 from grpc_platform_tools.preview.record import record
 
 from .autoscaler import Settings
@@ -23,23 +22,15 @@ class Setup:
     delays: Delays
 
 
-def designed(spec: EnvoySpec | None = None, timing: Timing | None = None) -> Setup:
-    """What components.Envoy makes of a spec: recorded, not typed again."""
-    spec, timing = spec or EnvoySpec(), timing or Timing()
-    contour = ContourSpec()
-    timeouts = contour.timeouts.model_copy(
-        update={
-            "max_connection_duration": timing.max_connection_duration,
-            "connection_shutdown_grace_period": timing.connection_shutdown_grace_period,
-        }
-    )
+def designed(spec: EnvoySpec | None = None, contour: ContourSpec | None = None) -> Setup:
+    """What Envoy makes of the specs: recorded, not typed again."""
     args = EnvoyArgs(
-        namespace="projectcontour",
+        namespace=CONTOUR_NAMESPACE,
         xds_address="contour",
         dns_name="serving.grpc.example.com",
-        spec=spec,
-        contour=contour.model_copy(update={"timeouts": timeouts}),
-        timing=timing,
+        zone=ZoneSpec(name="grpc.example.com"),
+        spec=spec or EnvoySpec(),
+        contour=contour or ContourSpec(),
     )
     graph = record(lambda: Envoy("envoy", args))
     autoscaler = graph.only("kubernetes:autoscaling/v2:HorizontalPodAutoscaler").inputs["spec"]
@@ -48,5 +39,5 @@ def designed(spec: EnvoySpec | None = None, timing: Timing | None = None) -> Set
     return Setup(
         autoscaler=Settings.of(autoscaler),
         cpu=cpu_cores(str(envoy["resources"]["requests"]["cpu"])),
-        delays=Delays.of(timing),
+        delays=Delays.of(args.timing),
     )

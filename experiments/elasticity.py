@@ -1,11 +1,7 @@
 """Elasticity: the real autoscaler under a day's load, and its algorithm over longer curves."""
 
-import json
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
@@ -15,7 +11,6 @@ from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from grpc_platform.specs import EnvoySpec
 from testbed.load.sampler import Sample, Sampler, of_kind
-from testbed.program import ROOT
 
 _CPU_MILLICORES = 200
 """Of each Envoy: little, so that a few thousand calls a second are a day's peak."""
@@ -61,7 +56,7 @@ def run(lab: Lab) -> Result:
     utilization = [
         {"at": sample["at"] - began, **_utilization(sample)} for sample in sampler.samples
     ]
-    study = _study((5,) if lab.quick else fleet_cost.NODES)
+    study = fleet_cost.study((5,) if lab.quick else fleet_cost.NODES)
     for row in study["comparisons"]:
         if (row["curve"], row["nodes"]) != _DRAWN:
             del row["series"]  # megabytes, for nobody
@@ -82,15 +77,6 @@ def run(lab: Lab) -> Result:
         "slow": report["slow"],
         "study": study,
     }
-
-
-def _study(nodes: Sequence[int]) -> Result:
-    """`fleet_cost.study` in a process of its own, whose times are not shortened."""
-    code = "import json, sys; from experiments.fleet_cost import study; "
-    code += "print(json.dumps(study([int(word) for word in sys.argv[1:]])))"
-    command = (sys.executable, "-c", code, *map(str, nodes))
-    said = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(said.stdout)
 
 
 def _utilization(sample: Sample) -> dict[str, float]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from grpc_platform.timing import POD_READY, Timing
+from grpc_platform.timing import Timing
 
 from .autoscaler import SYNC_PERIOD_SECONDS, Autoscaler, Settings, Usage
 from .curves import Curve
@@ -40,9 +40,9 @@ class Delays:
     def of(cls, timing: Timing) -> "Delays":
         """As the design's times have it."""
         found = timing.rebalance_time - timing.reconnect_interval
-        lost = found - POD_READY
+        lost = found - timing.pod_startup_time
         return cls(
-            measured=_periods(POD_READY.total_seconds()) + 1,
+            measured=_periods(timing.pod_startup_time.total_seconds()) + 1,
             found=_periods(found.total_seconds()),
             reconnect=_periods(timing.reconnect_interval.total_seconds()),
             lost=_periods(lost.total_seconds()),

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from grpc_platform.specs import EnvoySpec
-from grpc_platform.timing import Timing, parse_duration
+from grpc_platform.specs import ContourSpec, EnvoySpec
+from grpc_platform.specs.contour import Timeouts
+from grpc_platform.timing import parse_duration
 
 from .autoscaler import SYNC_PERIOD_SECONDS, Settings
 from .curves import FOLDER, SHAPES, Curve, CurveError, read
@@ -269,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 target_cpu_utilization=asked.target,
                 cpu=asked.cpu,
             ),
-            Timing(max_connection_duration=asked.max_connection_duration),
+            ContourSpec(timeouts=Timeouts(max_connection_duration=asked.max_connection_duration)),
         )
     except (CurveError, OSError, ValueError) as error:
         raise SystemExit(str(error)) from error

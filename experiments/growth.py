@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, ZONE, Lab, spread
+from grpc_platform.conventions import CONTOUR_METRICS_PORT, ENVOY_METRICS_PORT
 from grpc_platform.quantities import memory_bytes
 from grpc_platform.specs import ContourSpec, EnvoySpec
 from testbed.cluster import deploy
@@ -19,8 +20,6 @@ SIZES = (10, 100, 1000)
 _GIVEN_UP = 30.0  # seconds without one service more
 _NOBODY = "nobody"
 # Contour's own metrics, and the histograms by which Envoy tells of xDS.
-_CONTOUR_METRICS = 8000
-_ENVOY_METRICS = 8002
 
 
 def run(lab: Lab) -> Result:
@@ -86,7 +85,7 @@ def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
 
     def routed() -> bool:
         nonlocal missing, since
-        said = lab.read(envoys, _ENVOY_METRICS, "stats?filter=membership_healthy")
+        said = lab.read(envoys, ENVOY_METRICS_PORT, "stats?filter=membership_healthy")
         clusters = [set(re.findall(r"default_(\S+?)_50051\.\S+: [1-9]", s)) for s in said.values()]
         now_missing = {name for name in names if not all(name in found for found in clusters)}
         if len(now_missing) < len(missing):
@@ -136,8 +135,8 @@ def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
     """Times that Contour has worked out its configuration and Envoys have taken up a list of
     clusters, and how long that took them together (s, ms)."""
     pods = lab.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=contour")["items"]
-    contours = lab.read([p["status"]["podIP"] for p in pods], _CONTOUR_METRICS, "metrics")
-    envoys = lab.read(lab.envoys().values(), _ENVOY_METRICS, "stats/prometheus")
+    contours = lab.read([p["status"]["podIP"] for p in pods], CONTOUR_METRICS_PORT, "metrics")
+    envoys = lab.read(lab.envoys().values(), ENVOY_METRICS_PORT, "stats/prometheus")
     return {
         name: (
             sum(_metric(text, f"{metric}_count") for text in said.values()),

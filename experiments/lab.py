@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grpc_platform import timing
+from grpc_platform.conventions import CONTOUR_NAMESPACE
 from grpc_platform.specs import EnvoySpec
 from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
@@ -34,7 +34,7 @@ SERVICES: dict[str, dict[str, Any]] = {
 }
 """Both names lead to the same servers; calls to the second have no deadline at Envoy."""
 _DIRECTORY = ROOT / "build" / "experiments" / "lab"
-PLATFORM = ("-n", disruptions.NAMESPACE)
+PLATFORM = ("-n", CONTOUR_NAMESPACE)
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Lab:
         wanted: dict[str, dict[str, Any]] = {**sections(self.times), "services": SERVICES}
         for section, keys in changes.items():
             wanted[section] = _merged(wanted.get(section, {}), keys)
-        program = changed_program(directory, STACK, self.factor, **wanted)
+        program = changed_program(directory, STACK, **wanted)
         return preview(STACK, directory / "preview", program)
 
     def manifest(self, kind: str, name: str) -> readiness.Object:
@@ -144,7 +144,7 @@ class Lab:
 
         Arguments are those of `load client`; a look-up's floor is shortened like the times.
         """
-        floor = f"--re-resolve={timing.CLIENT_RE_RESOLVE_FLOOR.total_seconds()}s"
+        floor = f"--re-resolve={self.times.min_resolution_interval.total_seconds()}s"
         named = targets or {"envoy": self.target()}
         where = [f"{name}={target}" for name, target in named.items()]
         return start_client(self.cluster, FAMILIES[family], [*where, floor, *arguments])
@@ -192,7 +192,7 @@ def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
     _DIRECTORY.mkdir(parents=True)
     try:
         sandbox.start()
-        cluster = Cluster(sandbox, builder, propagation=timing.ROUTE53_PROPAGATION.total_seconds())
+        cluster = Cluster(sandbox, builder, propagation=times.propagation_delay.total_seconds())
         cluster.start()
         install(cluster, builder.result(LOAD.name))
         run.prepare(cluster)

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.lab import PLATFORM, Lab
-from grpc_platform import timing
-from grpc_platform.dns.external_dns import ANNOTATION_PREFIX
-from grpc_platform.timing import whole_seconds
+from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
+from grpc_platform.timing import EXTERNAL_DNS_REACTION, whole_seconds
 from testbed import disruptions
 from testbed.cluster import deploy, readiness
 from testbed.cluster.readiness import Object
@@ -204,11 +203,11 @@ def restore_envoy(lab: Lab) -> None:
 
 def long_ttl(lab: Lab) -> None:
     manifest = lab.manifest("Service", "envoy")
-    manifest["metadata"]["annotations"][f"{ANNOTATION_PREFIX}ttl"] = str(
+    manifest["metadata"]["annotations"][f"{EXTERNAL_DNS_ANNOTATION_PREFIX}ttl"] = str(
         LONG_TTL * whole_seconds(lab.times.drain_delay)
     )
     deploy.apply(lab.cluster, [manifest])
-    known = timing.EXTERNAL_DNS_REACTION + timing.ROUTE53_PROPAGATION + lab.times.record_ttl
+    known = EXTERNAL_DNS_REACTION + lab.times.propagation_delay + lab.times.record_ttl
     lab.pause(2 * known.total_seconds())  # until everybody has it: nothing tells
 
 

@@ -11,21 +11,21 @@ import time
 from collections.abc import Generator
 from typing import Any
 
+from grpc_platform.conventions import CONTOUR_NAMESPACE, EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE
 from testbed.cluster import control_plane, deploy
 from testbed.cluster.cluster import Cluster, CommandError
 from testbed.cluster.errors import LocalError
 from testbed.cluster.readiness import has_condition, wait_until_ready
 
-NAMESPACE = "projectcontour"
 CERTIFICATES = ("contourcert", "envoycert")
-_EXTERNAL_DNS = ("deployment/external-dns", "-n", "external-dns")
+_EXTERNAL_DNS = (f"deployment/{EXTERNAL_DNS}", "-n", EXTERNAL_DNS_NAMESPACE)
 _EVICT_AGAIN = 5.0  # seconds; kubectl drain's
 _ROLLOUT = 900.0  # seconds; two drains of the longest kind that a stack may have
 
 Pod = dict[str, Any]
 
 
-def pods(cluster: Cluster, name: str, namespace: str = NAMESPACE) -> list[Pod]:
+def pods(cluster: Cluster, name: str, namespace: str = CONTOUR_NAMESPACE) -> list[Pod]:
     """The pods of an app (`app.kubernetes.io/name`) that are not on their way out."""
     found = cluster.get("pods", "-n", namespace, "-l", f"app.kubernetes.io/name={name}")["items"]
     return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
@@ -39,7 +39,7 @@ def ready(pod: Pod) -> bool:
 # --- losses --------------------------------------------------------------------------------------
 
 
-def kill(cluster: Cluster, pod: str, container: str, namespace: str = NAMESPACE) -> None:
+def kill(cluster: Cluster, pod: str, container: str, namespace: str = CONTOUR_NAMESPACE) -> None:
     """SIGKILL a container's first process, as for want of memory. The container starts again."""
     pid = _process(cluster, namespace, pod, container)
     cluster.inside(
@@ -47,7 +47,7 @@ def kill(cluster: Cluster, pod: str, container: str, namespace: str = NAMESPACE)
     )
 
 
-def lose(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> None:
+def lose(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
     """Take a pod away as a lost node does: from one moment to the next it sends nothing more, not
     even that its connections end. The API server is told at once, which a real one is not.
     """
@@ -55,13 +55,13 @@ def lose(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> None:
     delete_now(cluster, pod, namespace)
 
 
-def delete_now(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> None:
+def delete_now(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
     """Delete a pod by force: the object at once, the processes within 3 s (SIGTERM after 1 s)."""
     cluster.kubectl("delete", "pod", "-n", namespace, pod, "--grace-period=0", "--force")
 
 
 @contextlib.contextmanager
-def black_holed(cluster: Cluster, pod: str, namespace: str = NAMESPACE) -> Generator[None]:
+def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> Generator[None]:
     """Drop all that a pod sends, and so answer nothing it is sent; its processes go on.
 
     Its readiness probe comes over the network: the API server calls the pod unready, and DNS lets
@@ -97,7 +97,7 @@ def leader(cluster: Cluster) -> str:
     """The pod of the Contour that leads; waits for one while none does."""
 
     def holder() -> str:
-        lease = cluster.get("lease", "-n", NAMESPACE, "leader-elect")
+        lease = cluster.get("lease", "-n", CONTOUR_NAMESPACE, "leader-elect")
         return str(lease["spec"].get("holderIdentity", "")).rpartition("_")[0]
 
     cluster.wait("a Contour to lead", lambda: bool(holder()))
@@ -114,7 +114,7 @@ def kill_leader(cluster: Cluster) -> str:
 def delete_leader(cluster: Cluster) -> str:
     """Delete the pod of the Contour that leads, in peace; its name."""
     pod = leader(cluster)
-    cluster.kubectl("delete", "pod", "-n", NAMESPACE, pod, "--wait=false")
+    cluster.kubectl("delete", "pod", "-n", CONTOUR_NAMESPACE, pod, "--wait=false")
     return pod
 
 
@@ -125,7 +125,7 @@ def without_external_dns(cluster: Cluster) -> Generator[None]:
     cluster.kubectl("scale", *_EXTERNAL_DNS, "--replicas=0")
     cluster.wait(
         "external-dns to be gone",
-        lambda: not cluster.get("pods", "-n", "external-dns")["items"],
+        lambda: not cluster.get("pods", "-n", EXTERNAL_DNS_NAMESPACE)["items"],
     )
     try:
         yield
@@ -137,7 +137,9 @@ def without_external_dns(cluster: Cluster) -> Generator[None]:
 # --- what operators and controllers do -----------------------------------------------------------
 
 
-def evict(cluster: Cluster, pod: str, namespace: str = NAMESPACE, *, timeout: float = 600) -> int:
+def evict(
+    cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE, *, timeout: float = 600
+) -> int:
     """Have a pod leave as `kubectl drain` does, as soon as its disruption budget lets it.
 
     Returns how often it was refused; the pod drains after that.
@@ -165,7 +167,7 @@ def evict(cluster: Cluster, pod: str, namespace: str = NAMESPACE, *, timeout: fl
 
 
 def restart(
-    cluster: Cluster, deployment: str, namespace: str = NAMESPACE, *, wait: bool = True
+    cluster: Cluster, deployment: str, namespace: str = CONTOUR_NAMESPACE, *, wait: bool = True
 ) -> None:
     """Roll a Deployment. Waits until its new pods are ready (old ones may still drain).
 
@@ -180,9 +182,9 @@ def restart(
 def renew_certificates(cluster: Cluster) -> None:
     """Run the renewal that a CronJob makes every 90 days, and wait until both Secrets are new."""
     before = {name: _certificate(cluster, name) for name in CERTIFICATES}
-    cronjob = cluster.get("cronjobs", "-n", NAMESPACE)["items"][0]["metadata"]["name"]
+    cronjob = cluster.get("cronjobs", "-n", CONTOUR_NAMESPACE)["items"][0]["metadata"]["name"]
     job = f"renewal-{time.time_ns()}"
-    cluster.kubectl("create", "job", "-n", NAMESPACE, job, f"--from=cronjob/{cronjob}")
+    cluster.kubectl("create", "job", "-n", CONTOUR_NAMESPACE, job, f"--from=cronjob/{cronjob}")
     cluster.wait(
         "both certificates to be new",
         lambda: all(_certificate(cluster, name) != old for name, old in before.items()),
@@ -191,7 +193,7 @@ def renew_certificates(cluster: Cluster) -> None:
 
 def fleet_limits(cluster: Cluster) -> tuple[int, int]:
     """The least and most Envoys, as the autoscaler has them."""
-    spec = cluster.get("hpa", "-n", NAMESPACE, "envoy")["spec"]
+    spec = cluster.get("hpa", "-n", CONTOUR_NAMESPACE, "envoy")["spec"]
     return spec["minReplicas"], spec["maxReplicas"]
 
 
@@ -202,7 +204,7 @@ def resize_fleet(
 
     Waits until that many are ready, not until those that leave have drained.
     """
-    found = cluster.get("hpa", "-n", NAMESPACE, "envoy")
+    found = cluster.get("hpa", "-n", CONTOUR_NAMESPACE, "envoy")
     limits = {"minReplicas": least, "maxReplicas": most or least}
     # Applied as the stack is: a patch's values would be another's, and refuse the next deployment.
     changed = {
@@ -229,7 +231,7 @@ def _has_ready(cluster: Cluster, least: int, most: int) -> bool:
 
 
 def _certificate(cluster: Cluster, secret: str) -> str:
-    return cluster.get("secret", "-n", NAMESPACE, secret)["data"]["tls.crt"]
+    return cluster.get("secret", "-n", CONTOUR_NAMESPACE, secret)["data"]["tls.crt"]
 
 
 def _is_ready(cluster: Cluster) -> bool:

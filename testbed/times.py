@@ -4,37 +4,36 @@ What cannot be shortened is left as it is: external-dns's reaction, the drain's 
 the autoscaler and the kubelet.
 """
 
-from datetime import timedelta
+from dataclasses import replace
 
-from grpc_platform import timing
 from grpc_platform.timing import Timing, format_duration
 
 TRUE = Timing()
-_SCALED = ("ROUTE53_PROPAGATION", "CLIENT_RE_RESOLVE_FLOOR", "POD_READY")
-_TRUE_CONSTANTS: dict[str, timedelta] = {name: getattr(timing, name) for name in _SCALED}
+_SCALED = (
+    "record_ttl",
+    "propagation_delay",
+    "min_resolution_interval",
+    "pod_startup_time",
+    "max_connection_duration",
+    "connection_shutdown_grace_period",
+)  # max_deadline bounds the drain from above only, and a service's default is 15 s
 
 
 def shorten(factor: float) -> Timing:
-    """Make `grpc_platform.timing` in this process reckon with shorter waits; the times
-    that an operator chooses, as short."""
-    for name, value in _TRUE_CONSTANTS.items():
-        setattr(timing, name, value / factor)
-    return Timing(
-        record_ttl=TRUE.record_ttl / factor,
-        max_connection_duration=TRUE.max_connection_duration / factor,
-        connection_shutdown_grace_period=TRUE.connection_shutdown_grace_period / factor,
-        # Bounds the drain from above only, and a service's default is 15 s.
-        max_deadline=TRUE.max_deadline,
-    )
+    """The default times, shortened."""
+    return replace(TRUE, **{name: getattr(TRUE, name) / factor for name in _SCALED})
 
 
 def sections(times: Timing) -> dict[str, dict[str, object]]:
     """The sections of a stack file that say these times."""
-    timeouts = {
-        "max_connection_duration": format_duration(times.max_connection_duration),
-        "connection_shutdown_grace_period": format_duration(times.connection_shutdown_grace_period),
-    }
+
+    def keys(*names: str) -> dict[str, object]:
+        return {name: format_duration(getattr(times, name)) for name in names}
+
     return {
-        "zone": {"record_ttl": format_duration(times.record_ttl)},
-        "contour": {"timeouts": timeouts},
+        "zone": keys("record_ttl", "propagation_delay", "min_resolution_interval"),
+        "contour": {
+            "timeouts": keys("max_connection_duration", "connection_shutdown_grace_period")
+        },
+        "envoy": keys("pod_startup_time", "max_deadline"),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.serving_rules import OWN_NAMESPACES
+from grpc_platform.conventions import PLATFORM_NAMESPACES
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
 from grpc_platform_tools.preview.program import run_program
 from grpc_platform_tools.preview.stack_file import read_stack_file
@@ -187,7 +187,7 @@ def test_the_namespaces_closed_to_services_are_those_the_platform_makes(
     graphs: dict[str, Graph],
 ) -> None:
     made = graphs["local"].of_type("kubernetes:core/v1:Namespace")
-    assert {r.inputs["metadata"]["name"] for r in made} == OWN_NAMESPACES
+    assert {r.inputs["metadata"]["name"] for r in made} == set(PLATFORM_NAMESPACES)
 
 
 def test_the_local_stack_differs_from_prod_in_nothing_that_matters_to_a_call(

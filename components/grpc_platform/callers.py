@@ -30,8 +30,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from . import pods
-from .contour.contour import ENVOY
-from .envoy.pod import METRICS_PORT
+from .conventions import ENVOY, ENVOY_METRICS_PORT
 from .options import for_children_too
 from .specs import CallerSpec, EnvoySpec
 
@@ -128,7 +127,7 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
         )
     ]
     scraped = k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-        from_=[_pods_of(())], ports=[_tcp(METRICS_PORT)]
+        from_=[_pods_of(())], ports=[_tcp(ENVOY_METRICS_PORT)]
     )
     k8s.networking.v1.NetworkPolicy(
         name,

@@ -8,11 +8,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from .specs import ServiceSpec
-from .timing import Timing, format_duration
-
-DEFAULT_DEADLINE = timedelta(seconds=15)
-"""What Envoy applies to a route without a timeout, made explicit:
-https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts"""
+from .timing import DEFAULT_DEADLINE, Timing, format_duration
 
 _MAX_HEAD_START = timedelta(milliseconds=500)
 

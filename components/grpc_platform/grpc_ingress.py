@@ -17,7 +17,7 @@ from .network.network import Network
 from .options import for_children_too
 from .specs import CallerSpec, ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
 from .specs.service import FULL_WEIGHT
-from .timing import Timing
+from .timing import Timing, timing_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,6 @@ class GrpcIngressArgs:
     contour: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
     external_dns: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
-    timing: Timing = Timing()
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -58,6 +57,8 @@ class GrpcIngress(pulumi.ComponentResource):
     """Envoy's port for plaintext gRPC."""
     https_port: int
     """Envoy's port for gRPC over TLS."""
+    timing: Timing
+    """The times that follow from `zone`, `contour` and `envoy`."""
 
     def __init__(
         self, name: str, args: GrpcIngressArgs, opts: pulumi.ResourceOptions | None = None
@@ -98,7 +99,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 dns_name=args.dns_name,
                 spec=args.envoy,
                 contour=args.contour,
-                timing=args.timing,
+                zone=args.zone.spec,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers]),
         )
@@ -120,6 +121,7 @@ class GrpcIngress(pulumi.ComponentResource):
         self._args = args
         self.last = publisher.deployment
         self.provider = cluster.provider
+        self.timing = timing_of(args.zone.spec, args.contour, args.envoy)
         self.http_port = args.envoy.http_port
         self.https_port = args.envoy.https_port
         self.dns_name = pulumi.Output.from_input(args.dns_name)
@@ -143,6 +145,6 @@ class GrpcIngress(pulumi.ComponentResource):
             ingress_class_name=self.ingress_class_name,
             http_port=self.http_port,
             https_port=self.https_port,
-            timing=args.timing,
+            timing=self.timing,
             cname_after=[self.last],
         )

@@ -1,6 +1,7 @@
 """What a platform stack exports, and how a service team's stack reads it back."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import pulumi
@@ -43,6 +44,12 @@ class TimingOutputs(_Outputs):
     """When Envoy asks a client to reconnect."""
     connection_shutdown_grace_period: Duration
     """From then until a connection takes no new calls."""
+    propagation_delay: Duration = Timing.propagation_delay
+    """From a change of a record until every name server answers with it."""
+    min_resolution_interval: Duration = Timing.min_resolution_interval
+    """Clients look a name up at most this often."""
+    pod_startup_time: Duration = Timing.pod_startup_time
+    """Until a new Envoy pod is ready."""
     max_deadline: Duration
     """The longest finite deadline a service may have."""
     dns_convergence: Duration
@@ -58,12 +65,7 @@ class TimingOutputs(_Outputs):
 
     def timing(self) -> Timing:
         """The times as components take them."""
-        return Timing(
-            record_ttl=self.record_ttl,
-            max_connection_duration=self.max_connection_duration,
-            connection_shutdown_grace_period=self.connection_shutdown_grace_period,
-            max_deadline=self.max_deadline,
-        )
+        return Timing(**{field.name: getattr(self, field.name) for field in fields(Timing)})
 
 
 class ServingOutputs(_Outputs):
@@ -204,7 +206,6 @@ def service_args(
 
 def exports(
     zone: Zone,
-    timing: Timing,
     clusters: Mapping[str, Cluster],
     ingresses: Mapping[str, GrpcIngress],
     services: Mapping[str, GrpcService],
@@ -212,7 +213,14 @@ def exports(
     """The stack's outputs by name, such that `PlatformStack` reads them back.
 
     `ingresses` are by the name of their cluster. Nothing of it is a secret.
+
+    Raises ValueError where they are none, or differ in their times: a platform has one `timing`.
     """
+    times = {ingress.timing for ingress in ingresses.values()}
+    if len(times) != 1:
+        given = "none" if not times else "some with other times than the rest"
+        raise ValueError(f"exports: ingresses: {given}; export what shares one zone and its times")
+    timing = times.pop()
     return {
         "schema_version": SCHEMA_VERSION,
         "zone": {"zone_id": zone.zone_id, "name": zone.name},

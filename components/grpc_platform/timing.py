@@ -4,10 +4,16 @@ Contour's and Envoy's own defaults are wrong for Envoy pods that clients dial di
 exit while DNS still lists it. The numbers below make every party agree; nothing else computes one.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the specs take their defaults from here
+    from .specs import ContourSpec, EnvoySpec, ZoneSpec
 
 EXTERNAL_DNS_SYNC_INTERVAL = timedelta(seconds=5)
 """external-dns's --min-event-sync-interval: at most one sync of its records in this time."""
@@ -16,22 +22,26 @@ EXTERNAL_DNS_REACTION = timedelta(seconds=7)
 """From a changed EndpointSlice to the change at Route53: up to one sync interval, then the next of
 its one-second ticks. Seen with 0.21.0 and endpoint events: 5.5 to 6 s."""
 
-ROUTE53_PROPAGATION = timedelta(seconds=60)
-"""https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/route-53-concepts.html ("generally
-within 60 seconds")."""
-
-CLIENT_RE_RESOLVE_FLOOR = timedelta(seconds=30)
-"""gRPC clients look a name up at most this often: MinResolutionInterval in grpc-go,
-grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in Java."""
-
 DRAIN_POLL = timedelta(seconds=5)
 """How often `contour envoy shutdown` counts the connections still open (--check-interval)."""
 
 MARGIN = timedelta(seconds=30)
 """Room for clocks and process exits in the termination grace period."""
 
-POD_READY = timedelta(seconds=30)
-"""A new Envoy pod on a node with room: image pull, bootstrap, first xDS configuration."""
+NEW_PODS_READY = timedelta(minutes=10)
+"""What Pulumi and the Deployment controller wait for new pods by default."""
+
+LONGEST_STABILIZATION = timedelta(hours=1)
+"""Of an autoscaler:
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/"""
+
+NEGATIVE_CACHING = timedelta(seconds=30)
+"""How long a resolver may remember that a name does not exist; Route53's own SOA says 15 minutes.
+As long as gRPC clients wait between look-ups, so it delays nobody further."""
+
+DEFAULT_DEADLINE = timedelta(seconds=15)
+"""What Envoy applies to a route without a timeout, made explicit:
+https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts"""
 
 MAX_TERMINATION_GRACE_PERIOD = timedelta(seconds=900)
 """A managed node group's update evicts for 15 minutes, then fails or forces:
@@ -72,22 +82,36 @@ def whole_seconds(duration: timedelta) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """The four times an operator chooses, and all that follow from them.
-
-    `record_ttl` is the TTL of Envoy's A records, `max_deadline` the longest finite route timeout of
-    any service behind this fleet.
-    """
+    """The times that are given, and all that follow from them. `timing_of` takes them from the
+    specs, whose defaults these are."""
 
     record_ttl: timedelta = timedelta(seconds=30)
+    """TTL of Envoy's A records and of the services' CNAMEs."""
+    propagation_delay: timedelta = timedelta(seconds=60)
+    """From a change of a record until every name server answers with it. Route53:
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/route-53-concepts.html ("generally
+    within 60 seconds")."""
+    min_resolution_interval: timedelta = timedelta(seconds=30)
+    """gRPC clients look a name up at most this often: MinResolutionInterval in grpc-go,
+    grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in Java."""
+    pod_startup_time: timedelta = timedelta(seconds=30)
+    """Until a new Envoy pod on a node with room is ready: image pull, bootstrap, first xDS
+    configuration."""
     max_connection_duration: timedelta = timedelta(minutes=5)
+    """When Envoy asks a client to reconnect."""
     connection_shutdown_grace_period: timedelta = timedelta(seconds=15)
+    """From then until a connection takes no new calls."""
     max_deadline: timedelta = timedelta(seconds=60)
+    """The longest finite route timeout of any service behind this fleet."""
 
     @property
     def dns_convergence(self) -> timedelta:
         """From a change of Envoy's endpoints until no client looks up the old addresses."""
         return (
-            EXTERNAL_DNS_REACTION + ROUTE53_PROPAGATION + self.record_ttl + CLIENT_RE_RESOLVE_FLOOR
+            EXTERNAL_DNS_REACTION
+            + self.propagation_delay
+            + self.record_ttl
+            + self.min_resolution_interval
         )
 
     @property
@@ -116,9 +140,9 @@ class Timing:
         then reaches a new Envoy by the reconnect after that.
         """
         return (
-            POD_READY
+            self.pod_startup_time
             + EXTERNAL_DNS_REACTION
-            + ROUTE53_PROPAGATION
+            + self.propagation_delay
             + self.record_ttl
             + self.reconnect_interval
         )
@@ -127,3 +151,28 @@ class Timing:
     def reconnect_interval(self) -> timedelta:
         """How long a client's connection lives at the most: what a client should expect."""
         return self.max_connection_duration + self.connection_shutdown_grace_period
+
+    @property
+    def rollout_deadline(self) -> timedelta:
+        """How long a rollout of the fleet may stand still before it counts as failed: its new pods
+        may have to wait for the room of an Envoy that drains."""
+        return self.termination_grace_period + NEW_PODS_READY
+
+    @property
+    def scale_down_stabilization(self) -> timedelta:
+        """How long the autoscaler waits before it believes that load has fallen: until the last
+        Envoy it added carries its share."""
+        return min(self.rebalance_time, LONGEST_STABILIZATION)
+
+
+def timing_of(zone: ZoneSpec, contour: ContourSpec, envoy: EnvoySpec) -> Timing:
+    """The times of one cluster that serves: of its names, its Contour and its Envoys."""
+    return Timing(
+        record_ttl=zone.record_ttl,
+        propagation_delay=zone.propagation_delay,
+        min_resolution_interval=zone.min_resolution_interval,
+        pod_startup_time=envoy.pod_startup_time,
+        max_connection_duration=contour.timeouts.max_connection_duration,
+        connection_shutdown_grace_period=contour.timeouts.connection_shutdown_grace_period,
+        max_deadline=envoy.max_deadline,
+    )

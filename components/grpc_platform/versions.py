@@ -3,10 +3,8 @@
 from typing import Final
 
 KUBERNETES: Final = "1.35"
-"""EKS ends standard support of 1.34 on 2026-12-02."""
-
-SUPPORTED_KUBERNETES = ("1.32", "1.33", "1.34", "1.35")
-"""Contour 1.33's own table covers 1.32 to 1.34; 1.35 is covered by the local cluster's tests."""
+"""EKS ends standard support of 1.34 on 2026-12-02. Contour 1.33's own table covers 1.32 to 1.34;
+1.35 is covered by the local cluster's tests."""
 
 CONTOUR: Final = "1.33.8"
 ENVOY: Final = "1.38.9"

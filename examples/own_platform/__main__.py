@@ -14,7 +14,6 @@ from grpc_platform import (
     exports,
 )
 from grpc_platform.specs import AccessSpec, CallerSpec, ClusterSpec, NetworkSpec, ZoneSpec
-from grpc_platform.timing import Timing
 
 config = pulumi.Config()
 domain = config.require("domain")
@@ -35,6 +34,7 @@ cluster = Cluster(
             public_access_cidrs=config.require_object("office_cidrs"),
         ),
         subnet_ids=network.private_subnet_ids,
+        pod_address_cooldown=zone.dns_convergence,
         tags=tags,
     ),
 )
@@ -50,5 +50,5 @@ ingress = GrpcIngress(
     ),
 )
 
-for name, value in exports(zone, Timing(), {"main": cluster}, {"main": ingress}, {}).items():
+for name, value in exports(zone, {"main": cluster}, {"main": ingress}, {}).items():
     pulumi.export(name, value)

@@ -39,7 +39,11 @@ def build(opts: Callable[[str], pulumi.ResourceOptions]) -> None:
     spec = ClusterSpec(access=AccessSpec(deployer_role="deployer"), auto_mode=True)
     cluster = gp.Cluster(
         "main",
-        gp.ClusterArgs(spec=spec, subnet_ids=network.private_subnet_ids),
+        gp.ClusterArgs(
+            spec=spec,
+            subnet_ids=network.private_subnet_ids,
+            pod_address_cooldown=zone.dns_convergence,
+        ),
         opts("Cluster"),
     )
     ingress = gp.GrpcIngress(

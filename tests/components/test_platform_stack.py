@@ -18,7 +18,13 @@ from grpc_platform_tools.preview.fixtures import Fixtures
 from grpc_platform_tools.preview.record import ProgramError, record
 
 STACK = "organization/grpc-platform/prod"
-TIMING = Timing(record_ttl=timedelta(seconds=20), max_deadline=timedelta(seconds=90))
+TIMING = Timing(
+    record_ttl=timedelta(seconds=20),
+    propagation_delay=timedelta(seconds=45),
+    min_resolution_interval=timedelta(seconds=20),
+    pod_startup_time=timedelta(seconds=40),
+    max_deadline=timedelta(seconds=90),
+)
 CONTRACT = client_contract(
     "events",
     ServiceSpec(streaming=True),
@@ -52,10 +58,13 @@ def exported(clusters: dict[str, Any] | None = None) -> dict[str, Any]:
                 "max_connection_duration": "5m",
                 "connection_shutdown_grace_period": "15s",
                 "max_deadline": "1m30s",
-                "dns_convergence": "1m55s",
-                "drain_delay": "1m55s",
-                "termination_grace_period": "9m20s",
-                "rebalance_time": "7m10s",
+                "propagation_delay": "45s",
+                "min_resolution_interval": "20s",
+                "pod_startup_time": "40s",
+                "dns_convergence": "1m32s",
+                "drain_delay": "1m32s",
+                "termination_grace_period": "8m52s",
+                "rebalance_time": "7m7s",
                 "reconnect_interval": "5m15s",
             },
             "clusters": clusters or {"serving": serving, "calling": calling},
@@ -81,7 +90,7 @@ def test_everything_exported_is_read_back() -> None:
     (stack,) = read_back(lambda platform: platform, exported())
     assert (stack.zone.zone_id, stack.zone.name) == ("Z0123456789", "grpc.example.com")
     assert stack.timing.timing() == TIMING
-    assert stack.timing.rebalance_time == timedelta(minutes=7, seconds=10)
+    assert stack.timing.rebalance_time == timedelta(minutes=7, seconds=7)
     assert stack.services == {"events": CONTRACT}
     assert stack.clusters["serving"].kubeconfig == "apiVersion: v1"
     assert stack.clusters["serving"].endpoint == "https://serving.eks.invalid"
@@ -166,6 +175,16 @@ def test_an_older_platform_is_to_be_deployed_anew(monkeypatch: pytest.MonkeyPatc
     )
     with pytest.raises(pulumi.RunError, match=re.escape(message)):
         read_back(lambda platform: platform, exported())
+
+
+def test_the_times_that_a_platform_of_release_0_1_does_not_export_are_what_it_waits() -> None:
+    older = exported()
+    for key in ("propagation_delay", "min_resolution_interval", "pod_startup_time"):
+        del older["timing"][key]
+    (stack,) = read_back(lambda platform: platform, older)
+    assert stack.timing.timing() == Timing(
+        record_ttl=TIMING.record_ttl, max_deadline=TIMING.max_deadline
+    )
 
 
 def test_a_platform_of_the_same_version_may_export_more() -> None:

@@ -9,7 +9,8 @@ import pytest
 from experiments.curves import FOLDER, Curve, read
 from experiments.design import designed
 from experiments.fleet_cost import compare, main, sweep
-from grpc_platform.specs import EnvoySpec
+from grpc_platform.specs import ContourSpec, EnvoySpec
+from grpc_platform.specs.contour import Timeouts
 from grpc_platform.timing import Timing
 
 SETUP = designed()
@@ -21,8 +22,9 @@ def constant(cores: float) -> Curve:
 
 def test_the_fleet_is_the_one_that_the_components_make() -> None:
     spec = EnvoySpec(min_replicas=3, max_replicas=7, target_cpu_utilization=45, cpu="2")
-    timing = Timing(max_connection_duration=timedelta(minutes=10))
-    made = designed(spec, timing)
+    timeouts = Timeouts(max_connection_duration=timedelta(minutes=10))
+    timing = Timing(max_connection_duration=timeouts.max_connection_duration)
+    made = designed(spec, ContourSpec(timeouts=timeouts))
     assert made.cpu == 2
     found = made.autoscaler
     assert (found.min_replicas, found.max_replicas, found.target_utilization) == (3, 7, 45)

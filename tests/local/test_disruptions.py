@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+from grpc_platform.conventions import CONTOUR_NAMESPACE
 from testbed import disruptions
 from testbed.load.sampler import Sampler
 from tests.local.stack import Platform
@@ -118,7 +119,7 @@ def test_an_eviction_waits_for_the_disruption_budget(platform: Platform) -> None
 
 def test_certificates_are_renewed(platform: Platform) -> None:
     def issued() -> set[str]:
-        selector = ("secret", "-n", disruptions.NAMESPACE, *disruptions.CERTIFICATES)
+        selector = ("secret", "-n", CONTOUR_NAMESPACE, *disruptions.CERTIFICATES)
         return {item["data"]["tls.crt"] for item in platform.cluster.get(*selector)["items"]}
 
     before = issued()

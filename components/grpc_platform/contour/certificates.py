@@ -10,8 +10,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods, versions
+from ..conventions import CONTOUR
 from ..specs import ContourSpec
-from .rbac import CONTOUR, bound_role
+from .rbac import bound_role
 
 CONTOUR_SECRET: Final = "contourcert"
 ENVOY_SECRET: Final = "envoycert"

@@ -1,26 +1,18 @@
 """Contour, the control plane that tells every Envoy what the cluster's Ingresses ask for."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods, versions
+from ..conventions import CONTOUR, CONTOUR_METRICS_PORT, CONTOUR_NAMESPACE, ENVOY, XDS_PORT
 from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from .certificates import CONTOUR_SECRET, contour_certificates
 from .config import content_hash, contour_yaml
 from .crds import contour_crds
-from .rbac import CONTOUR, contour_rbac
-
-NAMESPACE: Final = "projectcontour"
-"""Upstream's, and the default of every Contour flag that takes one."""
-
-XDS_PORT: Final = 8001
-METRICS_PORT: Final = 8000
-ENVOY: Final = "envoy"
-"""The application label of Envoy's pods, which alone may ask for configuration."""
+from .rbac import contour_rbac
 
 _INGRESS_CLASS = "contour"
 
@@ -60,7 +52,7 @@ class Contour(pulumi.ComponentResource):
         namespace = k8s.core.v1.Namespace(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=NAMESPACE,
+                name=CONTOUR_NAMESPACE,
                 labels={**pods.labels(CONTOUR), "pod-security.kubernetes.io/enforce": "restricted"},
             ),
             opts=child,
@@ -185,7 +177,7 @@ def _container(args: ContourArgs) -> k8s.core.v1.ContainerArgs:
         args=_flags(args),
         ports=[
             k8s.core.v1.ContainerPortArgs(name="xds", container_port=XDS_PORT),
-            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
+            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=CONTOUR_METRICS_PORT),
         ],
         # It listens there once it has read the whole cluster.
         readiness_probe=k8s.core.v1.ProbeArgs(
@@ -232,7 +224,7 @@ def _network_policy(
                 ),
                 rule(
                     from_=[peer(namespace_selector=anywhere)],
-                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=METRICS_PORT)],
+                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=CONTOUR_METRICS_PORT)],
                 ),
             ],
         ),

@@ -4,8 +4,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods
+from ..conventions import CONTOUR
 
-CONTOUR = "contour"
 LEASE = "leader-elect"
 """The Lease by which one Contour leads: the default of --leader-election-resource-name."""
 

@@ -4,26 +4,27 @@ from __future__ import annotations  # EC2 and EKS load when used: they take a se
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from .. import versions
+from ..conventions import (
+    EXTERNAL_DNS,
+    EXTERNAL_DNS_ANNOTATION_PREFIX,
+    EXTERNAL_DNS_CPU,
+    EXTERNAL_DNS_MEMORY,
+    EXTERNAL_DNS_METRICS_PORT,
+    EXTERNAL_DNS_NAMESPACE,
+)
 from ..names import name_prefix
 from ..options import for_children_too
 from ..pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
 from ..specs import ExternalDnsSpec
 from ..timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
 from .zone import change_records
-
-ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
-"""Of the annotations on Envoy's Service; the default of 0.21, another one from 0.22 on."""
-
-METRICS_PORT: Final = 7979
-
-_NAME = "external-dns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,22 +71,23 @@ class ExternalDns(pulumi.ComponentResource):
         if args.cluster_name is None and args.spec.credentials_secret is None:
             raise ValueError(
                 f"ExternalDns {name}: credentials_secret: None leaves it without credentials "
-                f"outside EKS; name a Secret in namespace {_NAME}, or give cluster_name"
+                f"outside EKS; name a Secret in namespace {EXTERNAL_DNS_NAMESPACE}, or give "
+                "cluster_name"
             )
         super().__init__("grpc-platform:index:ExternalDns", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(
-                name=_NAME,
-                labels={**labels(_NAME), "pod-security.kubernetes.io/enforce": "restricted"},
+                name=EXTERNAL_DNS_NAMESPACE,
+                labels={**labels(EXTERNAL_DNS), "pod-security.kubernetes.io/enforce": "restricted"},
             ),
             opts=child,
         )
         self.namespace = namespace.metadata["name"]
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account",
-            metadata=metadata(_NAME, self.namespace, _NAME),
+            metadata=metadata(EXTERNAL_DNS, self.namespace, EXTERNAL_DNS),
             opts=child,
         )
         binding = _read_envoy_namespace(name, args.envoy_namespace, self.namespace, child)
@@ -95,15 +97,17 @@ class ExternalDns(pulumi.ComponentResource):
             identity["grpc-platform/pod-identity"] = association.association_id
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=metadata(_NAME, self.namespace, _NAME),
+            metadata=metadata(EXTERNAL_DNS, self.namespace, EXTERNAL_DNS),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=1,  # it has no leader election
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 # /healthz answers before the first sync; this gives it time to happen.
                 min_ready_seconds=15,
-                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(_NAME)),
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(EXTERNAL_DNS)),
                 template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=labels(_NAME), annotations=identity),
+                    metadata=k8s.meta.v1.ObjectMetaArgs(
+                        labels=labels(EXTERNAL_DNS), annotations=identity
+                    ),
                     spec=k8s.core.v1.PodSpecArgs(
                         service_account_name=account.metadata["name"],
                         security_context=pod_security(),
@@ -141,7 +145,7 @@ def flags(
         "--source=service",
         pulumi.Output.format("--namespace={0}", envoy_namespace),
         "--service-type-filter=ClusterIP",
-        f"--annotation-prefix={ANNOTATION_PREFIX}",
+        f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}",
         pulumi.Output.format("--zone-id-filter={0}", zone_id),
         # The filter is a name within the zone, and so matches the zone only as its parent.
         pulumi.Output.format("--domain-filter={0}", dns_name),
@@ -160,7 +164,7 @@ def flags(
         # Route53 allows an account five requests a second; uncached, each sync lists all zones
         # three times over.
         "--aws-zones-cache-duration=5m",
-        f"--metrics-address=:{METRICS_PORT}",
+        f"--metrics-address=:{EXTERNAL_DNS_METRICS_PORT}",
     ]
 
 
@@ -192,8 +196,8 @@ def trust_policy(cluster_name: pulumi.Input[str]) -> pulumi.Output[str]:
         "Condition": {
             "StringEquals": {
                 "aws:RequestTag/eks-cluster-name": cluster_name,
-                "aws:RequestTag/kubernetes-namespace": _NAME,
-                "aws:RequestTag/kubernetes-service-account": _NAME,
+                "aws:RequestTag/kubernetes-namespace": EXTERNAL_DNS_NAMESPACE,
+                "aws:RequestTag/kubernetes-service-account": EXTERNAL_DNS,
             }
         },
     }
@@ -222,8 +226,8 @@ def _pod_identity(
     return aws.eks.PodIdentityAssociation(
         f"{name}-identity",
         cluster_name=cluster_name,
-        namespace=_NAME,
-        service_account=_NAME,
+        namespace=EXTERNAL_DNS_NAMESPACE,
+        service_account=EXTERNAL_DNS,
         role_arn=role.arn,
         tags=args.tags,
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
@@ -239,7 +243,7 @@ def _read_envoy_namespace(
     watch = ["list", "watch"]
     role = k8s.rbac.v1.Role(
         f"{name}-reader",
-        metadata=metadata(_NAME, envoy_namespace, _NAME),
+        metadata=metadata(EXTERNAL_DNS, envoy_namespace, EXTERNAL_DNS),
         rules=[
             k8s.rbac.v1.PolicyRuleArgs(
                 api_groups=[""], resources=["services", "pods"], verbs=watch
@@ -252,12 +256,14 @@ def _read_envoy_namespace(
     )
     return k8s.rbac.v1.RoleBinding(
         f"{name}-binding",
-        metadata=metadata(_NAME, envoy_namespace, _NAME),
+        metadata=metadata(EXTERNAL_DNS, envoy_namespace, EXTERNAL_DNS),
         role_ref=k8s.rbac.v1.RoleRefArgs(
             api_group="rbac.authorization.k8s.io", kind="Role", name=role.metadata["name"]
         ),
         subjects=[
-            k8s.rbac.v1.SubjectArgs(kind="ServiceAccount", name=_NAME, namespace=own_namespace)
+            k8s.rbac.v1.SubjectArgs(
+                kind="ServiceAccount", name=EXTERNAL_DNS, namespace=own_namespace
+            )
         ],
         opts=child,
     )
@@ -276,7 +282,7 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
     # Of no use as a sign of successful syncs: it answers as long as the process lives.
     health = k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="http")
     return k8s.core.v1.ContainerArgs(
-        name=_NAME,
+        name=EXTERNAL_DNS,
         image=spec.image or versions.EXTERNAL_DNS_IMAGE,
         args=flags(
             owner_id=args.owner_id,
@@ -289,11 +295,14 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
             k8s.core.v1.EnvFromSourceArgs(secret_ref=k8s.core.v1.SecretEnvSourceArgs(name=secret))
             for secret in secrets
         ],
-        ports=[k8s.core.v1.ContainerPortArgs(name="http", container_port=METRICS_PORT)],
+        ports=[
+            k8s.core.v1.ContainerPortArgs(name="http", container_port=EXTERNAL_DNS_METRICS_PORT)
+        ],
         readiness_probe=k8s.core.v1.ProbeArgs(http_get=health, period_seconds=2),
         liveness_probe=k8s.core.v1.ProbeArgs(http_get=health),
         resources=k8s.core.v1.ResourceRequirementsArgs(
-            requests={"cpu": "50m", "memory": "128Mi"}, limits={"memory": "128Mi"}
+            requests={"cpu": EXTERNAL_DNS_CPU, "memory": EXTERNAL_DNS_MEMORY},
+            limits={"memory": EXTERNAL_DNS_MEMORY},
         ),
         security_context=CONTAINER_SECURITY,
     )

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ..conventions import CAPACITY_TYPE_LABEL, SPOT
 from ..quantities import cpu_cores, instance_type, memory_bytes
 from ..specs import NodeGroupSpec
-
-CAPACITY_TYPE_LABEL: Final = "karpenter.sh/capacity-type"
-SPOT: Final = "spot"
 
 OFF_SPOT_TERMS: tuple[dict[str, str | tuple[str, ...]], ...] = (
     {"key": CAPACITY_TYPE_LABEL, "operator": "NotIn", "values": (SPOT,)},

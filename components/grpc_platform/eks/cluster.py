@@ -12,7 +12,6 @@ import pulumi_kubernetes as k8s
 
 from ..options import for_children_too
 from ..specs import ClusterSpec, ExistingClusterSpec
-from ..timing import Timing
 from .access import grant_access
 from .addons import AddonArgs, addons_before_nodes, coredns, metrics_server
 from .control_plane import control_plane
@@ -25,14 +24,14 @@ class ClusterArgs:
     `spec.existing`, or its content in `kubeconfig`.
 
     `pod_address_cooldown` is how long no new pod gets a deleted pod's address: at least
-    `Timing.dns_convergence`, so that nobody dials what was an Envoy. EKS Auto Mode has no such
+    `Zone.dns_convergence`, so that nobody dials what was an Envoy. EKS Auto Mode has no such
     setting.
     """
 
     spec: ClusterSpec
+    pod_address_cooldown: timedelta
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]] = ()
     kubeconfig: pulumi.Input[str] | None = None
-    pod_address_cooldown: timedelta = Timing().dns_convergence
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 

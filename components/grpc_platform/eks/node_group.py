@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from ..conventions import CAPACITY_TYPE_LABEL, SPOT
 from ..names import name_prefix
 from ..quantities import instance_type
 from ..specs import NodeGroupSpec
-from .capacity import CAPACITY_TYPE_LABEL, SPOT
 from .roles import ServiceRole, service_role
 
 _AMI_TYPES = {

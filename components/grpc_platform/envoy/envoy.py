@@ -1,26 +1,17 @@
 """The Envoy fleet: what clients dial, pod by pod."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods
-from ..contour.contour import ENVOY
-from ..dns.external_dns import ANNOTATION_PREFIX
+from ..conventions import ENVOY, EXTERNAL_DNS_ANNOTATION_PREFIX
 from ..options import for_children_too
-from ..specs import ContourSpec, EnvoySpec
-from ..timing import Timing, format_duration, whole_seconds
+from ..specs import ContourSpec, EnvoySpec, ZoneSpec
+from ..timing import Timing, format_duration, timing_of, whole_seconds
 from . import fleet
 from .pod import envoy_pod
-
-# https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/
-_LONGEST_STABILISATION = timedelta(hours=1)
-
-# What Pulumi and the Deployment controller wait for by default; a rollout may also have to wait for
-# the room of an Envoy that drains.
-_NEW_PODS_READY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +25,16 @@ class EnvoyArgs:
     Envoy without an answer waits 15 s before it listens at all."""
     dns_name: pulumi.Input[str]
     """The name external-dns keeps at the addresses of the ready pods."""
+    zone: ZoneSpec
+    """The zone of that name: how long a change takes to reach everybody."""
     spec: EnvoySpec = field(default_factory=EnvoySpec)
     contour: ContourSpec = field(default_factory=ContourSpec)
     """Its image writes Envoy's bootstrap and drains Envoy; its timeouts are those to drain by."""
-    timing: Timing = field(default_factory=Timing)
+
+    @property
+    def timing(self) -> Timing:
+        """The times that follow from these values."""
+        return timing_of(self.zone, self.contour, self.spec)
 
 
 class Envoy(pulumi.ComponentResource):
@@ -49,8 +46,7 @@ class Envoy(pulumi.ComponentResource):
     `timing.termination_grace_period`. Who may reach the pods is for Callers to say; the Deployment
     waits for what `opts.depends_on` holds.
 
-    Raises ValueError when `timing` is not of `contour.timeouts` and `spec.max_deadline`, and when
-    `spec.cpu` is not whole cores and `spec.concurrency` is not given.
+    Raises ValueError when `spec.cpu` is not whole cores and `spec.concurrency` is not given.
     """
 
     service_name: pulumi.Output[str]
@@ -59,7 +55,7 @@ class Envoy(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: EnvoyArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        _check(name, args)
+        fleet.concurrency(args.spec)
         super().__init__("grpc-platform:index:Envoy", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         # Of its own, so that no right granted to the default account reaches Envoy.
@@ -69,7 +65,7 @@ class Envoy(pulumi.ComponentResource):
             automount_service_account_token=False,
             opts=child,
         )
-        wait = format_duration(_rollout(args.timing))
+        wait = format_duration(args.timing.rollout_deadline)
         deployment = k8s.apps.v1.Deployment(
             name,
             metadata=pods.metadata(ENVOY, args.namespace, ENVOY),
@@ -94,8 +90,10 @@ class Envoy(pulumi.ComponentResource):
                 args.namespace,
                 ENVOY,
                 {
-                    f"{ANNOTATION_PREFIX}hostname": args.dns_name,
-                    f"{ANNOTATION_PREFIX}ttl": str(whole_seconds(args.timing.record_ttl)),
+                    f"{EXTERNAL_DNS_ANNOTATION_PREFIX}hostname": args.dns_name,
+                    f"{EXTERNAL_DNS_ANNOTATION_PREFIX}ttl": str(
+                        whole_seconds(args.timing.record_ttl)
+                    ),
                 },
             ),
             spec=k8s.core.v1.ServiceSpecArgs(
@@ -114,30 +112,6 @@ class Envoy(pulumi.ComponentResource):
         self.register_outputs({"service_name": self.service_name})
 
 
-def _check(name: str, args: EnvoyArgs) -> None:
-    fleet.concurrency(args.spec)
-    timeouts = args.contour.timeouts
-    given = (
-        args.timing.max_connection_duration,
-        args.timing.connection_shutdown_grace_period,
-        args.timing.max_deadline,
-    )
-    if given != (
-        timeouts.max_connection_duration,
-        timeouts.connection_shutdown_grace_period,
-        args.spec.max_deadline,
-    ):
-        raise ValueError(
-            f"Envoy {name}: timing must have contour.timeouts' max_connection_duration and "
-            "connection_shutdown_grace_period and spec's max_deadline, or Envoy ends too early"
-        )
-
-
-def _rollout(timing: Timing) -> timedelta:
-    """How long a rollout may stand still before it counts as failed."""
-    return timing.termination_grace_period + _NEW_PODS_READY
-
-
 def _deployment(
     args: EnvoyArgs, account: k8s.core.v1.ServiceAccount
 ) -> k8s.apps.v1.DeploymentSpecArgs:
@@ -149,7 +123,7 @@ def _deployment(
                 max_unavailable=0, max_surge=f"{fleet.MAX_SURGE_PERCENT}%"
             )
         ),
-        progress_deadline_seconds=whole_seconds(_rollout(args.timing)),
+        progress_deadline_seconds=whole_seconds(args.timing.rollout_deadline),
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(ENVOY)),
             spec=envoy_pod(
@@ -170,7 +144,6 @@ def _autoscaler(
     spec = args.spec
     policy = k8s.autoscaling.v2.HPAScalingPolicyArgs
     rules = k8s.autoscaling.v2.HPAScalingRulesArgs
-    stabilisation = min(args.timing.rebalance_time, _LONGEST_STABILISATION)
     return k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=k8s.autoscaling.v2.CrossVersionObjectReferenceArgs(
             api_version="apps/v1", kind="Deployment", name=deployment.metadata["name"]
@@ -197,7 +170,7 @@ def _autoscaler(
             # Load reaches a new Envoy only as connections age, so an early fall of the average
             # says nothing yet; and each Envoy that goes hands its connections to the rest.
             scale_down=rules(
-                stabilization_window_seconds=whole_seconds(stabilisation),
+                stabilization_window_seconds=whole_seconds(args.timing.scale_down_stabilization),
                 policies=[
                     policy(type="Pods", value=1, period_seconds=60),
                     policy(type="Percent", value=10, period_seconds=60),

@@ -1,22 +1,16 @@
 """One pod of the Envoy fleet: bootstrap, Envoy, and the manager that drains it."""
 
-from typing import Final
-
 import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods, versions
 from ..contour.certificates import ENVOY_SECRET
-from ..contour.contour import ENVOY, XDS_PORT
+from ..conventions import ENVOY, ENVOY_METRICS_PORT, SHUTDOWN_MANAGER_PORT, XDS_PORT
 from ..eks.capacity import OFF_SPOT_TERMS
 from ..specs import ContourSpec, EnvoySpec
 from ..timing import DRAIN_POLL, Timing, format_duration, whole_seconds
 from . import fleet
 
-METRICS_PORT: Final = 8002
-"""Also /ready. Contour has each Envoy listen there."""
-
-_SHUTDOWN_MANAGER_PORT = 8090
 _CONFIG = k8s.core.v1.VolumeMountArgs(name="config", mount_path="/config")
 _CONFIG_READ_ONLY = k8s.core.v1.VolumeMountArgs(name="config", mount_path="/config", read_only=True)
 _CERTS = k8s.core.v1.VolumeMountArgs(name="certs", mount_path="/certs", read_only=True)
@@ -92,7 +86,7 @@ def _shutdown_manager(image: str, timing: Timing) -> k8s.core.v1.ContainerArgs:
         name="shutdown-manager",
         image=image,
         command=["/bin/contour"],
-        args=["envoy", "shutdown-manager", f"--serve-port={_SHUTDOWN_MANAGER_PORT}"],
+        args=["envoy", "shutdown-manager", f"--serve-port={SHUTDOWN_MANAGER_PORT}"],
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(
                 exec_=k8s.core.v1.ExecActionArgs(
@@ -149,7 +143,7 @@ def _envoy(spec: EnvoySpec, namespace: pulumi.Input[str]) -> k8s.core.v1.Contain
         ports=[
             k8s.core.v1.ContainerPortArgs(name="http", container_port=spec.http_port),
             k8s.core.v1.ContainerPortArgs(name="https", container_port=spec.https_port),
-            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=METRICS_PORT),
+            k8s.core.v1.ContainerPortArgs(name="metrics", container_port=ENVOY_METRICS_PORT),
         ],
         # No liveness probe: Envoy answers 503 while it waits for Contour, drains or sheds load,
         # and a restart would cure none of these.
@@ -160,9 +154,7 @@ def _envoy(spec: EnvoySpec, namespace: pulumi.Input[str]) -> k8s.core.v1.Contain
         ),
         lifecycle=k8s.core.v1.LifecycleArgs(
             pre_stop=k8s.core.v1.LifecycleHandlerArgs(
-                http_get=k8s.core.v1.HTTPGetActionArgs(
-                    path="/shutdown", port=_SHUTDOWN_MANAGER_PORT
-                )
+                http_get=k8s.core.v1.HTTPGetActionArgs(path="/shutdown", port=SHUTDOWN_MANAGER_PORT)
             )
         ),
         resources=k8s.core.v1.ResourceRequirementsArgs(requests=size, limits=size),

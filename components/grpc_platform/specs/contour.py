@@ -1,11 +1,11 @@
 """Contour: how many, and what its contour.yaml says."""
 
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .. import versions
+from ..timing import Timing
 from .base import Cpu, Duration, Image, Memory, Spec
 
 Count = Annotated[int, Field(ge=1)]
@@ -15,9 +15,9 @@ class Timeouts(Spec):
     """contour.yaml's `timeouts`. `request-timeout` is left out on purpose: it bounds the receipt
     of a whole request and so breaks client streams."""
 
-    max_connection_duration: Duration = timedelta(minutes=5)
+    max_connection_duration: Duration = Timing.max_connection_duration
     """Envoy asks a client to reconnect after this long, which spreads load over Envoys."""
-    connection_shutdown_grace_period: Duration = timedelta(seconds=15)
+    connection_shutdown_grace_period: Duration = Timing.connection_shutdown_grace_period
     """Between that notice and the end of new calls on the connection."""
     connection_idle_timeout: Duration | None = None
     """Close client connections without a call for this long (Contour: 60s)."""

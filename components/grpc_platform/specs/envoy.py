@@ -1,11 +1,11 @@
 """The Envoy fleet: how large, how strong, on which ports."""
 
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from .. import versions
+from ..timing import Timing
 from .base import Cpu, Duration, Image, Memory, Port, Spec
 
 
@@ -32,7 +32,10 @@ class EnvoySpec(Spec):
     """The port clients dial for plaintext gRPC: they reach the pod itself."""
     https_port: Port = 8443
     """The port clients dial for gRPC over TLS."""
-    max_deadline: Duration = timedelta(seconds=60)
+    pod_startup_time: Duration = Timing.pod_startup_time
+    """Until a new Envoy pod on a node with room is ready. Clients see it in `rebalance_time`, and
+    the autoscaler waits that long before it removes an Envoy."""
+    max_deadline: Duration = Timing.max_deadline
     """The longest finite deadline any service may have, those of other stacks included."""
     max_connections: Annotated[int, Field(ge=100)] = 50_000
     """Client connections each Envoy takes, on both ports together, before it refuses more."""

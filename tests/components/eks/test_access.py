@@ -5,10 +5,12 @@ from pydantic import ValidationError
 
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.specs import AccessSpec, ClusterSpec, TeamSpec
+from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
 
 Recorder = Callable[[Callable[[], object]], Graph]
 
+COOLDOWN = Timing().dns_convergence
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
@@ -24,7 +26,16 @@ def graph(recorded: Recorder) -> Graph:
         },
     )
     spec = ClusterSpec(access=access, auto_mode=True)
-    return recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+    return recorded(
+        lambda: Cluster(
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a"],
+                pod_address_cooldown=COOLDOWN,
+            ),
+        )
+    )
 
 
 def granted(graph: Graph, name: str) -> tuple[str, str, dict[str, object]]:
@@ -78,7 +89,16 @@ def test_a_team_keeps_its_access_when_its_namespaces_change(graph: Graph) -> Non
 def test_a_role_that_changes_its_part_keeps_its_entry(recorded: Recorder) -> None:
     def entries(access: AccessSpec) -> set[str]:
         spec = ClusterSpec(access=access, auto_mode=True)
-        made = recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+        made = recorded(
+            lambda: Cluster(
+                "main",
+                ClusterArgs(
+                    spec=spec,
+                    subnet_ids=["subnet-a"],
+                    pod_address_cooldown=COOLDOWN,
+                ),
+            )
+        )
         return {entry.urn for entry in made.of_type(ENTRY)}
 
     before = entries(AccessSpec(deployer_role="a", admin_roles=("b",)))

@@ -6,10 +6,12 @@ import pytest
 from grpc_platform import versions
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec
+from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph, Resource
 
 Recorder = Callable[[Callable[[], object]], Graph]
 
+COOLDOWN = Timing().dns_convergence
 ADDON = "aws:eks/addon:Addon"
 ACCESS = AccessSpec(deployer_role="deployer")
 
@@ -17,7 +19,16 @@ ACCESS = AccessSpec(deployer_role="deployer")
 @pytest.fixture
 def graph(recorded: Recorder) -> Graph:
     spec = ClusterSpec(access=ACCESS, node_groups={"default": NodeGroupSpec()})
-    return recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+    return recorded(
+        lambda: Cluster(
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a"],
+                pod_address_cooldown=COOLDOWN,
+            ),
+        )
+    )
 
 
 def addon(graph: Graph, name: str) -> Resource:
@@ -62,16 +73,34 @@ def test_every_addon_is_pinned_and_keeps_to_the_stack_file(graph: Graph) -> None
         assert each.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
 
 
-@pytest.mark.parametrize("minor", versions.SUPPORTED_KUBERNETES)
+@pytest.mark.parametrize("minor", versions.KUBE_PROXY)
 def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: str) -> None:
     spec = ClusterSpec(
         access=ACCESS, kubernetes_version=minor, node_groups={"default": NodeGroupSpec()}
     )
-    graph = recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+    graph = recorded(
+        lambda: Cluster(
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a"],
+                pod_address_cooldown=COOLDOWN,
+            ),
+        )
+    )
     assert addon(graph, "kube-proxy").inputs["addonVersion"].startswith(f"v{minor}.")
 
 
 def test_auto_mode_brings_all_addons_but_metrics_server(recorded: Recorder) -> None:
     spec = ClusterSpec(access=ACCESS, auto_mode=True)
-    graph = recorded(lambda: Cluster("main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"])))
+    graph = recorded(
+        lambda: Cluster(
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a"],
+                pod_address_cooldown=COOLDOWN,
+            ),
+        )
+    )
     assert [each.inputs["addonName"] for each in graph.of_type(ADDON)] == ["metrics-server"]

@@ -9,11 +9,13 @@ import pytest
 
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.specs import AccessSpec, ClusterSpec, ExistingClusterSpec, NodeGroupSpec
+from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph, Resource
 from tests.iam import findings
 
 Recorder = Callable[[Callable[[], object]], Graph]
 
+COOLDOWN = Timing().dns_convergence
 ACCESS = AccessSpec(deployer_role="deployer")
 TAGS = {"team": "platform"}
 CLUSTER = "aws:eks/cluster:Cluster"
@@ -34,7 +36,13 @@ def program(spec: ClusterSpec) -> Callable[[], object]:
 
     def run() -> None:
         cluster = Cluster(
-            "main", ClusterArgs(spec=spec, subnet_ids=["subnet-a", "subnet-b"], tags=TAGS)
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a", "subnet-b"],
+                pod_address_cooldown=COOLDOWN,
+                tags=TAGS,
+            ),
         )
         Inhabitant(cluster)
 
@@ -294,7 +302,12 @@ def test_the_kubeconfig_of_an_existing_cluster_may_come_as_a_secret(recorded: Re
     spec = ClusterSpec(existing=ExistingClusterSpec(context="kind"))
     content = "apiVersion: v1"
     graph = recorded(
-        lambda: Cluster("main", ClusterArgs(spec=spec, kubeconfig=pulumi.Output.secret(content)))
+        lambda: Cluster(
+            "main",
+            ClusterArgs(
+                spec=spec, pod_address_cooldown=COOLDOWN, kubeconfig=pulumi.Output.secret(content)
+            ),
+        )
     )
     provider = graph.only(PROVIDER)
     assert "inputs.kubeconfig" in provider.secret_paths
@@ -320,15 +333,10 @@ def test_a_spec_that_lacks_something_is_refused(
         recorded(program(spec))
 
 
-def test_the_address_cooldown_is_the_time_dns_takes_unless_said_otherwise(
-    recorded: Recorder,
-) -> None:
-    def settings(**changes: timedelta) -> Any:
-        graph = recorded(
-            lambda: Cluster("main", ClusterArgs(spec=fixed(), subnet_ids=["subnet-a"], **changes))
-        )
-        addon = graph.only("aws:eks/addon:Addon", "main-vpc-cni")
-        return json.loads(addon.inputs["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"]
-
-    assert settings() == "127"  # 7 s reaction + 60 s Route53 + 30 s TTL + 30 s re-resolution
-    assert settings(pod_address_cooldown=timedelta(seconds=155.5)) == "156"
+def test_the_address_cooldown_is_rounded_up(recorded: Recorder) -> None:
+    args = ClusterArgs(
+        spec=fixed(), subnet_ids=["subnet-a"], pod_address_cooldown=timedelta(seconds=155.5)
+    )
+    graph = recorded(lambda: Cluster("main", args))
+    addon = graph.only("aws:eks/addon:Addon", "main-vpc-cni")
+    assert json.loads(addon.inputs["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"] == "156"

@@ -10,6 +10,7 @@ from grpc_platform.eks.capacity import OFF_SPOT_TERMS
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.names import name_prefix
 from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint
+from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
 
 Recorder = Callable[[Callable[[], object]], Graph]
@@ -24,7 +25,13 @@ def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, An
     )
     graph = recorded(
         lambda: Cluster(
-            "main", ClusterArgs(spec=spec, subnet_ids=["subnet-a"], tags={"team": "platform"})
+            "main",
+            ClusterArgs(
+                spec=spec,
+                subnet_ids=["subnet-a"],
+                pod_address_cooldown=Timing().dns_convergence,
+                tags={"team": "platform"},
+            ),
         )
     )
     nodes = graph.only("aws:eks/nodeGroup:NodeGroup")

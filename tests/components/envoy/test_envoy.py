@@ -8,17 +8,19 @@ from typing import Any
 import pytest
 
 from grpc_platform.contour.contour import Contour, ContourArgs
-from grpc_platform.dns.external_dns import ANNOTATION_PREFIX
+from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
 from grpc_platform.eks.capacity import OFF_SPOT_TERMS
 from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
-from grpc_platform.specs import ContourSpec, EnvoySpec
-from grpc_platform.timing import Timing
+from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
 from grpc_platform_tools.graph import Graph
 
 Recorded = Callable[[Callable[[], object]], Graph]
 
 ARGS = EnvoyArgs(
-    namespace="projectcontour", xds_address="contour", dns_name="serving.grpc.example.com"
+    namespace="projectcontour",
+    xds_address="contour",
+    dns_name="serving.grpc.example.com",
+    zone=ZoneSpec(name="grpc.example.com"),
 )
 
 
@@ -86,8 +88,7 @@ def test_the_fleet_grows_at_once_and_shrinks_after_it_is_rebalanced(graph: Graph
 
 def test_the_stabilisation_stops_at_the_hour_the_api_allows(recorded: Recorded) -> None:
     contour = ContourSpec.model_validate({"timeouts": {"max_connection_duration": "2h"}})
-    timing = Timing(max_connection_duration=timedelta(hours=2))
-    graph = envoy(recorded, replace(ARGS, contour=contour, timing=timing))
+    graph = envoy(recorded, replace(ARGS, contour=contour))
     assert autoscaler(graph)["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 3600
 
 
@@ -102,6 +103,36 @@ def test_a_pod_told_to_end_drains_by_the_derived_times(graph: Graph) -> None:
     ]
     # 127 + 300 + 15 + 60 + 5 + 30
     assert pod(graph)["terminationGracePeriodSeconds"] == 537
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        ("zone", {"record_ttl": "1m"}),
+        ("zone", {"propagation_delay": "90s"}),
+        ("zone", {"min_resolution_interval": "1m"}),
+        ("contour", {"timeouts": {"max_connection_duration": "5m30s"}}),
+        ("contour", {"timeouts": {"connection_shutdown_grace_period": "45s"}}),
+        ("envoy", {"max_deadline": "90s"}),
+    ],
+)
+def test_a_drain_waits_for_every_time_that_is_given(
+    recorded: Recorded, section: str, values: dict[str, Any]
+) -> None:
+    """Each value is 30 s above its default."""
+    args, spec = ARGS, {}
+    if section == "zone":
+        args = replace(ARGS, zone=ZoneSpec.model_validate({"name": "grpc.example.com", **values}))
+    elif section == "contour":
+        args = replace(ARGS, contour=ContourSpec.model_validate(values))
+    else:
+        spec = values
+    assert pod(envoy(recorded, args, **spec))["terminationGracePeriodSeconds"] == 537 + 30
+
+
+def test_the_fleet_shrinks_later_where_pods_start_slowly(recorded: Recorded) -> None:
+    graph = envoy(recorded, pod_startup_time="1m")
+    assert autoscaler(graph)["behavior"]["scaleDown"]["stabilizationWindowSeconds"] == 442 + 30
 
 
 def test_envoy_ends_only_when_the_shutdown_manager_says_so(graph: Graph) -> None:
@@ -130,11 +161,11 @@ def test_an_envoy_is_published_when_it_is_ready_and_only_then(graph: Graph) -> N
 
 
 def test_external_dns_is_told_the_name_and_the_ttl(recorded: Recorded) -> None:
-    args = replace(ARGS, timing=Timing(record_ttl=timedelta(seconds=45)))
+    args = replace(ARGS, zone=ARGS.zone.model_copy(update={"record_ttl": timedelta(seconds=45)}))
     service = envoy(recorded, args).only("kubernetes:core/v1:Service").inputs
     assert service["metadata"]["annotations"] == {
-        f"{ANNOTATION_PREFIX}hostname": "serving.grpc.example.com",
-        f"{ANNOTATION_PREFIX}ttl": "45",
+        f"{EXTERNAL_DNS_ANNOTATION_PREFIX}hostname": "serving.grpc.example.com",
+        f"{EXTERNAL_DNS_ANNOTATION_PREFIX}ttl": "45",
     }
     assert service["spec"]["clusterIP"] == "None"
 
@@ -250,21 +281,6 @@ def test_the_fleet_starts_after_contour_serves(recorded: Recorded) -> None:
     fleet = graph.only("kubernetes:apps/v1:Deployment", "envoy")
     control_plane = graph.only("kubernetes:apps/v1:Deployment", "contour-deployment")
     assert control_plane.urn in graph.needs(fleet)
-
-
-@pytest.mark.parametrize(
-    "timing",
-    [
-        Timing(max_connection_duration=timedelta(minutes=1)),
-        Timing(connection_shutdown_grace_period=timedelta(seconds=1)),
-        Timing(max_deadline=timedelta(seconds=1)),
-    ],
-)
-def test_times_that_are_not_those_of_contour_are_refused(
-    recorded: Recorded, timing: Timing
-) -> None:
-    with pytest.raises(ValueError, match=r"Envoy envoy: timing must have contour\.timeouts"):
-        envoy(recorded, replace(ARGS, timing=timing))
 
 
 def test_half_a_core_without_a_concurrency_is_refused(recorded: Recorded) -> None:
