@@ -31,7 +31,7 @@ for name, spec in settings.clusters.items():
         spec=spec,
         subnet_ids=network.private_subnet_ids if network else (),
         kubeconfig=load_kubeconfig(name),
-        pod_address_cooldown=zone.dns_convergence,
+        pod_address_cooldown=zone.timing.dns_convergence,
         tags=tags,
     )
     clusters[name] = Cluster(name, args)

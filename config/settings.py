@@ -90,7 +90,7 @@ class Settings(Spec):
     @property
     def timing(self) -> Timing:
         """The times that follow from this environment's values."""
-        return timing_of(self.zone, self.contour, self.envoy)
+        return timing_of(self.zone.timing, self.contour, self.envoy)
 
     @property
     def serving(self) -> dict[str, ClusterSpec]:

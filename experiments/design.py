@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from grpc_platform.conventions import CONTOUR_NAMESPACE, ENVOY
 from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
 from grpc_platform.quantities import cpu_cores
-from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
+from grpc_platform.specs import ContourSpec, EnvoySpec
 from grpc_platform_tools.preview.record import record
 
 from .autoscaler import Settings
@@ -28,7 +28,6 @@ def designed(spec: EnvoySpec | None = None, contour: ContourSpec | None = None) 
         namespace=CONTOUR_NAMESPACE,
         xds_address="contour",
         dns_name="serving.grpc.example.com",
-        zone=ZoneSpec(name="grpc.example.com"),
         spec=spec or EnvoySpec(),
         contour=contour or ContourSpec(),
     )

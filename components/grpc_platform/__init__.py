@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .platform_stack import exports as exports
     from .platform_stack import kubeconfig as kubeconfig
     from .platform_stack import service_args as service_args
+    from .timing import DnsTiming as DnsTiming
     from .timing import Timing as Timing
     from .timing import timing_of as timing_of
 
@@ -46,7 +47,7 @@ _HOMES = {
     "grpc_service": ("GrpcService", "GrpcServiceArgs"),
     "network.network": ("Network", "NetworkArgs"),
     "platform_stack": ("PlatformStack", "exports", "kubeconfig", "service_args"),
-    "timing": ("Timing", "timing_of"),
+    "timing": ("DnsTiming", "Timing", "timing_of"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

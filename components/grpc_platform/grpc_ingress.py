@@ -99,7 +99,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 dns_name=args.dns_name,
                 spec=args.envoy,
                 contour=args.contour,
-                zone=args.zone.spec,
+                dns_timing=args.zone.timing,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers]),
         )
@@ -121,7 +121,7 @@ class GrpcIngress(pulumi.ComponentResource):
         self._args = args
         self.last = publisher.deployment
         self.provider = cluster.provider
-        self.timing = timing_of(args.zone.spec, args.contour, args.envoy)
+        self.timing = timing_of(args.zone.timing, args.contour, args.envoy)
         self.http_port = args.envoy.http_port
         self.https_port = args.envoy.https_port
         self.dns_name = pulumi.Output.from_input(args.dns_name)

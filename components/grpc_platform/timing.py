@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the specs take their defaults from here
-    from .specs import ContourSpec, EnvoySpec, ZoneSpec
+    from .specs import ContourSpec, EnvoySpec
 
 EXTERNAL_DNS_SYNC_INTERVAL = timedelta(seconds=5)
 """external-dns's --min-event-sync-interval: at most one sync of its records in this time."""
@@ -81,9 +81,8 @@ def whole_seconds(duration: timedelta) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
-    """The times that are given, and all that follow from them. `timing_of` takes them from the
-    specs, whose defaults these are."""
+class DnsTiming:
+    """The times of a zone's names. They are the defaults of ZoneSpec."""
 
     record_ttl: timedelta = timedelta(seconds=30)
     """TTL of Envoy's A records and of the services' CNAMEs."""
@@ -94,15 +93,6 @@ class Timing:
     min_resolution_interval: timedelta = timedelta(seconds=30)
     """gRPC clients look a name up at most this often: MinResolutionInterval in grpc-go,
     grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in Java."""
-    pod_startup_time: timedelta = timedelta(seconds=30)
-    """Until a new Envoy pod on a node with room is ready: image pull, bootstrap, first xDS
-    configuration."""
-    max_connection_duration: timedelta = timedelta(minutes=5)
-    """When Envoy asks a client to reconnect."""
-    connection_shutdown_grace_period: timedelta = timedelta(seconds=15)
-    """From then until a connection takes no new calls."""
-    max_deadline: timedelta = timedelta(seconds=60)
-    """The longest finite route timeout of any service behind this fleet."""
 
     @property
     def dns_convergence(self) -> timedelta:
@@ -113,6 +103,22 @@ class Timing:
             + self.record_ttl
             + self.min_resolution_interval
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing(DnsTiming):
+    """The times that are given, and all that follow from them. `timing_of` takes them from the
+    specs, whose defaults these are."""
+
+    pod_startup_time: timedelta = timedelta(seconds=30)
+    """Until a new Envoy pod on a node with room is ready: image pull, bootstrap, first xDS
+    configuration."""
+    max_connection_duration: timedelta = timedelta(minutes=5)
+    """When Envoy asks a client to reconnect."""
+    connection_shutdown_grace_period: timedelta = timedelta(seconds=15)
+    """From then until a connection takes no new calls."""
+    max_deadline: timedelta = timedelta(seconds=60)
+    """The longest finite route timeout of any service behind this fleet."""
 
     @property
     def drain_delay(self) -> timedelta:
@@ -165,12 +171,12 @@ class Timing:
         return min(self.rebalance_time, LONGEST_STABILIZATION)
 
 
-def timing_of(zone: ZoneSpec, contour: ContourSpec, envoy: EnvoySpec) -> Timing:
+def timing_of(dns: DnsTiming, contour: ContourSpec, envoy: EnvoySpec) -> Timing:
     """The times of one cluster that serves: of its names, its Contour and its Envoys."""
     return Timing(
-        record_ttl=zone.record_ttl,
-        propagation_delay=zone.propagation_delay,
-        min_resolution_interval=zone.min_resolution_interval,
+        record_ttl=dns.record_ttl,
+        propagation_delay=dns.propagation_delay,
+        min_resolution_interval=dns.min_resolution_interval,
         pod_startup_time=envoy.pod_startup_time,
         max_connection_duration=contour.timeouts.max_connection_duration,
         connection_shutdown_grace_period=contour.timeouts.connection_shutdown_grace_period,

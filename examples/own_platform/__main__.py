@@ -34,7 +34,7 @@ cluster = Cluster(
             public_access_cidrs=config.require_object("office_cidrs"),
         ),
         subnet_ids=network.private_subnet_ids,
-        pod_address_cooldown=zone.dns_convergence,
+        pod_address_cooldown=zone.timing.dns_convergence,
         tags=tags,
     ),
 )

@@ -38,7 +38,7 @@ def program(*clusters: str, contours: dict[str, ContourSpec] | None = None) -> N
                 spec=ClusterSpec(
                     existing=ExistingClusterSpec(kubeconfig="kubeconfig", context=name)
                 ),
-                pod_address_cooldown=zone.dns_convergence,
+                pod_address_cooldown=zone.timing.dns_convergence,
             ),
         )
         for name in clusters

@@ -42,7 +42,7 @@ def build(opts: Callable[[str], pulumi.ResourceOptions]) -> None:
         gp.ClusterArgs(
             spec=spec,
             subnet_ids=network.private_subnet_ids,
-            pod_address_cooldown=zone.dns_convergence,
+            pod_address_cooldown=zone.timing.dns_convergence,
         ),
         opts("Cluster"),
     )

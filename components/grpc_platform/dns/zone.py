@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from ..options import for_children_too
-from ..specs import CallerSpec, ContourSpec, EnvoySpec, ZoneSpec
-from ..timing import NEGATIVE_CACHING, timing_of, whole_seconds
+from ..specs import CallerSpec, ZoneSpec
+from ..timing import NEGATIVE_CACHING, DnsTiming, whole_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +51,9 @@ class Zone(pulumi.ComponentResource):
 
     domain: str
     """The same, for what is computed from it."""
-    spec: ZoneSpec
-    """As given: for its times."""
-    dns_convergence: timedelta
-    """From a change of Envoy's endpoints until no client looks up the old addresses: how long no
-    new pod may get the address of a deleted one (`ClusterArgs.pod_address_cooldown`)."""
+    timing: DnsTiming
+    """The times of its names; no new pod may get the address of a deleted one for as long as
+    `dns_convergence` (`ClusterArgs.pod_address_cooldown`)."""
 
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
@@ -64,9 +61,7 @@ class Zone(pulumi.ComponentResource):
         super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
         spec = args.spec
         self.domain = spec.name
-        self.spec = spec
-        # Neither Contour nor Envoy has a part in it.
-        self.dns_convergence = timing_of(spec, ContourSpec(), EnvoySpec()).dns_convergence
+        self.timing = spec.timing
         own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
         caller_vpcs = {vpc_id: vpc_id for vpc_id in _vpc_ids(args.callers, foreign=False)}
         if spec.zone_id is not None:

@@ -24,7 +24,7 @@ class ClusterArgs:
     `spec.existing`, or its content in `kubeconfig`.
 
     `pod_address_cooldown` is how long no new pod gets a deleted pod's address: at least
-    `Zone.dns_convergence`, so that nobody dials what was an Envoy. EKS Auto Mode has no such
+    `Zone.timing.dns_convergence`, so that nobody dials what was an Envoy. EKS Auto Mode has no such
     setting.
     """
 

@@ -8,8 +8,8 @@ import pulumi_kubernetes as k8s
 from .. import pods
 from ..conventions import ENVOY, EXTERNAL_DNS_ANNOTATION_PREFIX
 from ..options import for_children_too
-from ..specs import ContourSpec, EnvoySpec, ZoneSpec
-from ..timing import Timing, format_duration, timing_of, whole_seconds
+from ..specs import ContourSpec, EnvoySpec
+from ..timing import DnsTiming, Timing, format_duration, timing_of, whole_seconds
 from . import fleet
 from .pod import envoy_pod
 
@@ -25,8 +25,8 @@ class EnvoyArgs:
     Envoy without an answer waits 15 s before it listens at all."""
     dns_name: pulumi.Input[str]
     """The name external-dns keeps at the addresses of the ready pods."""
-    zone: ZoneSpec
-    """The zone of that name: how long a change takes to reach everybody."""
+    dns_timing: DnsTiming = DnsTiming()
+    """The times of that name: of its zone."""
     spec: EnvoySpec = field(default_factory=EnvoySpec)
     contour: ContourSpec = field(default_factory=ContourSpec)
     """Its image writes Envoy's bootstrap and drains Envoy; its timeouts are those to drain by."""
@@ -34,7 +34,7 @@ class EnvoyArgs:
     @property
     def timing(self) -> Timing:
         """The times that follow from these values."""
-        return timing_of(self.zone, self.contour, self.spec)
+        return timing_of(self.dns_timing, self.contour, self.spec)
 
 
 class Envoy(pulumi.ComponentResource):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..timing import Timing
+from ..timing import DnsTiming
 from .base import DnsName, Duration, Label, RoleName, Spec
 
 
@@ -30,13 +30,22 @@ class ZoneSpec(Spec):
     """Publish the names to the internet. The addresses stay private: clients need a route."""
     acknowledge_public_addresses: bool = False
     """Required with `public`: anyone may then read the private addresses of Envoy's pods."""
-    record_ttl: Duration = Timing.record_ttl
+    record_ttl: Duration = DnsTiming.record_ttl
     """TTL of Envoy's A records and of the services' CNAMEs. Every drain waits it out."""
-    propagation_delay: Duration = Timing.propagation_delay
+    propagation_delay: Duration = DnsTiming.propagation_delay
     """From a change of a record until every name server answers with it: Route53's, unless another
     DNS service holds the zone. Every drain waits it out."""
-    min_resolution_interval: Duration = Timing.min_resolution_interval
+    min_resolution_interval: Duration = DnsTiming.min_resolution_interval
     """Clients look a name up at most this often: gRPC's own, unless theirs cache longer (Java:
     `networkaddress.cache.ttl`). Every drain waits it out."""
     teams: dict[Label, ZoneTeamSpec] = {}
     """Roles of stacks that put their own services on this platform, by team."""
+
+    @property
+    def timing(self) -> DnsTiming:
+        """The times of its names."""
+        return DnsTiming(
+            record_ttl=self.record_ttl,
+            propagation_delay=self.propagation_delay,
+            min_resolution_interval=self.min_resolution_interval,
+        )

@@ -12,6 +12,7 @@ from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
 from grpc_platform.eks.capacity import OFF_SPOT_TERMS
 from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
 from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
+from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.graph import Graph
 
 Recorded = Callable[[Callable[[], object]], Graph]
@@ -20,7 +21,6 @@ ARGS = EnvoyArgs(
     namespace="projectcontour",
     xds_address="contour",
     dns_name="serving.grpc.example.com",
-    zone=ZoneSpec(name="grpc.example.com"),
 )
 
 
@@ -122,7 +122,8 @@ def test_a_drain_waits_for_every_time_that_is_given(
     """Each value is 30 s above its default."""
     args, spec = ARGS, {}
     if section == "zone":
-        args = replace(ARGS, zone=ZoneSpec.model_validate({"name": "grpc.example.com", **values}))
+        zone = ZoneSpec.model_validate({"name": "grpc.example.com", **values})
+        args = replace(ARGS, dns_timing=zone.timing)
     elif section == "contour":
         args = replace(ARGS, contour=ContourSpec.model_validate(values))
     else:
@@ -161,7 +162,7 @@ def test_an_envoy_is_published_when_it_is_ready_and_only_then(graph: Graph) -> N
 
 
 def test_external_dns_is_told_the_name_and_the_ttl(recorded: Recorded) -> None:
-    args = replace(ARGS, zone=ARGS.zone.model_copy(update={"record_ttl": timedelta(seconds=45)}))
+    args = replace(ARGS, dns_timing=DnsTiming(record_ttl=timedelta(seconds=45)))
     service = envoy(recorded, args).only("kubernetes:core/v1:Service").inputs
     assert service["metadata"]["annotations"] == {
         f"{EXTERNAL_DNS_ANNOTATION_PREFIX}hostname": "serving.grpc.example.com",
