@@ -1,8 +1,7 @@
 """From the raw values of a stack file to `Settings`, or to every mistake in it at once."""
 
-import copy
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -33,7 +32,7 @@ def check(
     """
     mistakes = list(found)
     settings = None
-    values = copy.deepcopy(dict(raw))
+    values = dict(raw)
     while settings is None:
         try:
             settings = Settings.model_validate(values)
@@ -42,8 +41,12 @@ def check(
             new = [m for m in wrong if m.path not in {known.path for known in mistakes}]
             mistakes += new
             # Without its wrong parts a file can still break rules; say so in the same run.
-            if not new or not _without(values, [m.path for m in new if m.value is not None]):
+            given = {m.path for m in new if m.value is not None}
+            if not given:
                 break
+            values = _without(values, given)
+            if ("environment",) in given:
+                values["environment"] = "development"  # required, and the one with fewer rules
     if settings is not None:
         concerned = [m.path for m in mistakes]
         broken = [
@@ -61,10 +64,6 @@ def broken_rules(settings: Settings) -> list[Mistake]:
     """Every rule between values that does not hold."""
     rules = (*NETWORK_RULES, *CLUSTER_RULES, *SERVING_RULES)
     return [mistake for rule in rules for mistake in rule(settings)]
-
-
-def _position(path: Path) -> list[tuple[bool, int, str]]:
-    return [(isinstance(p, str), p if isinstance(p, int) else 0, str(p)) for p in path]
 
 
 def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
@@ -126,14 +125,18 @@ def _touches(mistake: Mistake, wrong: list[Path]) -> bool:
     return any(path[: len(w)] == w[: len(path)] for path in concerned for w in wrong)
 
 
-def _without(values: dict[str, Any], paths: list[Path]) -> bool:
-    """Take the parts at `paths` out of `values`; whether there were any."""
-    # From the end, so that taking one item out of a list moves none that is still to go.
-    for path in sorted(paths, key=_position, reverse=True):
-        holder: Any = values
-        for part in path[:-1]:
-            holder = holder[part]
-        del holder[path[-1]]
-    if ("environment",) in paths:
-        values["environment"] = "development"  # required, and the one with fewer rules
-    return bool(paths)
+def _without(value: Any, paths: Collection[Path]) -> Any:
+    """`value` without its parts at `paths`. A copy: with anchors one part may be at two paths."""
+
+    def kept(parts: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        return [
+            (key, _without(part, {path[1:] for path in paths if path[:1] == (key,)}))
+            for key, part in parts
+            if (key,) not in paths
+        ]
+
+    if isinstance(value, dict):
+        return dict(kept(cast("dict[Any, Any]", value).items()))
+    if isinstance(value, list):
+        return [part for _, part in kept(enumerate(cast("list[Any]", value)))]
+    return value

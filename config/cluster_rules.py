@@ -6,6 +6,7 @@ from grpc_platform.conventions import EXTERNAL_DNS_CPU, EXTERNAL_DNS_MEMORY
 from grpc_platform.eks.capacity import PodRequest, fleet_room
 from grpc_platform.envoy.fleet import pod_request, surge
 from grpc_platform.rules import Mistake, Path
+from grpc_platform.rules.serving import dns_credentials
 from grpc_platform.specs import ClusterSpec
 
 from .settings import Settings
@@ -42,14 +43,9 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
                 eks_name,
                 f"is cluster {in_eks[eks_name]} already; one name cannot be fed twice",
             )
-        identity = cluster.existing.eks_cluster_name or settings.external_dns.credentials_secret
-        if cluster.serves and identity is None:
-            yield Mistake(
-                (*path, "existing", "eks_cluster_name"),
-                None,
-                "is required, or external_dns.credentials_secret outside EKS: external-dns needs "
-                "credentials for Route53",
-            )
+        if cluster.serves:
+            where = (*path, "existing", "eks_cluster_name")
+            yield from dns_credentials(eks_name, settings.external_dns, where)
 
 
 def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterator[Mistake]:

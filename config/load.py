@@ -55,7 +55,7 @@ def _value(text: str) -> Any:
     """The engine passes sections as JSON and plain values as they are."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also a number of too many digits
         return text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 
 from grpc_platform.rules import Mistake, Path
+from grpc_platform.rules.callers import caller_is_one_source, calling_cluster
 from grpc_platform.specs import CallerSpec
 from grpc_platform.specs.network import required_interface_endpoints
 
@@ -61,17 +62,14 @@ def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
 
 
 def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mistake]:
+    yield from caller_is_one_source(caller, path)
+    yield from calling_cluster(
+        caller,
+        clusters={name: cluster.existing is None for name, cluster in settings.clusters.items()},
+        serving=settings.serving,
+        path=path,
+    )
     if caller.cluster is None:
-        if caller.cidr is None:
-            yield Mistake(
-                (*path, "cidr"),
-                None,
-                "is required, or cluster: NetworkPolicy knows callers outside by address only",
-            )
-        if caller.namespaces:
-            yield Mistake(
-                (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
-            )
         yield from _caller_vpc(settings, caller.vpc_id, (*path, "vpc_id"))
         if caller.account_id and not (caller.vpc_id or caller.security_group_id):
             yield Mistake(
@@ -79,33 +77,9 @@ def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mist
                 caller.account_id,
                 "says whose vpc_id or security_group_id it is; remove it",
             )
-        return
-    for key in ("security_group_id", "cidr", "vpc_id", "account_id"):
-        value: str | None = getattr(caller, key)
-        if value is not None:
-            yield Mistake((*path, key), value, "does not go with cluster; make it another caller")
-    if caller.cluster not in settings.clusters:
-        yield Mistake(
-            (*path, "cluster"),
-            caller.cluster,
-            f"is not a cluster of this stack: {', '.join(settings.clusters)}",
-        )
-        return
-    outside = [name for name in settings.serving if name != caller.cluster]
-    if outside and settings.clusters[caller.cluster].existing:
-        yield Mistake(
-            (*path, "cluster"),
-            caller.cluster,
-            "existed already, so its security group is not known; give cidr, with or without "
-            "security_group_id",
-        )
-    elif outside and caller.namespaces:
-        yield Mistake(
-            (*path, "namespaces"),
-            list(caller.namespaces),
-            f"namespaces of {caller.cluster} cannot be told apart from {', '.join(outside)}; "
-            "remove it",
-        )
+    elif caller.vpc_id is not None:
+        remedy = "does not go with cluster; make it another caller"
+        yield Mistake((*path, "vpc_id"), caller.vpc_id, remedy)
 
 
 def _caller_vpc(settings: Settings, vpc_id: str | None, path: Path) -> Iterator[Mistake]:

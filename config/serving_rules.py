@@ -2,138 +2,57 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 
-from grpc_platform import versions
-from grpc_platform.conventions import ENVOY_POD_PORTS, PLATFORM_NAMESPACES
-from grpc_platform.quantities import cpu_cores
 from grpc_platform.rules import Mistake
-from grpc_platform.timing import (
-    DEFAULT_DEADLINE,
-    MAX_TERMINATION_GRACE_PERIOD,
-    format_duration,
-)
+from grpc_platform.rules.service import service_on_platform
+from grpc_platform.rules.serving import envoy_is_possible, released_together, two_of_all
+from grpc_platform.rules.timing import times_agree
+from grpc_platform.rules.zone import envoy_name, names_have_one_owner, zone_is_answered
 
 from .settings import Settings
 
-MAX_NAME = 253
-"""Characters of a DNS name."""
 
-
-def _times_agree(settings: Settings) -> Iterator[Mistake]:
-    timing = settings.timing
-    duration = timing.max_connection_duration
-    given = format_duration(duration)
-    path = ("contour", "timeouts", "max_connection_duration")
-    if timing.termination_grace_period > MAX_TERMINATION_GRACE_PERIOD:
-        yield Mistake(
-            path,
-            given,
-            f"lets Envoy take {format_duration(timing.termination_grace_period)} to terminate; a "
-            f"node drain allows {format_duration(MAX_TERMINATION_GRACE_PERIOD)}; shorten it, "
-            "zone.record_ttl or envoy.max_deadline",
-        )
-    if duration < timing.min_resolution_interval:
-        yield Mistake(
-            path,
-            given,
-            "clients look names up every "
-            f"{format_duration(timing.min_resolution_interval)} at most; "
-            "a shorter duration only redials the same Envoy",
-        )
-    if timing.record_ttl >= duration:
-        yield Mistake(
-            ("zone", "record_ttl"),
-            format_duration(timing.record_ttl),
-            f"must be shorter than contour.timeouts.max_connection_duration ({given}), or clients "
-            "reconnect to addresses they still have",
-            against=path,
-        )
-
-
-def _production_has_two_of_all(settings: Settings) -> Iterator[Mistake]:
+def _what_serves_is_possible(settings: Settings) -> Iterator[Mistake]:
+    contour, envoy = settings.contour, settings.envoy
+    yield from times_agree(settings.timing)
+    yield from envoy_is_possible(envoy, ("envoy",))
+    yield from released_together(contour, envoy)
     if settings.environment == "production":
-        if settings.envoy.min_replicas < 2:
-            count = settings.envoy.min_replicas
-            yield Mistake(("envoy", "min_replicas"), count, "production needs at least 2")
-        if settings.contour.replicas < 2:
-            count = settings.contour.replicas
-            yield Mistake(("contour", "replicas"), count, "production needs at least 2")
+        yield from two_of_all(contour, envoy)
 
 
-def _envoy_is_possible(settings: Settings) -> Iterator[Mistake]:
-    envoy = settings.envoy
-    if envoy.min_replicas > envoy.max_replicas:
-        yield Mistake(
-            ("envoy", "min_replicas"),
-            envoy.min_replicas,
-            f"must not exceed envoy.max_replicas ({envoy.max_replicas})",
-            against=("envoy", "max_replicas"),
-        )
-    if envoy.concurrency is None and not cpu_cores(envoy.cpu).is_integer():
-        yield Mistake(("envoy", "cpu"), envoy.cpu, "must be whole cores, or give envoy.concurrency")
-    for key in ("http_port", "https_port"):
-        port: int = getattr(envoy, key)
-        if port in ENVOY_POD_PORTS:
-            yield Mistake(("envoy", key), port, f"is taken by {ENVOY_POD_PORTS[port]}")
-    if envoy.http_port == envoy.https_port:
-        yield Mistake(("envoy", "https_port"), envoy.https_port, "must differ from http_port")
-    released = versions.ENVOY_OF_CONTOUR[settings.contour.version]
-    if envoy.version != released:
-        yield Mistake(
-            ("envoy", "version"),
-            envoy.version,
-            f"Contour {settings.contour.version} was released with Envoy {released}",
-        )
+def _names_are_found(settings: Settings) -> Iterator[Mistake]:
+    # A new cluster is refused where there is no network.
+    has_vpc = settings.network is not None or any(
+        cluster.existing is None for cluster in settings.clusters.values()
+    )
+    yield from zone_is_answered(settings.zone, has_vpc=has_vpc, path=("zone",))
+    for cluster in settings.serving:
+        yield from envoy_name(settings.contour_name(cluster), ("clusters", cluster))
+    owners = {settings.contour_name(name): f"cluster {name}" for name in settings.clusters}
+    owners |= {
+        settings.host_of(name): f"service {name} of this stack" for name in settings.services
+    }
+    yield from names_have_one_owner(settings.zone, owners, ("zone",))
 
 
-def _zone_is_reachable(settings: Settings) -> Iterator[Mistake]:
-    zone = settings.zone
-    if zone.public and not zone.acknowledge_public_addresses:
-        yield Mistake(
-            ("zone", "public"),
-            zone.public,
-            "publishes the private addresses of Envoy's pods to anyone; "
-            "say acknowledge_public_addresses: true, or leave the zone private",
-        )
-    anywhere = all(cluster.existing for cluster in settings.clusters.values())
-    if not zone.public and zone.zone_id is None and settings.network is None and anywhere:
-        yield Mistake(
-            ("zone",), None, "a new private zone is answered in a VPC; give network, or zone_id"
-        )
-
-
-def _services_have_a_place(settings: Settings) -> Iterator[Mistake]:
-    zone = settings.zone.name
+def _services_have_a_host(settings: Settings) -> Iterator[Mistake]:
     hosts = Counter(settings.host_of(name) for name in settings.services)
     contour_names = {settings.contour_name(cluster): cluster for cluster in settings.clusters}
-    for cluster in settings.serving:
-        length = len(f"_external-dns-a.{settings.contour_name(cluster)}")
-        if length > MAX_NAME:
-            yield Mistake(
-                ("clusters", cluster),
-                None,
-                f"external-dns's name for it has {length} characters, and DNS takes {MAX_NAME}; "
-                "shorten it or zone.name",
-            )
     for name, service in settings.services.items():
-        path = ("services", name)
         host = settings.host_of(name)
-        if len(host) > MAX_NAME:
-            yield Mistake(
-                (*path, "host"), host, f"has {len(host)} characters; DNS takes {MAX_NAME}"
-            )
-        if service.namespace in PLATFORM_NAMESPACES:
-            yield Mistake(
-                (*path, "namespace"), service.namespace, "is the platform's own; choose another"
-            )
-        if not host.endswith(f".{zone}"):
-            yield Mistake((*path, "host"), host, f"must lie in the zone: <name>.{zone}")
+        yield from service_on_platform(
+            name,
+            service,
+            zone_name=settings.zone.name,
+            max_deadline=settings.envoy.max_deadline,
+            path=("services", name),
+        )
         if hosts[host] > 1:
             yield _host_of_others(settings, name, host)
         if host in contour_names:
             yield Mistake(
-                (*path, "host"),
+                ("services", name, "host"),
                 host,
                 f"holds the Envoy addresses of cluster {contour_names[host]}; choose another host",
             )
@@ -179,41 +98,6 @@ def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
             )
 
 
-def _names_of_teams_are_theirs_alone(settings: Settings) -> Iterator[Mistake]:
-    owners = {settings.contour_name(name): f"cluster {name}" for name in settings.clusters}
-    owners |= {
-        settings.host_of(name): f"service {name} of this stack" for name in settings.services
-    }
-    for name, team in settings.zone.teams.items():
-        for index, host in enumerate(team.hosts):
-            path = ("zone", "teams", name, "hosts", index)
-            if not host.endswith(f".{settings.zone.name}"):
-                yield Mistake(path, host, f"must lie in the zone: <name>.{settings.zone.name}")
-            elif host in owners:
-                yield Mistake(path, host, f"is the name of {owners[host]}; a name has one owner")
-            owners.setdefault(host, f"team {name}")
-
-
-def _deadlines_fit(settings: Settings) -> Iterator[Mistake]:
-    longest = settings.envoy.max_deadline
-    for name, service in settings.services.items():
-        path = ("services", name, "deadline")
-        if service.streaming:
-            if isinstance(service.deadline, timedelta):
-                given = format_duration(service.deadline)
-                yield Mistake(path, given, "ends every stream; a streaming service takes infinity")
-            continue
-        deadline = service.deadline or DEFAULT_DEADLINE
-        if isinstance(deadline, timedelta) and deadline > longest:
-            yield Mistake(
-                path,
-                format_duration(deadline),
-                f"exceeds envoy.max_deadline ({format_duration(longest)}), which Envoy's drain "
-                "waits for; raise that",
-                against=("envoy", "max_deadline"),
-            )
-
-
 def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
     made: dict[tuple[str, str], str] = {}
     for name, service in settings.services.items():
@@ -233,13 +117,9 @@ def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
 
 
 SERVING_RULES = (
-    _times_agree,
-    _production_has_two_of_all,
-    _envoy_is_possible,
-    _zone_is_reachable,
-    _services_have_a_place,
+    _what_serves_is_possible,
+    _names_are_found,
+    _services_have_a_host,
     _services_have_a_cluster,
-    _names_of_teams_are_theirs_alone,
-    _deadlines_fit,
     _namespaces_have_one_maker,
 )

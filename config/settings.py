@@ -127,7 +127,7 @@ class Settings(Spec):
 
     def host_of(self, name: str) -> str:
         """The name clients dial for a service."""
-        return self.services[name].host or f"{name}.{self.zone.name}"
+        return self.services[name].host_of(name, self.zone.name)
 
     def contour_name(self, cluster: str) -> str:
         """The name that holds the addresses of a cluster's Envoys."""

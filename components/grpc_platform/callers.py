@@ -22,7 +22,7 @@ the security group first. What stays open all the same:
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -32,6 +32,8 @@ import pulumi_kubernetes as k8s
 from . import pods
 from .conventions import ENVOY, ENVOY_METRICS_PORT
 from .options import for_children_too
+from .rules import Mistake, refuse
+from .rules.callers import caller_is_one_source, calling_cluster
 from .specs import CallerSpec, EnvoySpec
 
 _Peers = list[k8s.networking.v1.NetworkPolicyPeerArgs]
@@ -67,12 +69,14 @@ class Callers(pulumi.ComponentResource):
     Callers of the same cluster need no security-group rule; other clusters' pods come by their
     cluster's security group, others by `security_group_id` or else `cidr`.
 
-    Raises ValueError for a caller whose security group or addresses nobody gave.
+    Raises ValueError for a caller that `rules.callers` refuses: one whose security group or
+    addresses are not known, or that says two things at once.
     """
 
     def __init__(
         self, name: str, args: CallersArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        refuse(f"Callers {name}", _mistakes(args))
         super().__init__("grpc-platform:index:Callers", name, {}, for_children_too(opts))
         outside = {
             key: caller for key, caller in args.callers.items() if caller.cluster != args.cluster
@@ -81,7 +85,7 @@ class Callers(pulumi.ComponentResource):
         group_id = args.security_group_ids.get(args.cluster)
         ports = {"http": args.envoy.http_port, "https": args.envoy.https_port}
         for key, caller in outside.items():
-            source_group = _source_group(args, key, caller)
+            source_group = _source_group(args, caller)
             if group_id is not None:
                 for protocol, port in ports.items():
                     aws.vpc.SecurityGroupIngressRule(
@@ -99,26 +103,30 @@ class Callers(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _source_group(args: CallersArgs, key: str, caller: CallerSpec) -> pulumi.Input[str] | None:
+def _mistakes(args: CallersArgs) -> Iterator[Mistake]:
+    pods_known = args.pod_cidrs is not None
+    clusters = {
+        cluster: group_id is not None and pods_known
+        for cluster, group_id in args.security_group_ids.items()
+    } | {args.cluster: True}
+    for key, caller in args.callers.items():
+        path = ("callers", key)
+        yield from caller_is_one_source(caller, path)
+        yield from calling_cluster(caller, clusters=clusters, serving=[args.cluster], path=path)
+
+
+def _source_group(args: CallersArgs, caller: CallerSpec) -> pulumi.Input[str] | None:
     """The security group that marks a caller from outside, if one does."""
     if caller.cluster is None:
         # https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
         foreign = caller.account_id is not None and caller.security_group_id is not None
         prefix = f"{caller.account_id}/" if foreign else ""
         return caller.security_group_id and prefix + caller.security_group_id
-    group_id = args.security_group_ids.get(caller.cluster)
-    if group_id is None:
-        raise ValueError(
-            f"caller {key}: the security group of cluster {caller.cluster} is not known; give "
-            "security_group_id and cidr instead of cluster"
-        )
-    return group_id
+    return args.security_group_ids[caller.cluster]
 
 
 def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) -> None:
-    peers: list[pulumi.Input[_Peers]] = [
-        _peers(args, key, caller) for key, caller in args.callers.items()
-    ]
+    peers: list[pulumi.Input[_Peers]] = [_peers(args, caller) for caller in args.callers.values()]
     # In a NetworkPolicy an empty list of peers means everybody, so no caller must mean no rule.
     dialled = [
         k8s.networking.v1.NetworkPolicyIngressRuleArgs(
@@ -141,19 +149,12 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
     )
 
 
-def _peers(args: CallersArgs, key: str, caller: CallerSpec) -> pulumi.Input[_Peers]:
+def _peers(args: CallersArgs, caller: CallerSpec) -> pulumi.Input[_Peers]:
     if caller.cluster == args.cluster:
         return [_pods_of(caller.namespaces)]
-    if caller.cluster is None:
-        if caller.cidr is None:
-            raise ValueError(f"caller {key}: give its cluster or its cidr")
+    if caller.cidr is not None:
         return [_addresses(caller.cidr)]
-    if args.pod_cidrs is None:
-        raise ValueError(
-            f"caller {key}: the addresses of cluster {caller.cluster}'s pods are not known; give "
-            "cidr instead of cluster"
-        )
-    return pulumi.Output.from_input(args.pod_cidrs).apply(
+    return pulumi.Output.from_input(args.pod_cidrs or ()).apply(
         lambda cidrs: [_addresses(cidr) for cidr in cidrs]
     )
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from .rules import refuse
+from .rules.service import deadline_fits, host_of_service
 from .specs import ServiceSpec
-from .timing import DEFAULT_DEADLINE, Timing, format_duration
+from .timing import DEFAULT_DEADLINE, Timing
 
 _MAX_HEAD_START = timedelta(milliseconds=500)
 
@@ -69,34 +71,16 @@ def client_contract(
 
 def service_host(service: str, spec: ServiceSpec, zone_name: str) -> str:
     """The name clients dial; ValueError for one outside the zone, or the zone itself."""
-    host = spec.host or f"{service}.{zone_name}"
-    if not host.endswith(f".{zone_name}"):
-        raise ValueError(
-            f"GrpcService {service}: host: {host} is not in the platform's zone; "
-            f"use a name below it, such as {service}.{zone_name}"
-        )
-    return host
+    refuse(f"GrpcService {service}", host_of_service(service, spec, zone_name))
+    return spec.host_of(service, zone_name)
 
 
 def route_deadline(service: str, spec: ServiceSpec, max_deadline: timedelta) -> timedelta | None:
     """When Envoy ends a call, None for never; ValueError for a deadline the fleet cannot keep."""
-    if spec.streaming:
-        if isinstance(spec.deadline, timedelta):
-            raise ValueError(
-                f"GrpcService {service}: deadline: {format_duration(spec.deadline)} would end "
-                "every stream; leave it out, or say infinity"
-            )
+    refuse(f"GrpcService {service}", deadline_fits(spec, max_deadline))
+    if spec.streaming or spec.deadline == "infinity":
         return None
-    if spec.deadline == "infinity":
-        return None
-    deadline = spec.deadline or DEFAULT_DEADLINE
-    if deadline > max_deadline:
-        raise ValueError(
-            f"GrpcService {service}: deadline: {format_duration(deadline)} exceeds "
-            f"{format_duration(max_deadline)}, the longest call Envoy's drain waits for; "
-            "shorten it, or raise envoy.max_deadline in the platform's stack"
-        )
-    return deadline
+    return spec.deadline or DEFAULT_DEADLINE
 
 
 def service_config(deadline: timedelta | None) -> dict[str, Any]:

@@ -43,6 +43,10 @@ EXTERNAL_DNS_MEMORY: Final = "128Mi"
 EXTERNAL_DNS_ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
 """Of the annotations on Envoy's Service; the default of 0.21, another one from 0.22 on."""
 
+OWNERSHIP_PREFIX: Final = "_external-dns-a."
+"""Of the TXT record that external-dns writes beside an A record. No host may hold an underscore, so
+it can never meet a service's CNAME or another cluster's name, as the default (`a-`) could."""
+
 CAPACITY_TYPE_LABEL: Final = "karpenter.sh/capacity-type"
 """The label of nodes that says whether they are spot capacity. Karpenter and EKS Auto Mode set it,
 and our spot node groups carry it too."""

@@ -15,6 +15,9 @@ from .envoy.envoy import Envoy, EnvoyArgs
 from .grpc_service import GrpcServiceArgs
 from .network.network import Network
 from .options import for_children_too
+from .rules import refuse
+from .rules.serving import envoy_is_possible, released_together
+from .rules.timing import times_agree
 from .specs import CallerSpec, ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, timing_of
@@ -43,6 +46,9 @@ class GrpcIngress(pulumi.ComponentResource):
 
     The component is named after its cluster, whose provider it uses. One to a cluster: Contour's
     namespace and CRDs have fixed names.
+
+    Raises ValueError for times that do not agree, a fleet that cannot be, and a Contour and an
+    Envoy that were not released together.
     """
 
     provider: k8s.Provider
@@ -63,6 +69,15 @@ class GrpcIngress(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: GrpcIngressArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        timing = timing_of(args.zone.timing, args.contour, args.envoy)
+        refuse(
+            f"GrpcIngress {name}",
+            [
+                *times_agree(timing),
+                *envoy_is_possible(args.envoy, ("envoy",)),
+                *released_together(args.contour, args.envoy),
+            ],
+        )
         cluster = args.clusters[name]
         inside = pulumi.ResourceOptions(providers=[cluster.provider])
         super().__init__(
@@ -121,7 +136,7 @@ class GrpcIngress(pulumi.ComponentResource):
         self._args = args
         self.last = publisher.deployment
         self.provider = cluster.provider
-        self.timing = timing_of(args.zone.timing, args.contour, args.envoy)
+        self.timing = timing
         self.http_port = args.envoy.http_port
         self.https_port = args.envoy.https_port
         self.dns_name = pulumi.Output.from_input(args.dns_name)

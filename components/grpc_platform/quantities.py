@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+# Longer numbers are no quantity of anything, and not every one of them fits a float.
+_NUMBER = "([0-9]{1,12})"
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def cpu_cores(quantity: str) -> float:
     """Cores of a CPU quantity (`2`, `500m`); ValueError for anything else."""
-    match = re.fullmatch(r"(\d+)(m?)", quantity)
+    match = re.fullmatch(rf"{_NUMBER}(m?)", quantity)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{quantity!r} is not a CPU quantity such as 2 or 500m")
     return int(match[1]) / (1000 if match[2] else 1)
@@ -16,7 +18,7 @@ def cpu_cores(quantity: str) -> float:
 
 def memory_bytes(quantity: str) -> int:
     """Bytes of a memory quantity (`512Mi`, `2Gi`); ValueError for anything else."""
-    match = re.fullmatch(r"(\d+)(Ki|Mi|Gi)", quantity)
+    match = re.fullmatch(rf"{_NUMBER}(Ki|Mi|Gi)", quantity)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{quantity!r} is not a memory quantity such as 512Mi or 2Gi")
     return int(match[1]) * _MEMORY_UNITS[match[2]]
@@ -42,7 +44,7 @@ _BURSTABLE = {"medium": (2, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (
 def instance_type(name: str) -> InstanceType:
     """Cores, memory and architecture of a c, m, r or t instance; ValueError for other families."""
     match = re.fullmatch(
-        r"([cmrt])(\d)([a-z]*(?:-flex)?)\.(medium|large|([2-9]|[1-9]\d)?xlarge)", name
+        r"([cmrt])([0-9])([a-z]*(?:-flex)?)\.(medium|large|([2-9]|[1-9][0-9])?xlarge)", name
     )
     if not match:
         raise ValueError(f"{name!r} is not an instance type of the c, m, r or t families")

@@ -50,19 +50,25 @@ https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.ht
 LONG_TERMINATION_GRACE_PERIOD = timedelta(seconds=600)
 """Above this a rollout of the fleet is slow enough to warn about."""
 
+LONGEST_DURATION = timedelta(days=366)
+"""More than any time here can mean. What Contour, Kubernetes and Route53 take ends later."""
+
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+")
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
     """Read a duration as Contour writes it: `5m`, `15s`, `1h30m`, `250ms`.
 
-    Raises ValueError for anything else, a bare number included.
+    Raises ValueError for anything else, a bare number included, and for more than a year.
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 15s, 5m, 1h30m or 250ms")
     parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", text)
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > LONGEST_DURATION.total_seconds():
+        raise ValueError(f"{text!r} is longer than a year")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(duration: timedelta) -> str:

@@ -175,28 +175,28 @@ def test_outside_eks_there_is_the_policy_alone(callers: Callable[..., Graph]) ->
     assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}, EVERY_POD]
 
 
+NOT_KNOWN = "has a security group or pod addresses that are not known"
+NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
+
+
 @pytest.mark.parametrize(
     ("caller", "args", "message"),
     [
         (
             CallerSpec(cluster="calling"),
             {"security_group_ids": {"serving": "sg-serving", "calling": None}},
-            "caller batch: the security group of cluster calling is not known; "
-            "give security_group_id and cidr instead of cluster",
+            NOT_KNOWN,
         ),
-        (
-            CallerSpec(cluster="calling"),
-            {"pod_cidrs": None},
-            "caller batch: the addresses of cluster calling's pods are not known; "
-            "give cidr instead of cluster",
-        ),
+        (CallerSpec(cluster="calling"), {"pod_cidrs": None}, NOT_KNOWN),
         (
             CallerSpec(cluster="elsewhere"),
             {"security_group_ids": {"serving": None}},
-            "caller batch: the security group of cluster elsewhere is not known",
+            "elsewhere: is not a cluster of this stack: serving",
         ),
-        (CallerSpec(), {}, "caller batch: give its cluster or its cidr"),
-        (CallerSpec(security_group_id="sg-1"), {}, "caller batch: give its cluster or its cidr"),
+        (CallerSpec(cluster="calling", namespaces=("shop",)), {}, "cannot be told apart"),
+        (CallerSpec(cluster="serving", cidr="10.0.0.0/8"), {}, "does not go with cluster"),
+        (CallerSpec(), {}, NO_ADDRESSES),
+        (CallerSpec(security_group_id="sg-1"), {}, NO_ADDRESSES),
     ],
 )
 def test_a_caller_that_cannot_be_told_apart_is_refused(

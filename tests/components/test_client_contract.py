@@ -59,31 +59,28 @@ def test_the_contract_is_plain_json() -> None:
 
 @pytest.mark.parametrize("host", ["greeter.example.com", "grpc.example.com", "xgrpc.example.com"])
 def test_a_host_outside_the_zone_is_refused(host: str) -> None:
-    message = (
-        f"GrpcService greeter: host: {host} is not in the platform's zone; "
-        "use a name below it, such as greeter.grpc.example.com"
-    )
+    message = f"GrpcService greeter: host = {host}: must lie in the zone: <name>.grpc.example.com"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(host=host))
 
 
 def test_a_deadline_longer_than_the_drain_is_refused() -> None:
     message = (
-        "GrpcService greeter: deadline: 1m30s exceeds 1m, the longest call Envoy's drain waits "
-        "for; shorten it, or raise envoy.max_deadline in the platform's stack"
+        "GrpcService greeter: deadline = 1m30s: exceeds envoy.max_deadline (1m), which Envoy's "
+        "drain waits for; shorten it, or raise that in the platform's stack"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(deadline=timedelta(seconds=90)))
 
 
 def test_the_default_deadline_is_held_to_the_same_limit() -> None:
-    with pytest.raises(ValueError, match="deadline: 15s exceeds 10s"):
+    with pytest.raises(ValueError, match=r"deadline = 15s: exceeds envoy\.max_deadline \(10s\)"):
         contract(ServiceSpec(), Timing(max_deadline=timedelta(seconds=10)))
 
 
 def test_a_deadline_on_a_streaming_service_is_refused() -> None:
     message = (
-        "GrpcService greeter: deadline: 30s would end every stream; leave it out, or say infinity"
+        "GrpcService greeter: deadline = 30s: ends every stream; a streaming service takes infinity"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(streaming=True, deadline=timedelta(seconds=30)))

@@ -164,9 +164,15 @@ def test_the_cname_comes_after_the_ingress_and_whatever_the_caller_names() -> No
 
 
 REFUSED = [
-    (ServiceSpec(deadline=timedelta(seconds=61)), "deadline: 1m1s exceeds 1m"),
-    (ServiceSpec(streaming=True, deadline=timedelta(seconds=5)), "5s would end every stream"),
-    (ServiceSpec(host="greeter.example.com"), "greeter.example.com is not in the platform's zone"),
+    (
+        ServiceSpec(deadline=timedelta(seconds=61)),
+        r"deadline = 1m1s: exceeds envoy\.max",
+    ),
+    (
+        ServiceSpec(streaming=True, deadline=timedelta(seconds=5)),
+        "5s: ends every stream",
+    ),
+    (ServiceSpec(host="greeter.example.com"), "host = greeter.example.com: must lie in the zone"),
 ]
 
 

@@ -72,11 +72,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"contour.replicas": 1}, "contour.replicas = 1: production needs at least 2"),
     (
         {"envoy.max_replicas": 3, "envoy.min_replicas": 4},
-        "envoy.min_replicas = 4: must not exceed envoy.max_replicas (3)",
+        "envoy.min_replicas = 4: must not exceed max_replicas (3)",
     ),
     (
         {"envoy.cpu": "1500m"},
-        "envoy.cpu = 1500m: must be whole cores, or give envoy.concurrency",
+        "envoy.cpu = 1500m: must be whole cores, or give concurrency",
     ),
     ({"envoy.http_port": 8002}, "envoy.http_port = 8002: is taken by metrics and readiness"),
     ({"envoy.https_port": 8090}, "envoy.https_port = 8090: is taken by the shutdown manager"),
@@ -101,13 +101,30 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"services.reports": {"deadline": "2m"}},
         "services.reports.deadline = 2m: exceeds envoy.max_deadline (1m), which Envoy's drain "
-        "waits for; raise that",
+        "waits for; shorten it, or raise that in the platform's stack",
     ),
     (
         {"services.greeter.deadline": "0.0001s"},
         "services.greeter.deadline = 0.0001s: a duration must be a millisecond at least",
     ),
+    (
+        {"zone.min_resolution_interval": "6m"},
+        "contour.timeouts.max_connection_duration = 5m: clients look names up every 6m at most; a "
+        "shorter duration only redials the same Envoy",
+    ),
+    (
+        {"contour.timeouts.stream_idle_timeout": "9" * 400 + "h"},
+        f"contour.timeouts.stream_idle_timeout = {'9' * 59}…: is longer than a year",
+    ),
     # Shapes.
+    (
+        {"envoy.cpu": "1" * 400},
+        f"envoy.cpu = {'1' * 59}…: is not a CPU quantity such as 2 or 500m",
+    ),
+    (
+        {"services.greeter.selector": {"a\nb": "c\nd"}},
+        "services.greeter.selector.a\\nb = 'c\\nd': is not the key of a Kubernetes label",
+    ),
     ({"envoy": ["x"]}, "envoy = ['x']: must be a mapping, {} for the defaults"),
     ({"services": ["greeter"]}, "services = ['greeter']: must be a mapping, {} for the defaults"),
     (
@@ -301,8 +318,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "services.greeter.cluster": "serving",
             "callers.batch": {"cluster": "there"},
         },
-        "callers.batch.cluster = there: existed already, so its security group is not known; give "
-        "cidr, with or without security_group_id",
+        "callers.batch.cluster = there: has a security group or pod addresses that are not "
+        "known, as an existing cluster does; give cidr, with or without security_group_id",
     ),
     # Peered networks.
     (
@@ -420,8 +437,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"clusters.there": {**EXISTING, "serves": False}, "callers.batch": {"cluster": "there"}},
-        "callers.batch.cluster = there: existed already, so its security group is not known; give "
-        "cidr, with or without security_group_id",
+        "callers.batch.cluster = there: has a security group or pod addresses that are not "
+        "known, as an existing cluster does; give cidr, with or without security_group_id",
     ),
     (
         {"callers.twin": {"cidr": "10.90.0.0/16"}},
@@ -451,7 +468,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"envoy.max_deadline": "10s"},
         "services.greeter.deadline = 15s: exceeds envoy.max_deadline (10s), which Envoy's drain "
-        "waits for; raise that",
+        "waits for; shorten it, or raise that in the platform's stack",
     ),
     # Single values.
     ({"environment": "staging"}, "environment = staging: must be 'development' or 'production'"),
@@ -529,7 +546,10 @@ def test_a_namespace_is_made_once() -> None:
 
 def test_a_private_zone_needs_a_vpc() -> None:
     lines = refusals({"network": None, "clusters": {"there": EXISTING}})
-    assert lines == ["zone: a new private zone is answered in a VPC; give network, or zone_id"]
+    assert lines == [
+        "zone.name = grpc.example.com: a new private zone is answered in a VPC; give a network, "
+        "or an existing zone"
+    ]
 
 
 def test_a_zone_of_another_region_is_refused() -> None:

@@ -18,10 +18,13 @@ from ..conventions import (
     EXTERNAL_DNS_MEMORY,
     EXTERNAL_DNS_METRICS_PORT,
     EXTERNAL_DNS_NAMESPACE,
+    OWNERSHIP_PREFIX,
 )
 from ..names import name_prefix
 from ..options import for_children_too
 from ..pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
+from ..rules import refuse
+from ..rules.serving import dns_credentials
 from ..specs import ExternalDnsSpec
 from ..timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
 from .zone import change_records
@@ -68,12 +71,10 @@ class ExternalDns(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ExternalDnsArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        if args.cluster_name is None and args.spec.credentials_secret is None:
-            raise ValueError(
-                f"ExternalDns {name}: credentials_secret: None leaves it without credentials "
-                f"outside EKS; name a Secret in namespace {EXTERNAL_DNS_NAMESPACE}, or give "
-                "cluster_name"
-            )
+        refuse(
+            f"ExternalDns {name}",
+            dns_credentials(args.cluster_name, args.spec, ("cluster_name",)),
+        )
         super().__init__("grpc-platform:index:ExternalDns", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
@@ -121,12 +122,8 @@ class ExternalDns(pulumi.ComponentResource):
 
 
 def ownership_record(dns_name: str) -> str:
-    """The TXT record external-dns writes beside the A record `dns_name`.
-
-    No host may hold an underscore, so it can never meet a service's CNAME or another cluster's
-    name, as the default (`a-<name>`) could.
-    """
-    return f"_external-dns-a.{dns_name}"
+    """The TXT record external-dns writes beside the A record `dns_name`."""
+    return OWNERSHIP_PREFIX + dns_name
 
 
 def flags(

@@ -8,6 +8,8 @@ import pulumi
 import pulumi_aws as aws
 
 from ..options import for_children_too
+from ..rules import refuse
+from ..rules.zone import names_have_one_owner, zone_is_answered
 from ..specs import CallerSpec, ZoneSpec
 from ..timing import NEGATIVE_CACHING, DnsTiming, whole_seconds
 
@@ -38,7 +40,8 @@ class Zone(pulumi.ComponentResource):
     stays, whoever tears it down deletes that cluster's A record `<cluster>.<zone>` and the TXT
     record beside it (`external_dns.ownership_record`).
 
-    Raises ValueError for a new private zone without a VPC: Route53 would make it public.
+    Raises ValueError for a new private zone without a VPC, which Route53 would make public, for a
+    public zone that is not acknowledged, and for a team's name outside the zone or of two teams.
     """
 
     zone_id: pulumi.Output[str]
@@ -58,8 +61,15 @@ class Zone(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
         spec = args.spec
+        refuse(
+            f"Zone {name}",
+            [
+                *zone_is_answered(spec, has_vpc=args.vpc_id is not None),
+                *names_have_one_owner(spec, owners={}),
+            ],
+        )
+        super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
         self.domain = spec.name
         self.timing = spec.timing
         own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
@@ -104,11 +114,8 @@ class Zone(pulumi.ComponentResource):
         self.register_outputs({"zone_id": self.zone_id, "name": self.name, "arn": self.arn})
 
     def _create(self, name: str, args: ZoneArgs) -> aws.route53.Zone:
-        if args.spec.public:
-            vpcs = None
-        elif args.vpc_id is None:
-            raise ValueError(f"{args.spec.name}: a new private zone needs a VPC to be answered in")
-        else:
+        vpcs = None
+        if args.vpc_id is not None and not args.spec.public:
             vpcs = [aws.route53.ZoneVpcArgs(vpc_id=args.vpc_id)]
         return aws.route53.Zone(
             name,

@@ -8,6 +8,8 @@ import pulumi_kubernetes as k8s
 from .. import pods
 from ..conventions import ENVOY, EXTERNAL_DNS_ANNOTATION_PREFIX
 from ..options import for_children_too
+from ..rules import refuse
+from ..rules.serving import envoy_is_possible
 from ..specs import ContourSpec, EnvoySpec
 from ..timing import DnsTiming, Timing, format_duration, timing_of, whole_seconds
 from . import fleet
@@ -46,7 +48,7 @@ class Envoy(pulumi.ComponentResource):
     `timing.termination_grace_period`. Who may reach the pods is for Callers to say; the Deployment
     waits for what `opts.depends_on` holds.
 
-    Raises ValueError when `spec.cpu` is not whole cores and `spec.concurrency` is not given.
+    Raises ValueError for a fleet that `rules.serving.envoy_is_possible` refuses.
     """
 
     service_name: pulumi.Output[str]
@@ -55,7 +57,7 @@ class Envoy(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: EnvoyArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        fleet.concurrency(args.spec)
+        refuse(f"Envoy {name}", envoy_is_possible(args.spec))
         super().__init__("grpc-platform:index:Envoy", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         # Of its own, so that no right granted to the default account reaches Envoy.

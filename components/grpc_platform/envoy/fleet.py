@@ -33,16 +33,8 @@ def pod_request(spec: EnvoySpec) -> PodRequest:
 
 
 def concurrency(spec: EnvoySpec) -> int:
-    """Envoy's worker threads: as told, or one per core.
-
-    Raises ValueError when `spec.cpu` is not whole cores and `spec.concurrency` is not given.
-    """
-    if spec.concurrency is not None:
-        return spec.concurrency
-    cores = cpu_cores(spec.cpu)
-    if not cores.is_integer():
-        raise ValueError(f"envoy.cpu: {spec.cpu} must be whole cores, or give envoy.concurrency")
-    return int(cores)
+    """Envoy's worker threads: as told, or one per core, which are whole ones then."""
+    return spec.concurrency or int(cpu_cores(spec.cpu))
 
 
 def max_heap_bytes(spec: EnvoySpec) -> int:

@@ -21,7 +21,8 @@ class Mistake:
 
     def __str__(self) -> str:
         value = "" if self.value is None else f" = {_short(self.value)}"
-        return f"{'.'.join(map(str, self.path))}{value}: {self.remedy}"
+        path = ".".join(_cut(str(part)) for part in self.path)
+        return _one_line(f"{path}{value}: {self.remedy}")
 
 
 def refuse(component: str, mistakes: Iterable[Mistake]) -> None:
@@ -33,6 +34,14 @@ def refuse(component: str, mistakes: Iterable[Mistake]) -> None:
 
 
 def _short(value: Any) -> str:
-    # A mistake is one line.
-    text = value if isinstance(value, str) and value.isprintable() else repr(value)
+    return _cut(value if isinstance(value, str) and value.isprintable() else repr(value))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"
+
+
+def _one_line(text: str) -> str:
+    """`text` with what is no printable character written as Python writes it: keys and values
+    reach a line by its path and its remedy too."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from ..quantities import cpu_cores, memory_bytes
-from ..timing import format_duration, parse_duration
+from ..timing import LONGEST_DURATION, format_duration, parse_duration
 
 
 class Spec(BaseModel):
@@ -33,17 +33,19 @@ def _duration(value: Any) -> Any:
     raise ValueError(f"{value!r} is not a duration such as 15s, 5m, 1h30m or 250ms")
 
 
-def _positive(value: timedelta) -> timedelta:
+def _sensible(value: timedelta) -> timedelta:
     # Less would be written 0s, which Contour takes for no limit at all.
     if value < timedelta(milliseconds=1):
         raise ValueError("a duration must be a millisecond at least")
+    if value > LONGEST_DURATION:
+        raise ValueError("a duration must be a year at most")
     return value
 
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    AfterValidator(_positive),
+    AfterValidator(_sensible),
     PlainSerializer(format_duration),
     WithJsonSchema({"type": "string", "pattern": r"^(\d+(\.\d+)?(h|ms|m|s))+$"}),
 ]

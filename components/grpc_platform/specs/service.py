@@ -49,3 +49,7 @@ class ServiceSpec(Spec):
     only. Whoever owns the service makes it."""
     circuit_breakers: CircuitBreakers = CircuitBreakers()
     """Limits per Envoy; a service with many calls in flight needs more than the defaults."""
+
+    def host_of(self, service: str, zone_name: str) -> str:
+        """The name clients dial for a service of this name."""
+        return self.host or f"{service}.{zone_name}"

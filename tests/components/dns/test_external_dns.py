@@ -196,8 +196,8 @@ def test_in_eks_the_secret_of_other_clusters_is_not_used() -> None:
 
 def test_without_any_credentials_it_is_refused() -> None:
     message = (
-        "ExternalDns external-dns: credentials_secret: None leaves it without credentials outside "
-        "EKS; name a Secret in namespace external-dns, or give cluster_name"
+        "ExternalDns external-dns: cluster_name: is required, or external_dns.credentials_secret "
+        "outside EKS: external-dns needs credentials for Route53"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         record(lambda: ExternalDns("external-dns", arguments(None)))

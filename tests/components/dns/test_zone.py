@@ -76,7 +76,11 @@ def test_an_update_leaves_the_associations_of_callers_alone(zone: Callable[..., 
 
 
 def test_a_public_zone_is_bound_to_no_vpc(zone: Callable[..., Graph]) -> None:
-    graph = zone(public=True, callers=[caller("vpc-a"), caller("vpc-b", "210987654321")])
+    graph = zone(
+        public=True,
+        acknowledge_public_addresses=True,
+        callers=[caller("vpc-a"), caller("vpc-b", "210987654321")],
+    )
     assert "vpcs" not in graph.only(ZONE).inputs
     assert associated(graph) == authorised(graph) == {}
 
@@ -84,7 +88,7 @@ def test_a_public_zone_is_bound_to_no_vpc(zone: Callable[..., Graph]) -> None:
 def test_a_private_zone_without_a_vpc_is_refused_rather_than_made_public(
     zone: Callable[..., Graph],
 ) -> None:
-    with pytest.raises(ValueError, match=f"{DOMAIN}: a new private zone needs a VPC"):
+    with pytest.raises(ValueError, match="a new private zone is answered in a VPC"):
         zone(vpc_id=None)
 
 

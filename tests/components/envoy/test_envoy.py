@@ -285,5 +285,5 @@ def test_the_fleet_starts_after_contour_serves(recorded: Recorded) -> None:
 
 
 def test_half_a_core_without_a_concurrency_is_refused(recorded: Recorded) -> None:
-    with pytest.raises(ValueError, match="500m must be whole cores"):
+    with pytest.raises(ValueError, match=r"^Envoy envoy: cpu = 500m: must be whole cores"):
         envoy(recorded, cpu="500m")

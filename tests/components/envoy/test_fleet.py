@@ -26,10 +26,5 @@ def test_envoy_has_a_worker_thread_per_core_unless_told_otherwise() -> None:
     assert fleet.concurrency(EnvoySpec(cpu="500m", concurrency=1)) == 1
 
 
-def test_half_a_core_needs_the_concurrency_said() -> None:
-    with pytest.raises(ValueError, match=r"500m must be whole cores, or give envoy\.concurrency"):
-        fleet.concurrency(EnvoySpec(cpu="500m"))
-
-
 def test_the_heap_limit_leaves_a_tenth_of_the_memory_to_what_is_not_heap() -> None:
     assert fleet.max_heap_bytes(EnvoySpec(memory="1000Mi")) == 900 * 2**20

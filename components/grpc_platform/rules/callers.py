@@ -1,0 +1,77 @@
+"""What must hold between the values of a caller, and between callers and clusters."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from .mistake import Mistake, Path
+
+
+class Caller(Protocol):
+    """A caller in plain values, or with the Inputs of a program."""
+
+    @property
+    def cluster(self) -> str | None: ...
+    @property
+    def namespaces(self) -> Sequence[object]: ...
+    @property
+    def security_group_id(self) -> object | None: ...
+    @property
+    def account_id(self) -> object | None: ...
+    @property
+    def cidr(self) -> object | None: ...
+
+
+def caller_is_one_source(caller: Caller, path: Path = ()) -> Iterator[Mistake]:
+    """What tells a caller from others: its cluster, or its addresses."""
+    if caller.cluster is not None:
+        for key in ("security_group_id", "cidr", "account_id"):
+            value: object | None = getattr(caller, key)
+            if value is not None:
+                remedy = "does not go with cluster; make it another caller"
+                yield Mistake((*path, key), value, remedy)
+        return
+    if caller.cidr is None:
+        yield Mistake(
+            (*path, "cidr"),
+            None,
+            "is required, or cluster: NetworkPolicy knows callers outside by address only",
+        )
+    if caller.namespaces:
+        yield Mistake(
+            (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
+        )
+
+
+def calling_cluster(
+    caller: Caller,
+    *,
+    clusters: Mapping[str, bool],
+    serving: Collection[str],
+    path: Path = (),
+) -> Iterator[Mistake]:
+    """The cluster of a caller. `clusters` are all, by name, each with whether its security group
+    and the addresses of its pods are known."""
+    if caller.cluster is None:
+        return
+    if caller.cluster not in clusters:
+        yield Mistake(
+            (*path, "cluster"),
+            caller.cluster,
+            f"is not a cluster of this stack: {', '.join(clusters)}",
+        )
+        return
+    outside = [name for name in serving if name != caller.cluster]
+    if outside and not clusters[caller.cluster]:
+        yield Mistake(
+            (*path, "cluster"),
+            caller.cluster,
+            "has a security group or pod addresses that are not known, as an existing cluster "
+            "does; give cidr, with or without security_group_id",
+        )
+    elif outside and caller.namespaces:
+        yield Mistake(
+            (*path, "namespaces"),
+            list(caller.namespaces),
+            f"namespaces of {caller.cluster} cannot be told apart from {', '.join(outside)}; "
+            "remove it",
+        )

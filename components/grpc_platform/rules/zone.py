@@ -1,0 +1,63 @@
+"""What must hold between the values of a zone and the names in it."""
+
+from collections.abc import Iterator, Mapping
+
+from ..conventions import OWNERSHIP_PREFIX
+from ..specs import ZoneSpec
+from .mistake import Mistake, Path
+
+MAX_NAME = 253
+"""Characters of a DNS name."""
+
+
+def zone_is_answered(spec: ZoneSpec, *, has_vpc: bool, path: Path = ()) -> Iterator[Mistake]:
+    """Who gets answers from a zone."""
+    if spec.public and not spec.acknowledge_public_addresses:
+        yield Mistake(
+            (*path, "public"),
+            spec.public,
+            "publishes the private addresses of Envoy's pods to anyone; "
+            "say acknowledge_public_addresses: true, or leave the zone private",
+        )
+    if not spec.public and spec.zone_id is None and not has_vpc:
+        # Route53 would make it public.
+        yield Mistake(
+            (*path, "name"),
+            spec.name,
+            "a new private zone is answered in a VPC; give a network, or an existing zone",
+        )
+
+
+def host_in_zone(host: str, zone_name: str, path: Path) -> Iterator[Mistake]:
+    """A name that clients dial."""
+    if len(host) > MAX_NAME:
+        yield Mistake(path, host, f"has {len(host)} characters; DNS takes {MAX_NAME}")
+    if not host.endswith(f".{zone_name}"):
+        yield Mistake(path, host, f"must lie in the zone: <name>.{zone_name}")
+
+
+def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
+    """The name that holds the addresses of a cluster's Envoys."""
+    length = len(OWNERSHIP_PREFIX + dns_name)
+    if length > MAX_NAME:
+        yield Mistake(
+            path,
+            None,
+            f"external-dns's name for it has {length} characters, and DNS takes {MAX_NAME}; "
+            "shorten it or zone.name",
+        )
+
+
+def names_have_one_owner(
+    spec: ZoneSpec, owners: Mapping[str, str], path: Path = ()
+) -> Iterator[Mistake]:
+    """The names of the zone's teams; `owners` are those of others, by name."""
+    known = dict(owners)
+    for name, team in spec.teams.items():
+        for index, host in enumerate(team.hosts):
+            where = (*path, "teams", name, "hosts", index)
+            outside = list(host_in_zone(host, spec.name, where))
+            yield from outside
+            if not outside and host in known:
+                yield Mistake(where, host, f"is the name of {known[host]}; a name has one owner")
+            known.setdefault(host, f"team {name}")
