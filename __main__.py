@@ -2,43 +2,39 @@
 
 import pulumi
 
-from config.load import load_kubeconfig, load_settings
-from grpc_platform import (
-    Cluster,
-    ClusterArgs,
-    GrpcIngress,
-    GrpcIngressArgs,
-    GrpcService,
-    Network,
-    NetworkArgs,
-    Zone,
-    ZoneArgs,
-    exports,
-)
+import grpc_platform as gp
+from config.load import existing_cluster, load_settings
 
 settings = load_settings()
-tags = settings.tags
+tags, protect = settings.tags, settings.protect
 
-network = (
-    Network("network", NetworkArgs(spec=settings.network, tags=tags)) if settings.network else None
-)
-vpc = network.vpc_id if network and settings.zone_lacks_vpc else None
-zone = Zone("zone", ZoneArgs(spec=settings.zone, vpc_id=vpc, callers=settings.callers, tags=tags))
+network: gp.AnyNetwork | None = None
+if settings.network and (vpc := settings.network.existing):
+    network = gp.ExistingNetwork("network", gp.ExistingNetworkArgs(**dict(vpc)))
+elif settings.network:
+    args = gp.NetworkArgs(spec=settings.network, protect=protect, tags=tags)
+    network = gp.Network("network", args)
+vpc_id = network.vpc_id if network and settings.zone_lacks_vpc else None
+args = gp.ZoneArgs(spec=settings.zone, vpc_id=vpc_id, callers=settings.callers, tags=tags)
+zone = gp.Zone("zone", args)
 
-clusters: dict[str, Cluster] = {}
+clusters: dict[str, gp.AnyCluster] = {}
 for name, spec in settings.clusters.items():
-    args = ClusterArgs(
+    if spec.existing:
+        clusters[name] = gp.ExistingCluster(name, existing_cluster(name, spec.existing))
+        continue
+    args = gp.ClusterArgs(
         spec=spec,
         subnet_ids=network.private_subnet_ids if network else (),
-        kubeconfig=load_kubeconfig(name),
         pod_address_cooldown=zone.timing.dns_convergence,
+        protect=protect,
         tags=tags,
     )
-    clusters[name] = Cluster(name, args)
+    clusters[name] = gp.Cluster(name, args)
 
-ingresses: dict[str, GrpcIngress] = {}
+ingresses: dict[str, gp.GrpcIngress] = {}
 for name in settings.serving:
-    args = GrpcIngressArgs(
+    args = gp.GrpcIngressArgs(
         dns_name=settings.contour_name(name),
         zone=zone,
         clusters=clusters,
@@ -49,14 +45,14 @@ for name in settings.serving:
         external_dns=settings.external_dns,
         tags=tags,
     )
-    ingresses[name] = GrpcIngress(name, args)
+    ingresses[name] = gp.GrpcIngress(name, args)
 
-services: dict[str, GrpcService] = {}
+services: dict[str, gp.GrpcService] = {}
 for name, spec, where, weight in settings.placements:
-    ingress = ingresses[where]
-    opts = pulumi.ResourceOptions(provider=ingress.provider)
+    entry = ingresses[where]
+    opts = pulumi.ResourceOptions(provider=entry.provider)
     opts.aliases = [pulumi.Alias(name=former) for former in settings.former_names(name)]
-    services[name] = GrpcService(f"{name}.{where}", ingress.service_args(spec, name, weight), opts)
+    services[name] = gp.GrpcService(f"{name}.{where}", entry.service_args(spec, name, weight), opts)
 
-for name, value in exports(zone, clusters, ingresses, services).items():
+for name, value in gp.exports(zone, clusters, ingresses, services).items():
     pulumi.export(name, value)

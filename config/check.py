@@ -6,6 +6,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from grpc_platform.rules import Mistake, Path
+from grpc_platform.rules.network import supported_region
 from grpc_platform.timing import LONG_TERMINATION_GRACE_PERIOD, format_duration
 
 from .cluster_rules import CLUSTER_RULES
@@ -52,6 +53,7 @@ def check(
         broken = [
             *broken_rules(settings),
             *_zones_outside(settings, region),
+            *supported_region(region or "", ("aws:region",)),
             *_kubeconfigs(settings, kubeconfigs),
         ]
         mistakes += [m for m in broken if not _touches(m, concerned)]

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from grpc_platform.conventions import EXTERNAL_DNS_CPU, EXTERNAL_DNS_MEMORY
-from grpc_platform.eks.capacity import PodRequest, fleet_room
-from grpc_platform.envoy.fleet import pod_request, surge
-from grpc_platform.rules import Mistake, Path
+from grpc_platform.rules import Mistake
+from grpc_platform.rules.cluster import fleet_fits, new_cluster, reachable
 from grpc_platform.rules.serving import dns_credentials
-from grpc_platform.specs import ClusterSpec
 
 from .settings import Settings
 
@@ -20,7 +17,11 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
     for name, cluster in settings.clusters.items():
         path = ("clusters", name)
         if cluster.existing is None:
-            yield from _new_cluster(settings, cluster, path)
+            new_vpc = settings.network is None or settings.network.existing is None
+            yield from new_cluster(cluster, path)
+            yield from reachable(cluster, path, new_vpc=new_vpc)
+            if cluster.serves:
+                yield from fleet_fits(cluster, settings.contour, settings.envoy, path)
             continue
         if others := sorted(cluster.model_fields_set - {"existing", "serves"}):
             yield Mistake(
@@ -46,59 +47,6 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
         if cluster.serves:
             where = (*path, "existing", "eks_cluster_name")
             yield from dns_credentials(eks_name, settings.external_dns, where)
-
-
-def _new_cluster(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterator[Mistake]:
-    if cluster.access is None:
-        yield Mistake(
-            (*path, "access"), None, "is required: deployer_role names the role that runs pulumi up"
-        )
-    if cluster.auto_mode and cluster.node_groups:
-        yield Mistake(
-            (*path, "node_groups"),
-            list(cluster.node_groups),
-            "does not go with auto_mode, which runs the nodes; remove one",
-        )
-    if not cluster.auto_mode and not cluster.node_groups:
-        yield Mistake((*path, "node_groups"), None, "is required, or auto_mode: true")
-    if cluster.serves and cluster.node_groups and not cluster.auto_mode:
-        yield from _fleet_fits(settings, cluster, path)
-    reachable = (
-        cluster.public_access_cidrs
-        or cluster.private_access_cidrs
-        or (settings.network is not None and settings.network.existing is not None)
-    )
-    if not reachable:
-        yield Mistake(
-            (*path, "public_access_cidrs"),
-            list(cluster.public_access_cidrs),
-            "leaves a private endpoint in a VPC that does not exist yet: nobody could apply the "
-            "Kubernetes half; list CIDRs here, or in private_access_cidrs those of a runner or VPN",
-        )
-
-
-def _fleet_fits(settings: Settings, cluster: ClusterSpec, path: Path) -> Iterator[Mistake]:
-    contour = PodRequest.of((settings.contour.cpu, settings.contour.memory))
-    largest = settings.envoy.max_replicas
-    found = fleet_room(
-        cluster.node_groups,
-        pod_request(settings.envoy),
-        max_replicas=largest,
-        surge=surge(largest),
-        others=[
-            *[contour] * settings.contour.replicas,
-            PodRequest.of((EXTERNAL_DNS_CPU, EXTERNAL_DNS_MEMORY)),
-        ],
-    )
-    if not found.fits:
-        yield Mistake(
-            (*path, "node_groups"),
-            list(cluster.node_groups),
-            f"hold {found.room} Envoys, and a rollout of envoy.max_replicas ({largest}) may have "
-            f"{found.needed} at once, those that drain included; add nodes or larger ones, lower "
-            "envoy.max_replicas, or use auto_mode",
-            against=("envoy",),
-        )
 
 
 CLUSTER_RULES = (_clusters_can_be_made,)

@@ -6,7 +6,9 @@ from typing import Any
 import pulumi
 from pulumi.runtime import config as runtime
 
+from grpc_platform import ExistingClusterArgs
 from grpc_platform.rules import Mistake
+from grpc_platform.specs import ExistingClusterSpec
 
 from .check import check, warnings
 from .mistakes import unknown_section
@@ -41,9 +43,14 @@ def load_settings() -> Settings:
     return settings
 
 
-def load_kubeconfig(cluster: str) -> pulumi.Output[str] | None:
-    """The kubeconfig kept encrypted for an existing cluster, or None."""
-    return pulumi.Config().get_secret(f"{KUBECONFIG}{cluster}")
+def existing_cluster(name: str, spec: ExistingClusterSpec) -> ExistingClusterArgs:
+    """How an existing cluster is reached: its kubeconfig is a path, or the content that is kept
+    encrypted."""
+    return ExistingClusterArgs(
+        kubeconfig=spec.kubeconfig or pulumi.Config().require_secret(f"{KUBECONFIG}{name}"),
+        context=spec.context,
+        eks_cluster_name=spec.eks_cluster_name,
+    )
 
 
 def _keys(project: str) -> list[str]:

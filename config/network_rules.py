@@ -5,8 +5,8 @@ from ipaddress import IPv4Network
 
 from grpc_platform.rules import Mistake, Path
 from grpc_platform.rules.callers import caller_is_one_source, calling_cluster
+from grpc_platform.rules.network import new_network, way_out
 from grpc_platform.specs import CallerSpec
-from grpc_platform.specs.network import required_interface_endpoints
 
 from .settings import Settings
 
@@ -26,29 +26,9 @@ def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
                 "does not apply to an existing VPC; remove it",
             )
         return
-    if len(network.zones) < 2:
-        yield Mistake(
-            ("network", "zones"), list(network.zones), "EKS needs at least 2 availability zones"
-        )
-    if len(set(network.zones)) < len(network.zones):
-        yield Mistake(("network", "zones"), list(network.zones), "names a zone twice")
-    if network.nat == "none":
-        yield from _no_way_out(settings, set(network.interface_endpoints))
-
-
-def _no_way_out(settings: Settings, endpoints: set[str]) -> Iterator[Mistake]:
-    missing = [name for name in required_interface_endpoints() if name not in endpoints]
-    if missing:
-        yield Mistake(
-            ("network", "interface_endpoints"),
-            sorted(endpoints),
-            f"without NAT the nodes also need {', '.join(missing)}",
-        )
-    for section in ("contour", "envoy", "external_dns"):
-        if getattr(settings, section).image is None:
-            yield Mistake(
-                (section, "image"), None, "is required without NAT: a copy in ECR (network.nat)"
-            )
+    yield from new_network(network, ("network",))
+    others = settings.contour, settings.envoy, settings.external_dns
+    yield from way_out(network, *others, path=("network",))
 
 
 def _callers_are_known(settings: Settings) -> Iterator[Mistake]:

@@ -10,6 +10,8 @@ from grpc_platform.specs import (
     ClusterSpec,
     ContourSpec,
     EnvoySpec,
+    ExistingClusterSpec,
+    ExistingNetworkSpec,
     ExternalDnsSpec,
     NetworkSpec,
     ServiceSpec,
@@ -52,6 +54,22 @@ TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]
 
 
+class NetworkSettings(NetworkSpec):
+    """A new VPC over some zones, or an existing one."""
+
+    existing: ExistingNetworkSpec | None = None
+    """Use this VPC; the other keys then do not apply."""
+
+
+class ClusterSettings(ClusterSpec):
+    """A new EKS cluster, or an existing cluster."""
+
+    serves: bool = True
+    """Runs Contour, Envoy and external-dns. False for a cluster that only calls."""
+    existing: ExistingClusterSpec | None = None
+    """Use this cluster; the other keys but `serves` then do not apply."""
+
+
 class ServiceSettings(ServiceSpec):
     """One gRPC service and the cluster whose Envoys serve it."""
 
@@ -67,12 +85,13 @@ class Settings(Spec):
     must hold between them."""
 
     environment: Literal["development", "production"]
-    """Production asks for at least two of everything that serves."""
-    network: NetworkSpec | None = None
-    """The VPC of the clusters and of the private zone; not needed where all clusters exist."""
+    """Production asks for at least two of everything that serves, and protects what must not be
+    lost."""
+    network: NetworkSettings | None = None
+    """The VPC of the clusters and of the private zone; not needed with existing clusters only."""
     zone: ZoneSpec
     """The hosted zone of all names."""
-    clusters: Annotated[dict[Label, ClusterSpec], Field(min_length=1)]
+    clusters: Annotated[dict[Label, ClusterSettings], Field(min_length=1)]
     """EKS clusters by name; `<cluster>.<zone>` holds the addresses of a serving one's Envoys."""
     contour: ContourSpec = ContourSpec()
     """Contour in every serving cluster."""
@@ -93,16 +112,21 @@ class Settings(Spec):
         return timing_of(self.zone.timing, self.contour, self.envoy)
 
     @property
-    def serving(self) -> dict[str, ClusterSpec]:
+    def protect(self) -> bool:
+        """Whether the engine refuses to delete what must not be lost."""
+        return self.environment == "production"
+
+    @property
+    def serving(self) -> dict[str, ClusterSettings]:
         """The clusters that run Contour and Envoy."""
         return {name: cluster for name, cluster in self.clusters.items() if cluster.serves}
 
     @property
     def zone_lacks_vpc(self) -> bool:
-        """Whether the zone still has to be associated with the network: not where both existed,
-        since Route53 refuses to do it twice."""
-        existed = self.network is not None and self.network.existing is not None
-        return not (existed and self.zone.zone_id)
+        """Whether the zone still has to be associated with the network: not where both are existing
+        ones, since Route53 refuses to do it twice."""
+        existing = self.network is not None and self.network.existing is not None
+        return not (existing and self.zone.zone_id)
 
     @property
     def placements(self) -> list[tuple[str, ServiceSettings, str, int]]:

@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from .dns.zone import ZoneArgs as ZoneArgs
     from .eks.cluster import Cluster as Cluster
     from .eks.cluster import ClusterArgs as ClusterArgs
+    from .eks.existing import AnyCluster as AnyCluster
+    from .eks.existing import ExistingCluster as ExistingCluster
+    from .eks.existing import ExistingClusterArgs as ExistingClusterArgs
     from .envoy.envoy import Envoy as Envoy
     from .envoy.envoy import EnvoyArgs as EnvoyArgs
     from .grpc_ingress import GrpcIngress as GrpcIngress
     from .grpc_ingress import GrpcIngressArgs as GrpcIngressArgs
     from .grpc_service import GrpcService as GrpcService
     from .grpc_service import GrpcServiceArgs as GrpcServiceArgs
+    from .network.existing import AnyNetwork as AnyNetwork
+    from .network.existing import ExistingNetwork as ExistingNetwork
+    from .network.existing import ExistingNetworkArgs as ExistingNetworkArgs
     from .network.network import Network as Network
     from .network.network import NetworkArgs as NetworkArgs
     from .platform_stack import PlatformStack as PlatformStack
@@ -42,9 +48,11 @@ _HOMES = {
     "dns.external_dns": ("ExternalDns", "ExternalDnsArgs"),
     "dns.zone": ("Zone", "ZoneArgs"),
     "eks.cluster": ("Cluster", "ClusterArgs"),
+    "eks.existing": ("AnyCluster", "ExistingCluster", "ExistingClusterArgs"),
     "envoy.envoy": ("Envoy", "EnvoyArgs"),
     "grpc_ingress": ("GrpcIngress", "GrpcIngressArgs"),
     "grpc_service": ("GrpcService", "GrpcServiceArgs"),
+    "network.existing": ("AnyNetwork", "ExistingNetwork", "ExistingNetworkArgs"),
     "network.network": ("Network", "NetworkArgs"),
     "platform_stack": ("PlatformStack", "exports", "kubeconfig", "service_args"),
     "timing": ("DnsTiming", "Timing", "timing_of"),

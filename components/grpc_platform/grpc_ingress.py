@@ -10,10 +10,10 @@ from .callers import Callers, CallersArgs
 from .contour.contour import Contour, ContourArgs
 from .dns.external_dns import ExternalDns, ExternalDnsArgs
 from .dns.zone import Zone
-from .eks.cluster import Cluster
+from .eks.existing import AnyCluster
 from .envoy.envoy import Envoy, EnvoyArgs
 from .grpc_service import GrpcServiceArgs
-from .network.network import Network
+from .network.existing import AnyNetwork
 from .options import for_children_too
 from .rules import refuse
 from .rules.serving import envoy_is_possible, released_together
@@ -30,10 +30,10 @@ class GrpcIngressArgs:
     dns_name: pulumi.Input[str]
     """The name for the addresses of Envoy's pods: in `zone`, and no other cluster's."""
     zone: Zone
-    clusters: Mapping[str, Cluster]
+    clusters: Mapping[str, AnyCluster]
     """Clusters by the names that `callers` use; the component's own name is the serving one's."""
-    network: Network | None = None
-    """Where the pods of `clusters` have their addresses; None where all clusters existed."""
+    network: AnyNetwork | None = None
+    """Where the pods of `clusters` have their addresses; None with existing clusters only."""
     callers: Mapping[str, CallerSpec] = field(default_factory=dict[str, CallerSpec])
     contour: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
@@ -92,7 +92,8 @@ class GrpcIngress(pulumi.ComponentResource):
             ContourArgs(dns_name=args.dns_name, spec=args.contour, envoy=args.envoy),
             child,
         )
-        # Before the fleet: an Envoy pod then never runs without its network policy.
+        # Before the fleet, as is what enforces it: an Envoy pod then never runs without its network
+        # policy.
         callers = Callers(
             f"{name}-callers",
             CallersArgs(
@@ -116,7 +117,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 contour=args.contour,
                 dns_timing=args.zone.timing,
             ),
-            pulumi.ResourceOptions(parent=self, depends_on=[callers]),
+            pulumi.ResourceOptions(parent=self, depends_on=[callers, *cluster.policy_enforcement]),
         )
         publisher = ExternalDns(
             f"{name}-external-dns",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .client_contract import ClientContract
 from .dns.zone import Zone
-from .eks.cluster import Cluster
+from .eks.existing import AnyCluster
 from .grpc_ingress import GrpcIngress
 from .grpc_service import GrpcService, GrpcServiceArgs
 from .specs import ServiceSpec
@@ -85,10 +85,10 @@ class ClusterOutputs(_Outputs):
     """One cluster; Pulumi leaves out of the outputs what is None."""
 
     endpoint: str | None = None
-    """Address of its Kubernetes API; None for a cluster that was there already."""
+    """Address of its Kubernetes API; None for an existing cluster."""
     kubeconfig: str | None = None
-    """Calls `aws eks get-token` as whoever uses it, so it holds no secret; None for a cluster that
-    was there already."""
+    """Calls `aws eks get-token` as whoever uses it, so it holds no secret; None for an
+    existing cluster."""
     serving: ServingOutputs | None = None
     """None for a cluster that only calls."""
 
@@ -166,7 +166,7 @@ def kubeconfig(
     """For a `k8s.Provider` of a cluster the platform made, used with the AWS credentials at hand:
     their role needs an access entry (`access.teams`) and the `aws` command.
 
-    RunError for a cluster that was there before the platform: use its own kubeconfig.
+    RunError for a cluster that the platform did not make: use its own kubeconfig.
     """
 
     def of(stack: PlatformStack) -> str:
@@ -206,7 +206,7 @@ def service_args(
 
 def exports(
     zone: Zone,
-    clusters: Mapping[str, Cluster],
+    clusters: Mapping[str, AnyCluster],
     ingresses: Mapping[str, GrpcIngress],
     services: Mapping[str, GrpcService],
 ) -> dict[str, Any]:

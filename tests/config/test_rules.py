@@ -369,7 +369,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"network.zones": ["eu-west-1a", "eu-west-1a"]},
-        "network.zones = ['eu-west-1a', 'eu-west-1a']: names a zone twice",
+        "network.zones = ['eu-west-1a', 'eu-west-1a']: eu-west-1a is listed twice; list it once",
     ),
     (
         {
@@ -469,6 +469,61 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"envoy.max_deadline": "10s"},
         "services.greeter.deadline = 15s: exceeds envoy.max_deadline (10s), which Envoy's drain "
         "waits for; shorten it, or raise that in the platform's stack",
+    ),
+    # Each once.
+    (
+        {"clusters.serving.public_access_cidrs": ["10.0.0.0/8", "10.0.0.0/8"]},
+        "clusters.serving.public_access_cidrs = ['10.0.0.0/8', '10.0.0.0/8']: "
+        "10.0.0.0/8 is listed twice; list it once",
+    ),
+    (
+        {"clusters.serving.private_access_cidrs": ["10.0.0.0/8", "10.0.0.0/8"]},
+        "clusters.serving.private_access_cidrs = ['10.0.0.0/8', '10.0.0.0/8']: "
+        "10.0.0.0/8 is listed twice; list it once",
+    ),
+    (
+        {"clusters.serving.control_plane_logs": ["api", "api"]},
+        "clusters.serving.control_plane_logs = ['api', 'api']: api is listed twice; list it once",
+    ),
+    (
+        {"clusters.serving.node_groups.more": {"instance_types": ["m7g.large", "m7g.large"]}},
+        "clusters.serving.node_groups.more.instance_types = ['m7g.large', 'm7g.large']: "
+        "m7g.large is listed twice; list it once",
+    ),
+    (
+        {
+            "clusters.serving.node_groups.more": {
+                "taints": [{"key": "a", "value": "b"}, {"key": "a"}]
+            }
+        },
+        "clusters.serving.node_groups.more.taints = [{'key': 'a', 'value': 'b'}, {'key': 'a'}]: "
+        "a:NoSchedule is listed twice; list it once",
+    ),
+    (
+        {
+            "clusters.serving.access.teams": {
+                "a": {"role": "a", "namespaces": ["default", "default"]}
+            }
+        },
+        "clusters.serving.access.teams.a.namespaces = ['default', 'default']: default is listed "
+        "twice; list it once",
+    ),
+    # Clusters.
+    (
+        {
+            "clusters.calling": {
+                **NEW_CLUSTER,
+                "serves": False,
+                "node_groups": {"batch": {"taints": [{"key": "batch"}]}},
+            }
+        },
+        "clusters.calling.node_groups = ['batch']: are all tainted, so CoreDNS and metrics-server "
+        "find no node and EKS gives up after 20 minutes; add a group without taints",
+    ),
+    (
+        {"clusters.serving.node_groups.old": {"release_version": "1.34.2-20260210"}},
+        "clusters.serving.node_groups.old.release_version = 1.34.2-20260210: is not a release of "
+        "Kubernetes 1.35, which kubernetes_version says",
     ),
     # Single values.
     ({"environment": "staging"}, "environment = staging: must be 'development' or 'production'"),
@@ -658,4 +713,12 @@ def test_without_nat_the_nodes_need_endpoints_and_images_of_their_own() -> None:
         "external_dns.image: is required without NAT: a copy in ECR (network.nat)",
         "network.interface_endpoints = ['ec2', 'sts']: without NAT the nodes also need ecr.api, "
         "ecr.dkr, eks-auth, route53",
+    ]
+
+
+def test_a_region_of_another_partition_is_refused() -> None:
+    existing = {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}}
+    assert refusals({"network": existing}, region="cn-north-1") == [
+        "aws:region = cn-north-1: is of an AWS partition that is not supported: Route53 and the "
+        "names of endpoints differ there; choose a commercial or GovCloud region"
     ]

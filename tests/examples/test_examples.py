@@ -105,7 +105,7 @@ def test_the_team_has_the_rights_that_its_stack_needs_and_no_others(
     records = services.of_type("aws:route53/record:Record")
     assert sorted(names) == sorted(r.inputs["name"] for r in records)
     association = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
-    scope = platform.only(association, "serving-payments-engineers").inputs["accessScope"]
+    scope = platform.only(association, "serving:payments-engineers").inputs["accessScope"]
     objects = [r.inputs["metadata"] for r in services if r.type.startswith("kubernetes:")]
     assert scope["namespaces"] == sorted({item["namespace"] for item in objects})
 

@@ -22,12 +22,13 @@ def grant_access(
     name: str,
     spec: AccessSpec,
     *,
+    role_arns: Mapping[str, pulumi.Input[str]],
     cluster_name: pulumi.Input[str],
     parent: pulumi.Resource,
     tags: Mapping[str, str],
 ) -> aws.eks.AccessPolicyAssociation:
     """Let the roles of `spec` in: the deployer and administrators everywhere, teams in their
-    namespaces.
+    namespaces. A role that is not among `role_arns` is one of this account.
 
     Returns the deployer's policy association: before it exists, `pulumi up` is refused by the
     cluster it has just made.
@@ -39,18 +40,20 @@ def grant_access(
     def let_in(
         role: str, policy: str, namespaces: tuple[str, ...] = ()
     ) -> aws.eks.AccessPolicyAssociation:
-        # Named after the role: EKS takes one entry for each, whatever the role is for.
+        # Named after the role: EKS takes one entry for each, whatever the role is for. No name of a
+        # cluster or a role has a colon, so blue-admins of prod is not admins of prod-blue. Release
+        # 0.1 had a dash.
+        named = pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=f"{name}-{role}")])
         entry = aws.eks.AccessEntry(
-            f"{name}-{role}",
+            f"{name}:{role}",
             cluster_name=cluster_name,
-            principal_arn=pulumi.Output.format(
-                "arn:{0}:iam::{1}:role/{2}", partition, account, role
-            ),
+            principal_arn=role_arns.get(role)
+            or pulumi.Output.format("arn:{0}:iam::{1}:role/{2}", partition, account, role),
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=parent),
+            opts=named,
         )
         return aws.eks.AccessPolicyAssociation(
-            f"{name}-{role}",
+            f"{name}:{role}",
             cluster_name=cluster_name,
             # From the entry, so that the association waits for it.
             principal_arn=entry.principal_arn,
@@ -60,11 +63,11 @@ def grant_access(
             access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(
                 type="namespace" if namespaces else "cluster", namespaces=namespaces or None
             ),
-            opts=pulumi.ResourceOptions(
-                parent=parent,
+            opts=pulumi.ResourceOptions.merge(
+                named,
                 # Other namespaces make another association of the same identity: deleting the old
                 # one last would take the new one with it.
-                delete_before_replace=bool(namespaces),
+                pulumi.ResourceOptions(delete_before_replace=bool(namespaces)),
             ),
         )
 

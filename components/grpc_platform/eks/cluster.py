@@ -1,8 +1,8 @@
-"""An EKS cluster with its nodes, add-ons and access, or an existing cluster; and its provider."""
+"""A new EKS cluster with its nodes, add-ons and access, and its provider."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,8 +10,13 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
+from ..inputs import checked
 from ..options import for_children_too
-from ..specs import ClusterSpec, ExistingClusterSpec
+from ..rules import Mistake, refuse
+from ..rules.cluster import new_cluster
+from ..specs import ClusterSpec
+from ..specs.base import Cidr, RoleArn
+from ..specs.network import SubnetIds
 from .access import grant_access
 from .addons import AddonArgs, addons_before_nodes, coredns, metrics_server
 from .control_plane import control_plane
@@ -20,89 +25,77 @@ from .node_group import NodeGroupArgs, node_group, node_role
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """A new cluster needs `subnet_ids` of two zones; an existing one its kubeconfig: a path in
-    `spec.existing`, or its content in `kubeconfig`.
-
-    `pod_address_cooldown` is how long no new pod gets a deleted pod's address: at least
-    `Zone.timing.dns_convergence`, so that nobody dials what was an Envoy. EKS Auto Mode has no such
-    setting.
-    """
+    """What the cluster should be like, where it goes, and what else this program makes for it."""
 
     spec: ClusterSpec
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
+    """Where the control plane and nodes go: subnets of two zones at least."""
+    role_arns: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """ARNs of roles that this program makes, by the name that `spec.access` has for them. A role
+    without one is looked for in this account by its name."""
+    public_access_cidrs: Sequence[pulumi.Input[str]] = ()
+    """Blocks that this program makes, beside those of `spec`."""
+    private_access_cidrs: Mapping[str, pulumi.Input[str]] = field(
+        default_factory=dict[str, pulumi.Input[str]]
+    )
+    """The same for the private endpoint, by a name of yours for each."""
     pod_address_cooldown: timedelta
-    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]] = ()
-    kubeconfig: pulumi.Input[str] | None = None
+    """How long no new pod gets a deleted pod's address: at least `Zone.timing.dns_convergence`, so
+    that nobody dials what was an Envoy. EKS Auto Mode has no such setting."""
+    protect: bool = False
+    """Have the engine refuse to delete the EKS cluster, and the key of its secrets."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Cluster(pulumi.ComponentResource):
     """An EKS control plane with KMS-encrypted secrets and logs, who may enter, nodes (fixed groups
-    or EKS Auto Mode) and add-ons; or nothing but a provider for a cluster that is there already.
+    or EKS Auto Mode) and add-ons.
 
-    The component's name is the cluster's name. `pulumi up` must run with the credentials of
+    The component's name is the cluster's name in EKS. `pulumi up` must run with the credentials of
     `spec.access.deployer_role`, with the `aws` command at hand.
-    Raises ValueError when `spec` lacks what the kind of cluster needs.
+    Raises ValueError for what `rules.cluster.new_cluster` finds wrong with `spec`, and for a plain
+    value of the other arguments that cannot be; one that is an Output fails when it is known.
     """
 
     name: pulumi.Output[str]
-    """The cluster's name, in EKS if it is new."""
+    """The cluster's name in EKS."""
     kubernetes_version: pulumi.Output[str]
     """Minor version of the control plane."""
-    endpoint: pulumi.Output[str] | None
-    """URL of the Kubernetes API; None for an existing cluster."""
-    security_group_id: pulumi.Output[str] | None
-    """The security group that EKS gives nodes, and so pods; None for an existing cluster."""
-    kubeconfig: pulumi.Output[str] | None
-    """Asks `aws` for a token at each use, so it holds no secret; None for an existing cluster."""
-    eks_cluster_name: pulumi.Input[str] | None
-    """The name in EKS, for Pod Identity; None where an existing cluster's is not given."""
+    endpoint: pulumi.Output[str]
+    """URL of the Kubernetes API."""
+    security_group_id: pulumi.Output[str]
+    """The security group that EKS gives nodes, and so pods."""
+    kubeconfig: pulumi.Output[str]
+    """Asks `aws` for a token at each use, so it holds no secret."""
+    eks_cluster_name: pulumi.Input[str]
+    """The same as `name`."""
     provider: k8s.Provider
     """Kubernetes provider. It waits for the deployer's access, the nodes and all add-ons, and so
     does everything made with it."""
+    policy_enforcement: Sequence[pulumi.Resource]
+    """What has to be there before a NetworkPolicy has effect, beside what `provider` waits for."""
 
     def __init__(
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        here, spec = f"Cluster {name}", args.spec
+        refuse(here, [*new_cluster(spec), *_unknown_roles(args)])
         super().__init__("grpc-platform:index:Cluster", name, {}, for_children_too(opts))
-        if args.spec.existing is None:
-            self._create(name, args)
-        else:
-            self._use_existing(name, args, args.spec.existing)
-        self.register_outputs(
-            {
-                "name": self.name,
-                "kubernetes_version": self.kubernetes_version,
-                "endpoint": self.endpoint,
-                "kubeconfig": self.kubeconfig,
-                "security_group_id": self.security_group_id,
-            }
+        assert spec.access is not None  # new_cluster saw to it
+        subnet_ids = checked(here, "subnet_ids", SubnetIds, args.subnet_ids)
+        public_access_cidrs = [
+            checked(here, f"public_access_cidrs.{index}", Cidr, cidr)
+            for index, cidr in enumerate(args.public_access_cidrs)
+        ]
+        cluster = control_plane(
+            name,
+            spec,
+            subnet_ids=subnet_ids,
+            public_access_cidrs=[*spec.public_access_cidrs, *public_access_cidrs],
+            protect=args.protect,
+            parent=self,
+            tags=args.tags,
         )
-
-    def _use_existing(self, name: str, args: ClusterArgs, existing: ExistingClusterSpec) -> None:
-        kubeconfig = existing.kubeconfig if args.kubeconfig is None else args.kubeconfig
-        if kubeconfig is None:
-            raise ValueError(f"{name}: an existing cluster needs a kubeconfig")
-        self.provider = k8s.Provider(
-            f"{name}-kubernetes",
-            kubeconfig=kubeconfig,
-            context=existing.context,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.name = pulumi.Output.from_input(name)
-        self.kubernetes_version = pulumi.Output.from_input(args.spec.kubernetes_version)
-        self.endpoint = None
-        self.kubeconfig = None
-        self.security_group_id = None
-        self.eks_cluster_name = existing.eks_cluster_name
-
-    def _create(self, name: str, args: ClusterArgs) -> None:
-        spec = args.spec
-        if spec.access is None:
-            raise ValueError(f"{name}: a new cluster needs access")
-        if spec.auto_mode == bool(spec.node_groups):
-            raise ValueError(f"{name}: a new cluster needs either node_groups or auto_mode")
-
-        cluster = control_plane(name, spec, subnet_ids=args.subnet_ids, parent=self, tags=args.tags)
         self.name = cluster.name
         self.kubernetes_version = cluster.version
         self.endpoint = cluster.endpoint
@@ -110,7 +103,15 @@ class Cluster(pulumi.ComponentResource):
         self.eks_cluster_name = cluster.name
 
         deployer = grant_access(
-            name, spec.access, cluster_name=cluster.name, parent=self, tags=args.tags
+            name,
+            spec.access,
+            role_arns={
+                role: checked(here, f"role_arns.{role}", RoleArn, arn)
+                for role, arn in args.role_arns.items()
+            },
+            cluster_name=cluster.name,
+            parent=self,
+            tags=args.tags,
         )
         addons = AddonArgs(
             cluster_name=cluster.name,
@@ -118,7 +119,7 @@ class Cluster(pulumi.ComponentResource):
             parent=self,
             tags=args.tags,
         )
-        nodes = [] if spec.auto_mode else _nodes(name, args, cluster, addons, self)
+        nodes = [] if spec.auto_mode else _nodes(name, args, cluster, subnet_ids, addons, self)
         ready: list[pulumi.Resource] = [
             deployer,
             *nodes,
@@ -135,8 +136,25 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
-        if spec.auto_mode:
-            _enforce_network_policies(name, self.provider, self)
+        self.policy_enforcement = (
+            [_enforce_network_policies(name, self.provider, self)] if spec.auto_mode else []
+        )
+        self.register_outputs(
+            {
+                "name": self.name,
+                "kubernetes_version": self.kubernetes_version,
+                "endpoint": self.endpoint,
+                "kubeconfig": self.kubeconfig,
+                "security_group_id": self.security_group_id,
+            }
+        )
+
+
+def _unknown_roles(args: ClusterArgs) -> Iterator[Mistake]:
+    named = args.spec.access.roles if args.spec.access else ()
+    for role in args.role_arns:
+        if role not in named:
+            yield Mistake(("role_arns", role), None, "is not a role that spec.access names")
 
 
 def _private_access(
@@ -144,11 +162,14 @@ def _private_access(
 ) -> list[pulumi.Resource]:
     """The private endpoint carries the cluster's security group, which lets in nodes and pods only:
     https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html"""
+    blocks: dict[str, pulumi.Input[str]] = {cidr: cidr for cidr in args.spec.private_access_cidrs}
+    for key, cidr in args.private_access_cidrs.items():
+        blocks[key] = checked(f"Cluster {name}", f"private_access_cidrs.{key}", Cidr, cidr)
     return [
         aws.vpc.SecurityGroupIngressRule(
-            f"{name}-api-{cidr}",
+            f"{name}-api-{key}",
             security_group_id=group_id,
-            description=f"{cidr} to the Kubernetes API",
+            description=f"{key} to the Kubernetes API",
             ip_protocol="tcp",
             from_port=443,
             to_port=443,
@@ -156,7 +177,7 @@ def _private_access(
             tags=args.tags,
             opts=pulumi.ResourceOptions(parent=parent),
         )
-        for cidr in args.spec.private_access_cidrs
+        for key, cidr in blocks.items()
     ]
 
 
@@ -164,20 +185,19 @@ def _nodes(
     name: str,
     args: ClusterArgs,
     cluster: aws.eks.Cluster,
+    subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]],
     addons: AddonArgs,
     parent: pulumi.Resource,
 ) -> list[aws.eks.NodeGroup]:
     shared = NodeGroupArgs(
         cluster=cluster,
         role=node_role(name, parent=parent, tags=args.tags),
-        subnet_ids=args.subnet_ids,
+        subnet_ids=subnet_ids,
         depends_on=addons_before_nodes(name, addons, args.pod_address_cooldown),
         parent=parent,
         tags=args.tags,
     )
-    return [
-        node_group(f"{name}-{group}", spec, shared) for group, spec in args.spec.node_groups.items()
-    ]
+    return [node_group(name, group, spec, shared) for group, spec in args.spec.node_groups.items()]
 
 
 def _kubeconfig(cluster: aws.eks.Cluster, parent: pulumi.Resource) -> pulumi.Output[str]:

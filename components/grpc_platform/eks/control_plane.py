@@ -24,6 +24,8 @@ def control_plane(
     spec: ClusterSpec,
     *,
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]],
+    public_access_cidrs: Sequence[pulumi.Input[str]],
+    protect: bool,
     parent: pulumi.Resource,
     tags: Mapping[str, str],
 ) -> aws.eks.Cluster:
@@ -35,7 +37,7 @@ def control_plane(
         description=f"Kubernetes secrets of EKS cluster {name}",
         enable_key_rotation=True,
         tags=tags,
-        opts=child,
+        opts=pulumi.ResourceOptions(parent=parent, protect=protect),
     )
     role = _cluster_role(name, spec, key, parent, tags)
     # EKS would make this group itself, and keep the logs for ever.
@@ -71,13 +73,14 @@ def control_plane(
         vpc_config=aws.eks.ClusterVpcConfigArgs(
             subnet_ids=subnet_ids,
             endpoint_private_access=True,
-            endpoint_public_access=bool(spec.public_access_cidrs),
-            public_access_cidrs=spec.public_access_cidrs or None,
+            endpoint_public_access=bool(public_access_cidrs),
+            public_access_cidrs=public_access_cidrs or None,
         ),
         zonal_shift_config=aws.eks.ClusterZonalShiftConfigArgs(enabled=spec.zonal_shift),
         tags=tags,
         opts=pulumi.ResourceOptions(
             parent=parent,
+            protect=protect,
             depends_on=[*role.policies, *auto.needs, log_group],
             # EKS refuses subnets in zones that the cluster was not made with; nodes may use them:
             # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html

@@ -45,20 +45,27 @@ def node_role(name: str, *, parent: pulumi.Resource, tags: Mapping[str, str]) ->
     return service_role(f"{name}-nodes", "ec2.amazonaws.com", policies, parent=parent, tags=tags)
 
 
-def node_group(name: str, spec: NodeGroupSpec, args: NodeGroupArgs) -> aws.eks.NodeGroup:
-    """Make one node group and its launch template.
+def node_group(
+    cluster: str, group: str, spec: NodeGroupSpec, args: NodeGroupArgs
+) -> aws.eks.NodeGroup:
+    """Make one node group of `cluster` and its launch template.
 
     Its name is unique by a suffix, so a change that replaces it (instance types, architecture,
     capacity) makes the new nodes before it drains the old ones.
     """
-    template = _launch_template(name, spec, args)
+    # No name of a cluster or a group has a dot, so blue-default of prod is not default of
+    # prod-blue. Release 0.1 had a dash.
+    name, former = f"{cluster}.{group}", f"{cluster}-{group}"
+    named = pulumi.ResourceOptions(parent=args.parent, aliases=[pulumi.Alias(name=former)])
+    template = _launch_template(name, name_prefix(former), spec, args.tags, named)
     labels = spec.labels | ({CAPACITY_TYPE_LABEL: SPOT} if spec.spot else {})
     return aws.eks.NodeGroup(
         name,
         cluster_name=args.cluster.name,
-        node_group_name_prefix=name_prefix(name),
+        node_group_name_prefix=name_prefix(former),
         # Nodes follow the control plane's minor version.
         version=args.cluster.version,
+        release_version=spec.release_version,
         node_role_arn=args.role.role.arn,
         subnet_ids=args.subnet_ids,
         ami_type=_AMI_TYPES[spec.ami, instance_type(spec.instance_types[0]).architecture],
@@ -81,19 +88,27 @@ def node_group(name: str, spec: NodeGroupSpec, args: NodeGroupArgs) -> aws.eks.N
         update_config=aws.eks.NodeGroupUpdateConfigArgs(max_unavailable=1),
         node_repair_config=aws.eks.NodeGroupNodeRepairConfigArgs(enabled=spec.node_repair),
         tags=args.tags,
-        opts=pulumi.ResourceOptions(
-            parent=args.parent,
-            depends_on=[*args.role.policies, *args.depends_on],
-            # One node at a time, each with up to 15 minutes to drain; the default is one hour.
-            custom_timeouts=pulumi.CustomTimeouts(update=f"{30 + 20 * spec.size}m"),
+        opts=pulumi.ResourceOptions.merge(
+            named,
+            pulumi.ResourceOptions(
+                depends_on=[*args.role.policies, *args.depends_on],
+                # One node at a time, each with up to 15 minutes to drain; the default is one hour.
+                custom_timeouts=pulumi.CustomTimeouts(update=f"{30 + 20 * spec.size}m"),
+            ),
         ),
     )
 
 
-def _launch_template(name: str, spec: NodeGroupSpec, args: NodeGroupArgs) -> aws.ec2.LaunchTemplate:
+def _launch_template(
+    name: str,
+    prefix: str,
+    spec: NodeGroupSpec,
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> aws.ec2.LaunchTemplate:
     return aws.ec2.LaunchTemplate(
         name,
-        name_prefix=name_prefix(name),
+        name_prefix=prefix,
         update_default_version=True,
         block_device_mappings=[
             aws.ec2.LaunchTemplateBlockDeviceMappingArgs(
@@ -114,13 +129,13 @@ def _launch_template(name: str, spec: NodeGroupSpec, args: NodeGroupArgs) -> aws
             http_put_response_hop_limit=1,
         ),
         tag_specifications=[
-            aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=args.tags)
+            aws.ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=tags)
             for kind in ("instance", "volume", "network-interface")
         ]
-        if args.tags
+        if tags
         else None,
-        tags=args.tags,
-        opts=pulumi.ResourceOptions(parent=args.parent),
+        tags=tags,
+        opts=opts,
     )
 
 

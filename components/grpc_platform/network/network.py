@@ -1,4 +1,4 @@
-"""The VPC that clusters and the private zone live in: new, or an existing one."""
+"""A new VPC for clusters and the private zone."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -9,7 +9,9 @@ import pulumi
 import pulumi_aws as aws
 
 from ..options import for_children_too
-from ..specs import ExistingNetworkSpec, NetworkSpec
+from ..rules import refuse
+from ..rules.network import new_network
+from ..specs import NetworkSpec
 from .flow_logs import flow_logs
 from .subnets import zone_subnets
 
@@ -19,6 +21,8 @@ class NetworkArgs:
     """What the VPC should be like, and the tags of everything in it."""
 
     spec: NetworkSpec
+    protect: bool = False
+    """Have the engine refuse to delete the VPC."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -26,12 +30,12 @@ class Network(pulumi.ComponentResource):
     """A VPC over the zones of `spec`: a public and a private subnet in each (sizes in subnets.py),
     tagged for load-balancer controllers to find; an internet gateway; NAT gateways as `spec.nat`
     says; a gateway endpoint for S3; interface endpoints that the whole VPC reaches on port 443;
-    flow logs where a retention is given. Or an existing VPC by id: nothing is created then.
+    flow logs where a retention is given.
 
     With `nat="none"` private subnets have no way out but the endpoints: see
     `specs.network.required_interface_endpoints`.
 
-    Raises ValueError for a block or a number of zones that the layout has no room for.
+    Raises ValueError for what `rules.network.new_network` finds wrong with `spec`.
     """
 
     vpc_id: pulumi.Output[str]
@@ -39,7 +43,7 @@ class Network(pulumi.ComponentResource):
     cidr: pulumi.Output[str]
     """Its (primary) address block."""
     public_subnet_ids: pulumi.Output[list[str]]
-    """Public subnets in the order of the zones; empty for an existing VPC."""
+    """Public subnets in the order of the zones."""
     private_subnet_ids: pulumi.Output[list[str]]
     """Where control planes and nodes go, in the order of the zones. Known only when routes and
     endpoints are there, because a node that starts before them cannot join its cluster."""
@@ -49,11 +53,9 @@ class Network(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        refuse(f"Network {name}", new_network(args.spec))
         super().__init__("grpc-platform:index:Network", name, {}, for_children_too(opts))
-        if args.spec.existing is None:
-            self._create(name, args)
-        else:
-            self._look_up(args.spec.existing)
+        self._create(name, args)
         self.register_outputs(
             {
                 "vpc_id": self.vpc_id,
@@ -63,19 +65,6 @@ class Network(pulumi.ComponentResource):
                 "private_cidrs": self.private_cidrs,
             }
         )
-
-    def _look_up(self, existing: ExistingNetworkSpec) -> None:
-        invoke = pulumi.InvokeOutputOptions(parent=self)
-        vpc = aws.ec2.get_vpc_output(id=existing.vpc_id, opts=invoke)
-        subnets = [
-            aws.ec2.get_subnet_output(id=subnet, vpc_id=existing.vpc_id, opts=invoke)
-            for subnet in existing.private_subnet_ids
-        ]
-        self.vpc_id = vpc.id
-        self.cidr = vpc.cidr_block
-        self.public_subnet_ids = pulumi.Output.from_input(list[str]())
-        self.private_subnet_ids = pulumi.Output.all(*[subnet.id for subnet in subnets])
-        self.private_cidrs = pulumi.Output.all(*[subnet.cidr_block for subnet in subnets])
 
     def _create(self, name: str, args: NetworkArgs) -> None:
         spec, tags = args.spec, args.tags
@@ -88,7 +77,7 @@ class Network(pulumi.ComponentResource):
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=_named(tags, name),
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect),
         )
 
         def subnet(zone: str, kind: str, block: str, role: str) -> aws.ec2.Subnet:

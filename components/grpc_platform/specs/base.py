@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,11 +18,20 @@ from pydantic import (
 from ..quantities import cpu_cores, memory_bytes
 from ..timing import LONGEST_DURATION, format_duration, parse_duration
 
+T = TypeVar("T")
+
 
 class Spec(BaseModel):
     """Frozen; an unknown key is a mistake; attribute docstrings are the reference's text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def once(values: tuple[T, ...]) -> tuple[T, ...]:
+    """`values`, if none of them is listed twice."""
+    if twice := {str(value): None for value in values if values.count(value) > 1}:
+        raise ValueError(f"{', '.join(twice)} is listed twice; list it once")
+    return values
 
 
 def _duration(value: Any) -> Any:
@@ -150,6 +159,22 @@ def _role(name: str) -> str:
 
 RoleName = Annotated[str, AfterValidator(_role)]
 """An IAM role's name after its path, without the ARN's leading parts."""
+
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/(.+)")
+
+
+def _role_arn(arn: str) -> str:
+    found = _ROLE_ARN.fullmatch(arn)
+    if not found or not _ROLE.fullmatch(found[1]):
+        raise ValueError(
+            f"{arn!r} is not the ARN of an IAM role: arn:aws:iam::<account>:role/<name>"
+        )
+    return arn
+
+
+RoleArn = Annotated[str, AfterValidator(_role_arn)]
+
+VpcId = Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

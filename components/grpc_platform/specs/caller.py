@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Cidr, Label, Spec
+from .base import Cidr, Label, Spec, VpcId
 
 
 class CallerSpec(Spec):
@@ -20,7 +20,7 @@ class CallerSpec(Spec):
     """A security group the callers' network interfaces carry, in this VPC or one peered with it."""
     cidr: Cidr | None = None
     """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
-    vpc_id: Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")] | None = None
+    vpc_id: VpcId | None = None
     """The callers' VPC, if it is another of this region: the private zone is then answered there
     too. Leave it out where an existing zone is answered there already."""
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None

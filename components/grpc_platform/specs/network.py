@@ -1,11 +1,11 @@
-"""The VPC, new or existing."""
+"""A new VPC over some zones, or an existing one."""
 
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from ..network.subnets import MAX_ZONES, check_vpc_block
-from .base import Cidr, LogRetentionDays, Spec
+from .base import Cidr, LogRetentionDays, Spec, VpcId, once
 
 
 def required_interface_endpoints() -> dict[str, str]:
@@ -28,42 +28,40 @@ def required_interface_endpoints() -> dict[str, str]:
 def _endpoint(value: str) -> str:
     if "amazonaws" in value:
         raise ValueError(f"{value!r} must be a short name such as ecr.api: no prefix, no region")
+    if value == "s3":
+        raise ValueError("s3 always has a gateway endpoint; remove it")
     return value
 
 
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if twice := sorted({value for value in values if values.count(value) > 1}):
-        raise ValueError(f"{', '.join(twice)} is listed twice")
-    return values
-
-
-ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+# eusc-de-east-1a has four letters before its country; a local zone (us-west-2-lax-1a) has two
+# numbers.
+ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d[a-z]$")]
 Endpoint = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$"), AfterValidator(_endpoint)]
+SubnetIds = Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(once)]
+"""Subnets of two zones at least, each once."""
 
 
 class ExistingNetworkSpec(Spec):
-    """A VPC that is there already."""
+    """An existing VPC."""
 
-    vpc_id: Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")]
+    vpc_id: VpcId
     """The VPC's id; its address block is looked up."""
-    private_subnet_ids: Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(_once)]
+    private_subnet_ids: SubnetIds
     """Where control planes and nodes go: subnets of two zones at least, routed as they need."""
 
 
 class NetworkSpec(Spec):
-    """A new VPC over some zones, or an existing one."""
+    """A new VPC over some zones."""
 
     cidr: Annotated[Cidr, AfterValidator(check_vpc_block)] = "10.0.0.0/16"
     """Address block of the VPC, /16 to /20. Every pod takes one of its addresses."""
-    zones: Annotated[tuple[ZoneName, ...], Field(max_length=MAX_ZONES)] = ()
+    zones: Annotated[tuple[ZoneName, ...], Field(max_length=MAX_ZONES), AfterValidator(once)] = ()
     """Availability zones by name, two to six. Append new ones: each zone keeps its place."""
     nat: Literal["none", "single", "per_zone"] = "single"
     """NAT gateways of the private subnets. With none, AWS is reached through
     `interface_endpoints` (ec2, ecr.api, ecr.dkr, eks-auth, route53) and images come from ECR."""
-    interface_endpoints: Annotated[tuple[Endpoint, ...], AfterValidator(_once)] = ()
+    interface_endpoints: Annotated[tuple[Endpoint, ...], AfterValidator(once)] = ()
     """AWS services reached over PrivateLink, by short name: `ecr.api`, `eks-auth`, `route53`. S3
-    needs none: it always has a gateway endpoint."""
+    always has a gateway endpoint."""
     flow_log_retention_days: LogRetentionDays | None = None
     """Keep VPC flow logs this many days; none are made when unset."""
-    existing: ExistingNetworkSpec | None = None
-    """Use this VPC; the other keys then do not apply."""

@@ -31,7 +31,7 @@ def graph(recorded: Recorder) -> Graph:
             "main",
             ClusterArgs(
                 spec=spec,
-                subnet_ids=["subnet-a"],
+                subnet_ids=["subnet-a", "subnet-b"],
                 pod_address_cooldown=COOLDOWN,
             ),
         )
@@ -48,9 +48,9 @@ def granted(graph: Graph, name: str) -> tuple[str, str, dict[str, object]]:
 @pytest.mark.parametrize(
     ("name", "role"),
     [
-        ("main-deployer", "deployer"),
-        ("main-platform", "platform"),
-        ("main-sso/eu/admins", "sso/eu/admins"),
+        ("main:deployer", "deployer"),
+        ("main:platform", "platform"),
+        ("main:sso/eu/admins", "sso/eu/admins"),
     ],
 )
 def test_deployer_and_administrators_act_everywhere(graph: Graph, name: str, role: str) -> None:
@@ -58,12 +58,12 @@ def test_deployer_and_administrators_act_everywhere(graph: Graph, name: str, rol
 
 
 def test_teams_act_in_their_namespaces_only(graph: Graph) -> None:
-    assert granted(graph, "main-payments") == (
+    assert granted(graph, "main:payments") == (
         "payments",
         "AmazonEKSEditPolicy",
         {"type": "namespace", "namespaces": ["payments", "ledger"]},
     )
-    assert granted(graph, "main-auditors") == (
+    assert granted(graph, "main:auditors") == (
         "auditors",
         "AmazonEKSViewPolicy",
         {"type": "namespace", "namespaces": ["payments"]},
@@ -83,7 +83,7 @@ def test_each_association_waits_for_the_entry_of_its_role(graph: Graph) -> None:
 
 def test_a_team_keeps_its_access_when_its_namespaces_change(graph: Graph) -> None:
     # The association's identity is cluster, role and policy, and a new scope replaces it.
-    assert graph.only(ASSOCIATION, "main-payments").options["delete_before_replace"] is True
+    assert graph.only(ASSOCIATION, "main:payments").options["delete_before_replace"] is True
 
 
 def test_a_role_that_changes_its_part_keeps_its_entry(recorded: Recorder) -> None:
@@ -94,7 +94,7 @@ def test_a_role_that_changes_its_part_keeps_its_entry(recorded: Recorder) -> Non
                 "main",
                 ClusterArgs(
                     spec=spec,
-                    subnet_ids=["subnet-a"],
+                    subnet_ids=["subnet-a", "subnet-b"],
                     pod_address_cooldown=COOLDOWN,
                 ),
             )

@@ -24,7 +24,7 @@ def graph(recorded: Recorder) -> Graph:
             "main",
             ClusterArgs(
                 spec=spec,
-                subnet_ids=["subnet-a"],
+                subnet_ids=["subnet-a", "subnet-b"],
                 pod_address_cooldown=COOLDOWN,
             ),
         )
@@ -83,7 +83,7 @@ def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: 
             "main",
             ClusterArgs(
                 spec=spec,
-                subnet_ids=["subnet-a"],
+                subnet_ids=["subnet-a", "subnet-b"],
                 pod_address_cooldown=COOLDOWN,
             ),
         )
@@ -98,7 +98,7 @@ def test_auto_mode_brings_all_addons_but_metrics_server(recorded: Recorder) -> N
             "main",
             ClusterArgs(
                 spec=spec,
-                subnet_ids=["subnet-a"],
+                subnet_ids=["subnet-a", "subnet-b"],
                 pod_address_cooldown=COOLDOWN,
             ),
         )

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,8 +8,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from grpc_platform.dns.zone import Zone, ZoneArgs
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
-from grpc_platform.specs import AccessSpec, ClusterSpec, ExistingClusterSpec, NodeGroupSpec
+from grpc_platform.grpc_ingress import GrpcIngress, GrpcIngressArgs
+from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint, ZoneSpec
 from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph, Resource
 from tests.iam import findings
@@ -18,6 +21,7 @@ Recorder = Callable[[Callable[[], object]], Graph]
 COOLDOWN = Timing().dns_convergence
 ACCESS = AccessSpec(deployer_role="deployer")
 TAGS = {"team": "platform"}
+ROLE = "arn:aws:iam::000000000000:role/deployer"
 CLUSTER = "aws:eks/cluster:Cluster"
 PROVIDER = "pulumi:providers:kubernetes"
 
@@ -65,9 +69,9 @@ def test_everything_in_a_cluster_waits_for_access_nodes_and_all_addons(recorded:
     graph = recorded(program(fixed()))
     namespace = graph.only("kubernetes:core/v1:Namespace")
     assert names_needed(graph, namespace) >= {
-        ("AccessPolicyAssociation", "main-deployer"),
-        ("NodeGroup", "main-default"),
-        ("NodeGroup", "main-spare"),
+        ("AccessPolicyAssociation", "main:deployer"),
+        ("NodeGroup", "main.default"),
+        ("NodeGroup", "main.spare"),
         ("Addon", "main-vpc-cni"),
         ("Addon", "main-kube-proxy"),
         ("Addon", "main-eks-pod-identity-agent"),
@@ -82,7 +86,7 @@ def test_everything_in_an_auto_mode_cluster_waits_for_access_and_metrics(
     graph = recorded(program(auto()))
     namespace = graph.only("kubernetes:core/v1:Namespace")
     assert names_needed(graph, namespace) >= {
-        ("AccessPolicyAssociation", "main-deployer"),
+        ("AccessPolicyAssociation", "main:deployer"),
         ("Addon", "main-metrics-server"),
     }
 
@@ -233,6 +237,23 @@ def test_auto_mode_is_told_to_enforce_network_policies(recorded: Recorder) -> No
     assert switch.provider == graph.only(PROVIDER).urn
 
 
+def test_no_envoy_runs_before_network_policies_are_enforced(recorded: Recorder) -> None:
+    def serve() -> None:
+        cluster = Cluster(
+            "main",
+            ClusterArgs(
+                spec=auto(), subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
+            ),
+        )
+        zone = Zone("zone", ZoneArgs(spec=ZoneSpec(name="example.com"), vpc_id="vpc-1"))
+        args = GrpcIngressArgs(dns_name="main.example.com", zone=zone, clusters={"main": cluster})
+        GrpcIngress("main", args)
+
+    graph = recorded(serve)
+    envoy = graph.only("kubernetes:apps/v1:Deployment", "main-envoy")
+    assert ("ConfigMap", "main-network-policies") in names_needed(graph, envoy)
+
+
 def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconfig(
     recorded: Recorder,
 ) -> None:
@@ -285,57 +306,103 @@ def test_iam_policies_pass_the_linter(recorded: Recorder, spec: ClusterSpec) -> 
     assert findings(recorded(program(spec))) == []
 
 
-def test_an_existing_cluster_is_a_provider_and_nothing_else(recorded: Recorder) -> None:
-    existing = ExistingClusterSpec(context="kind", kubeconfig="build/kubeconfig")
-    graph = recorded(program(ClusterSpec(existing=existing)))
-    provider = graph.only(PROVIDER)
-    assert provider.inputs == {"kubeconfig": "build/kubeconfig", "context": "kind"}
-    assert [r.type for r in graph if r.type.startswith("aws:")] == []
-    assert graph.only("kubernetes:core/v1:Namespace").provider == provider.urn
-    outputs = graph.only("grpc-platform:index:Cluster").outputs
-    assert outputs["name"] == "main"
-    assert not outputs.get("endpoint")
-    assert not outputs.get("security_group_id")
-
-
-def test_the_kubeconfig_of_an_existing_cluster_may_come_as_a_secret(recorded: Recorder) -> None:
-    spec = ClusterSpec(existing=ExistingClusterSpec(context="kind"))
-    content = "apiVersion: v1"
-    graph = recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec, pod_address_cooldown=COOLDOWN, kubeconfig=pulumi.Output.secret(content)
-            ),
-        )
+@pytest.mark.parametrize("protect", [True, False])
+def test_what_must_not_be_lost_is_protected_and_nothing_else(
+    recorded: Recorder, protect: bool
+) -> None:
+    args = ClusterArgs(
+        spec=fixed(),
+        subnet_ids=["subnet-a", "subnet-b"],
+        pod_address_cooldown=COOLDOWN,
+        protect=protect,
     )
-    provider = graph.only(PROVIDER)
-    assert "inputs.kubeconfig" in provider.secret_paths
-    assert content not in json.dumps(provider.inputs)
+    graph = recorded(lambda: Cluster("main", args))
+    protected = {r.type for r in graph if r.options.get("protect")}
+    assert protected == ({CLUSTER, "aws:kms/key:Key"} if protect else set())
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (fixed(access=None), "main: a new cluster needs access"),
-        (fixed(node_groups={}), "main: a new cluster needs either node_groups or auto_mode"),
-        (fixed(auto_mode=True), "main: a new cluster needs either node_groups or auto_mode"),
+        (fixed(access=None), "Cluster main: access: is required"),
+        (fixed(node_groups={}), "Cluster main: node_groups: is required, or auto_mode: true"),
+        (fixed(auto_mode=True), "does not go with auto_mode"),
         (
-            ClusterSpec(existing=ExistingClusterSpec(context="kind")),
-            "main: an existing cluster needs a kubeconfig",
+            fixed(node_groups={"batch": NodeGroupSpec(taints=(Taint(key="batch"),))}),
+            "are all tainted, so CoreDNS",
+        ),
+        (
+            fixed(node_groups={"old": NodeGroupSpec(release_version="1.34.2-20260210")}),
+            "old.release_version = 1.34.2-20260210: is not a release of Kubernetes 1.35",
         ),
     ],
 )
-def test_a_spec_that_lacks_something_is_refused(
+def test_a_spec_that_cannot_be_is_refused(
     recorded: Recorder, spec: ClusterSpec, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         recorded(program(spec))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"subnet_ids": ["subnet-a"]}, "subnet_ids = ['subnet-a']: Tuple should have at least 2"),
+        ({"subnet_ids": ["subnet-a"] * 2}, "subnet-a is listed twice"),
+        ({"public_access_cidrs": ["10.0.0.1/8"]}, "public_access_cidrs.0 = 10.0.0.1/8: "),
+        ({"private_access_cidrs": {"vpn": "vpn"}}, "private_access_cidrs.vpn = vpn: "),
+        ({"role_arns": {"deployer": "deployer"}}, "role_arns.deployer = deployer: "),
+        ({"role_arns": {"other": ROLE}}, "role_arns.other: is not a role that spec.access names"),
+    ],
+)
+def test_a_plain_argument_that_cannot_be_is_refused(
+    recorded: Recorder, given: dict[str, Any], message: str
+) -> None:
+    args = ClusterArgs(
+        **{
+            "spec": auto(),
+            "subnet_ids": ["subnet-a", "subnet-b"],
+            "pod_address_cooldown": COOLDOWN,
+            **given,
+        }
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        recorded(lambda: Cluster("main", args))
+
+
+def test_clusters_and_groups_whose_names_join_alike_stay_apart(recorded: Recorder) -> None:
+    def both() -> None:
+        for name, part in (("prod", "blue-default"), ("prod-blue", "default")):
+            access = AccessSpec(deployer_role=part)
+            spec = ClusterSpec(access=access, node_groups={part: NodeGroupSpec()})
+            Cluster(
+                name,
+                ClusterArgs(
+                    spec=spec, subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
+                ),
+            )
+
+    graph = recorded(both)  # which refuses a URN that comes twice
+    assert {r.name for r in graph.of_type("aws:eks/nodeGroup:NodeGroup")} == {
+        "prod.blue-default",
+        "prod-blue.default",
+    }
+
+
+def test_nodes_keep_the_release_they_are_given(recorded: Recorder) -> None:
+    def release(**given: str) -> Any:
+        graph = recorded(program(fixed(node_groups={"default": NodeGroupSpec(**given)})))
+        return graph.only("aws:eks/nodeGroup:NodeGroup").inputs.get("releaseVersion")
+
+    assert release(release_version="1.35.2-20260210") == "1.35.2-20260210"
+    assert release() is None
 
 
 def test_the_address_cooldown_is_rounded_up(recorded: Recorder) -> None:
     args = ClusterArgs(
-        spec=fixed(), subnet_ids=["subnet-a"], pod_address_cooldown=timedelta(seconds=155.5)
+        spec=fixed(),
+        subnet_ids=["subnet-a", "subnet-b"],
+        pod_address_cooldown=timedelta(seconds=155.5),
     )
     graph = recorded(lambda: Cluster("main", args))
     addon = graph.only("aws:eks/addon:Addon", "main-vpc-cni")

@@ -20,7 +20,7 @@ def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, An
     """The inputs of a node group and of its launch template, and the whole graph."""
     spec = ClusterSpec(
         access=AccessSpec(deployer_role="deployer"),
-        node_groups={"workers": NodeGroupSpec(**group)},
+        node_groups={"workers": NodeGroupSpec(**group), "untainted": NodeGroupSpec()},
         kubernetes_version="1.34",
     )
     graph = recorded(
@@ -28,14 +28,14 @@ def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, An
             "main",
             ClusterArgs(
                 spec=spec,
-                subnet_ids=["subnet-a"],
+                subnet_ids=["subnet-a", "subnet-b"],
                 pod_address_cooldown=Timing().dns_convergence,
                 tags={"team": "platform"},
             ),
         )
     )
-    nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
-    template = graph.only("aws:ec2/launchTemplate:LaunchTemplate")
+    nodes = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers")
+    template = graph.only("aws:ec2/launchTemplate:LaunchTemplate", "main.workers")
     assert template.urn in graph.needs(nodes)
     return nodes.inputs, template.inputs, graph
 
@@ -102,7 +102,7 @@ def test_a_replaced_group_can_stand_beside_the_old_one(recorded: Recorder) -> No
     assert nodes["nodeGroupNamePrefix"] == "main-workers-"
     assert template["namePrefix"] == "main-workers-"
     assert "nodeGroupName" not in nodes
-    options = graph.only("aws:eks/nodeGroup:NodeGroup").options
+    options = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers").options
     assert "delete_before_replace" not in options
 
 
@@ -134,7 +134,7 @@ def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(recorded: Recorde
 
 def test_nodes_wait_for_their_permissions(recorded: Recorder) -> None:
     _, _, graph = made(recorded)
-    nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
+    nodes = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers")
     policies = [
         r
         for r in graph.of_type("aws:iam/rolePolicyAttachment:RolePolicyAttachment")

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from grpc_platform.network.network import Network, NetworkArgs
-from grpc_platform.specs import ExistingNetworkSpec, NetworkSpec
+from grpc_platform.specs import NetworkSpec
 from grpc_platform.specs.network import required_interface_endpoints
 from grpc_platform_tools.graph import Graph, Resource
 
@@ -251,16 +252,39 @@ def test_every_aws_resource_that_takes_tags_has_them(network: Callable[..., Grap
     assert missing == []
 
 
-def test_an_existing_vpc_is_looked_up_and_nothing_is_made(network: Callable[..., Graph]) -> None:
-    existing = ExistingNetworkSpec(vpc_id="vpc-0abc", private_subnet_ids=("subnet-1", "subnet-2"))
-    graph = network(zones=(), existing=existing)
-    assert [r.type for r in graph if not r.is_component] == []
-    found = outputs(graph)
-    assert found["vpc_id"] == "vpc-0abc"
-    assert found["cidr"] == "10.0.0.0/16"
-    assert found["public_subnet_ids"] == []
-    assert found["private_subnet_ids"] == ["subnet-1", "subnet-2"]
-    assert len(found["private_cidrs"]) == 2
+@pytest.mark.parametrize("protect", [True, False])
+def test_the_vpc_is_protected_where_asked_for_and_nothing_else_is(
+    recorded: Recorded, protect: bool
+) -> None:
+    args = NetworkArgs(spec=NetworkSpec(zones=(A, B)), protect=protect)
+    graph = recorded(lambda: Network("network", args))
+    protected = {r.type for r in graph if r.options.get("protect")}
+    assert protected == ({"aws:ec2/vpc:Vpc"} if protect else set())
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"zones": (A,)}, "Network network: zones = ['eu-west-1a']: EKS needs at least 2"),
+        (
+            {"zones": ("cn-north-1a", "cn-north-1b")},
+            "zones.0 = cn-north-1a: is of an AWS partition",
+        ),
+        (
+            {"zones": ("eusc-de-east-1a", "eusc-de-east-1b")},
+            "zones.0 = eusc-de-east-1a: is of an AWS",
+        ),
+        (
+            {"zones": ("us-gov-west-1a", "us-gov-west-1b"), "interface_endpoints": ("route53",)},
+            "interface_endpoints = ['route53']: route53 is reached in us-east-1",
+        ),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused(
+    network: Callable[..., Graph], spec: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        network(**spec)
 
 
 @pytest.mark.parametrize(
@@ -275,10 +299,8 @@ def test_an_existing_vpc_is_looked_up_and_nothing_is_made(network: Callable[...,
             "must be a short name such as ecr.api: no prefix, no region",
         ),
         ({"interface_endpoints": ("sts", "ec2", "sts")}, "sts is listed twice"),
-        (
-            {"existing": {"vpc_id": "vpc-1", "private_subnet_ids": ("subnet-1", "subnet-1")}},
-            "subnet-1 is listed twice",
-        ),
+        ({"interface_endpoints": ("s3",)}, "s3 always has a gateway endpoint"),
+        ({"zones": (A, B, A)}, "eu-west-1a is listed twice"),
     ],
 )
 def test_a_network_that_cannot_be_is_refused(spec: dict[str, Any], message: str) -> None:

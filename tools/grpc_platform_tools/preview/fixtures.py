@@ -141,6 +141,12 @@ def _role(name: str, inputs: Inputs) -> dict[str, Any]:
     return {"id": role, "name": role, "arn": _arn("iam", f"role/{role}")}
 
 
+def _launch_template(name: str, inputs: Inputs) -> dict[str, Any]:
+    # After its name in AWS where that is given: one with another URN and an alias stays the same.
+    given = (inputs.get("namePrefix") or name).rstrip("-")
+    return {"id": f"lt-{given}", "latestVersion": 1, "defaultVersion": 1}
+
+
 def _log_group(name: str, inputs: Inputs) -> dict[str, Any]:
     group = inputs.get("name") or name
     return {"id": group, "name": group, "arn": _arn("logs", f"log-group:{group}")}
@@ -154,11 +160,7 @@ _COMPUTED: dict[str, Callable[[str, Inputs], dict[str, Any]]] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:ec2/vpc:Vpc": _vpc,
     "aws:ec2/eip:Eip": lambda name, _: {"allocationId": f"eipalloc-{name}"},
-    "aws:ec2/launchTemplate:LaunchTemplate": lambda name, _: {
-        "id": f"lt-{name}",
-        "latestVersion": 1,
-        "defaultVersion": 1,
-    },
+    "aws:ec2/launchTemplate:LaunchTemplate": _launch_template,
     "aws:ec2/securityGroup:SecurityGroup": lambda name, _: {"id": f"sg-{name}"},
     "aws:ec2/subnet:Subnet": lambda name, _: {"id": f"subnet-{name}"},
     "aws:eks/cluster:Cluster": _eks_cluster,

@@ -1,0 +1,59 @@
+"""What must hold between the values of a network."""
+
+from collections.abc import Iterator
+
+from ..specs import ContourSpec, EnvoySpec, ExternalDnsSpec, NetworkSpec
+from ..specs.network import required_interface_endpoints
+from .mistake import Mistake, Path
+
+_OTHER_PARTITIONS = ("cn-", "eusc-", "us-iso", "eu-iso")
+
+
+def new_network(spec: NetworkSpec, path: Path = ()) -> Iterator[Mistake]:
+    """A new VPC."""
+    if len(spec.zones) < 2:
+        yield Mistake((*path, "zones"), list(spec.zones), "EKS needs at least 2 availability zones")
+    for index, zone in enumerate(spec.zones):
+        yield from supported_region(zone, (*path, "zones", index))
+    endpoints = (*path, "interface_endpoints")
+    given = sorted(spec.interface_endpoints)
+    if "route53" in given and any(zone.startswith("us-gov-") for zone in spec.zones):
+        # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html
+        remedy = "route53 is reached in us-east-1, which GovCloud cannot; remove it, and keep NAT"
+        yield Mistake(endpoints, given, remedy)
+
+
+def supported_region(region: str, path: Path) -> Iterator[Mistake]:
+    """A region, or a zone of it, whose partition this platform can be made in.
+
+    In others the names of endpoints differ from service to service
+    (https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html),
+    Route53 is another one, and none of them was ever tried.
+    """
+    if region.startswith(_OTHER_PARTITIONS):
+        remedy = (
+            "is of an AWS partition that is not supported: Route53 and the names of endpoints "
+            "differ there; choose a commercial or GovCloud region"
+        )
+        yield Mistake(path, region, remedy)
+
+
+def way_out(
+    network: NetworkSpec,
+    contour: ContourSpec,
+    envoy: EnvoySpec,
+    external_dns: ExternalDnsSpec,
+    path: Path = (),
+) -> Iterator[Mistake]:
+    """What nodes and pods need in a new VPC without NAT, unless the program gives it another way
+    out: endpoints, and images that come from no public registry."""
+    if network.nat != "none":
+        return
+    given = sorted(network.interface_endpoints)
+    if missing := [name for name in required_interface_endpoints() if name not in given]:
+        remedy = f"without NAT the nodes also need {', '.join(missing)}"
+        yield Mistake((*path, "interface_endpoints"), given, remedy)
+    for section, spec in {"contour": contour, "envoy": envoy, "external_dns": external_dns}.items():
+        if spec.image is None:
+            remedy = "is required without NAT: a copy in ECR (network.nat)"
+            yield Mistake((section, "image"), None, remedy)
