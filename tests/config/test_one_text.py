@@ -8,12 +8,14 @@ import pytest
 
 import grpc_platform as gp
 from grpc_platform.specs import (
+    AccessSpec,
     CallerSpec,
     ClusterSpec,
     ContourSpec,
     EnvoySpec,
-    ExistingClusterSpec,
     ExternalDnsSpec,
+    NetworkSpec,
+    NodeGroupSpec,
     ServiceSpec,
     ZoneSpec,
     ZoneTeamSpec,
@@ -29,8 +31,7 @@ EXISTING = {"existing": {"context": "there", "kubeconfig": "file", "eks_cluster_
 def ingress(
     contour: ContourSpec | None = None, envoy: EnvoySpec | None = None, **zone: Any
 ) -> None:
-    spec = ClusterSpec(existing=ExistingClusterSpec(kubeconfig="file", context="there"))
-    cluster = gp.Cluster("main", gp.ClusterArgs(spec=spec, pod_address_cooldown=timedelta(0)))
+    cluster = gp.ExistingCluster("main", gp.ExistingClusterArgs(kubeconfig="file"))
     place = gp.Zone("zone", gp.ZoneArgs(spec=ZoneSpec(name=DOMAIN, zone_id="Z1", **zone)))
     args = gp.GrpcIngressArgs(
         dns_name=f"main.{DOMAIN}",
@@ -95,8 +96,33 @@ def envoy(**spec: Any) -> None:
     gp.Envoy("envoy", args)
 
 
+def network(**spec: Any) -> None:
+    gp.Network("network", gp.NetworkArgs(spec=NetworkSpec(**spec)))
+
+
+def cluster(**spec: Any) -> None:
+    args = gp.ClusterArgs(
+        spec=ClusterSpec(**spec),
+        subnet_ids=["subnet-a", "subnet-b"],
+        pod_address_cooldown=timedelta(0),
+    )
+    gp.Cluster("serving", args)
+
+
+ACCESS = AccessSpec(deployer_role="deployer")
 TEAM = ZoneTeamSpec(role="shop", hosts=("cart.example.org",))
 CASES: list[tuple[dict[str, Any], str, Callable[[], None]]] = [
+    ({"network.zones": ["eu-west-1a"]}, "network.", lambda: network(zones=("eu-west-1a",))),
+    (
+        {"clusters.serving.access": None},
+        "clusters.serving.",
+        lambda: cluster(node_groups={"default": NodeGroupSpec()}),
+    ),
+    (
+        {"clusters.serving.node_groups": None},
+        "clusters.serving.",
+        lambda: cluster(access=ACCESS),
+    ),
     (
         {"contour.timeouts.max_connection_duration": "13m"},
         "",

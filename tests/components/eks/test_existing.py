@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 
 import pulumi
+import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from grpc_platform.eks.existing import ExistingCluster, ExistingClusterArgs
@@ -64,3 +65,12 @@ def test_a_stack_of_release_0_1_keeps_its_provider(recorded: Recorder) -> None:
     assert graph.only(PROVIDER).urn.replace("ExistingCluster", "Cluster") in (
         graph.only(PROVIDER).aliases
     )
+
+
+def test_the_provider_waits_for_what_the_component_depends_on(recorded: Recorder) -> None:
+    def program() -> None:
+        opts = pulumi.ResourceOptions(depends_on=[aws.sns.Topic("first")])
+        ExistingCluster("main", ExistingClusterArgs(kubeconfig="build/kubeconfig"), opts)
+
+    graph = recorded(program)
+    assert graph.only("aws:sns/topic:Topic").urn in graph.only(PROVIDER).depends_on
