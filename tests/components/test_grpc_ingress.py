@@ -9,9 +9,7 @@ import pytest
 
 import grpc_platform as gp
 from grpc_platform.specs import (
-    ClusterSpec,
     ContourSpec,
-    ExistingClusterSpec,
     ExternalDnsSpec,
     ServiceSpec,
     ZoneSpec,
@@ -32,14 +30,8 @@ def program(*clusters: str, contours: dict[str, ContourSpec] | None = None) -> N
     )
     zone = gp.Zone("zone", gp.ZoneArgs(spec=spec))
     made = {
-        name: gp.Cluster(
-            name,
-            gp.ClusterArgs(
-                spec=ClusterSpec(
-                    existing=ExistingClusterSpec(kubeconfig="kubeconfig", context=name)
-                ),
-                pod_address_cooldown=zone.timing.dns_convergence,
-            ),
+        name: gp.ExistingCluster(
+            name, gp.ExistingClusterArgs(kubeconfig="kubeconfig", context=name)
         )
         for name in clusters
     }
