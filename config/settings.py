@@ -11,11 +11,12 @@ from grpc_platform.specs import (
     ContourSpec,
     EnvoySpec,
     ExternalDnsSpec,
+    NamespaceSpec,
     NetworkSpec,
     ServiceSpec,
     ZoneSpec,
 )
-from grpc_platform.specs.base import Label, Spec
+from grpc_platform.specs.base import Label, ObjectName, Spec
 from grpc_platform.specs.service import FULL_WEIGHT, Weight
 from grpc_platform.timing import Timing, timing_of
 
@@ -80,6 +81,11 @@ class Settings(Spec):
     """The Envoy fleet of every serving cluster."""
     external_dns: ExternalDnsSpec = ExternalDnsSpec()
     """The publisher of Envoy's addresses in every serving cluster."""
+    image_pull_secrets: tuple[ObjectName, ...] = ()
+    """Secrets that all of these images are pulled with. They must exist in namespaces
+    `projectcontour` and `external-dns` of every serving cluster; until then the pods wait."""
+    namespaces: dict[Label, NamespaceSpec] = {}
+    """Namespaces to make for services, by name."""
     services: dict[ServiceName, ServiceSettings] = {}
     """gRPC services by name."""
     callers: dict[Label, CallerSpec] = {}
@@ -98,11 +104,16 @@ class Settings(Spec):
         return {name: cluster for name, cluster in self.clusters.items() if cluster.serves}
 
     @property
+    def protect(self) -> bool:
+        """Whether the engine refuses to delete what must not be lost."""
+        return self.environment == "production"
+
+    @property
     def zone_lacks_vpc(self) -> bool:
         """Whether the zone still has to be associated with the network: not where both existed,
-        since Route53 refuses to do it twice."""
+        since Route53 refuses to do it twice, and a public zone is answered everywhere."""
         existed = self.network is not None and self.network.existing is not None
-        return not (existed and self.zone.zone_id)
+        return not self.zone.public and not (existed and self.zone.zone_id)
 
     @property
     def placements(self) -> list[tuple[str, ServiceSettings, str, int]]:
@@ -111,6 +122,14 @@ class Settings(Spec):
             (name, service, cluster, weight)
             for name, service in self.services.items()
             for cluster, weight in self.weights_of(service).items()
+        ]
+
+    def namespaces_of(self, cluster: str) -> list[str]:
+        """The namespaces that a serving cluster gets."""
+        return [
+            name
+            for name, namespace in self.namespaces.items()
+            if namespace.clusters is None or cluster in namespace.clusters
         ]
 
     def former_names(self, service: str) -> list[str]:
