@@ -3,6 +3,7 @@
 import pulumi
 
 import grpc_platform as gp
+from config import arguments
 from config.load import existing_cluster, load_settings
 
 settings = load_settings()
@@ -14,9 +15,13 @@ if settings.network and (vpc := settings.network.existing):
 elif settings.network:
     args = gp.NetworkArgs(spec=settings.network, protect=protect, tags=tags)
     network = gp.Network("network", args)
+
 vpc_id = network.vpc_id if network and settings.zone_lacks_vpc else None
-args = gp.ZoneArgs(spec=settings.zone, vpc_id=vpc_id, callers=settings.callers, tags=tags)
-zone = gp.Zone("zone", args)
+zone: gp.AnyZone
+if zone_id := settings.zone.zone_id:
+    zone = gp.ExistingZone("zone", arguments.existing_zone(settings, zone_id, vpc_id))
+else:
+    zone = gp.Zone("zone", arguments.zone(settings, vpc_id))
 
 clusters: dict[str, gp.AnyCluster] = {}
 for name, spec in settings.clusters.items():
@@ -34,17 +39,7 @@ for name, spec in settings.clusters.items():
 
 ingresses: dict[str, gp.GrpcIngress] = {}
 for name in settings.serving:
-    args = gp.GrpcIngressArgs(
-        dns_name=settings.contour_name(name),
-        zone=zone,
-        clusters=clusters,
-        network=network,
-        callers=settings.callers,
-        contour=settings.contour,
-        envoy=settings.envoy,
-        external_dns=settings.external_dns,
-        tags=tags,
-    )
+    args = arguments.ingress(settings, name, zone=zone, clusters=clusters, network=network)
     ingresses[name] = gp.GrpcIngress(name, args)
 
 services: dict[str, gp.GrpcService] = {}

@@ -26,6 +26,12 @@ class ConfigError(RunError):
         self.problems = list(problems)
 
 
+_FORMER_KEYS = {
+    "create_namespace": "is no longer a key; remove it, and list the namespace in a section of its "
+    "own: `grpc-platform:namespaces: {<namespace>: {}}`",
+}
+
+
 def from_pydantic(
     errors: Iterable[ErrorDetails], root: type[BaseModel], raw: Mapping[str, Any]
 ) -> list[Mistake]:
@@ -79,6 +85,8 @@ def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
+    if key in _FORMER_KEYS:
+        return _FORMER_KEYS[key]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     if nearest:
         return f"unknown key; did you mean {nearest[0]}?"

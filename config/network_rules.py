@@ -10,6 +10,9 @@ from grpc_platform.specs import CallerSpec
 
 from .settings import Settings
 
+API_PORT = 443
+"""Of the Kubernetes API."""
+
 
 def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
     network = settings.network
@@ -33,12 +36,31 @@ def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
 
 def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
     sources: dict[tuple[str | None, ...], str] = {}
+    blocks: dict[str | None, str] = {}
     for name, caller in settings.callers.items():
         yield from _caller(settings, caller, ("callers", name))
-        source = (caller.cluster, caller.security_group_id or caller.cidr)
+        source = (caller.cluster, caller.security_group_id, caller.cidr)
         if source in sources:
             yield Mistake(("callers", name), None, f"is the same source as {sources[source]}")
         sources.setdefault(source, name)
+        if caller.cluster is None and caller.security_group_id is None:
+            blocks.setdefault(caller.cidr, name)
+    if API_PORT in (settings.envoy.http_port, settings.envoy.https_port):
+        yield from _let_in_twice(settings, blocks)
+
+
+def _let_in_twice(settings: Settings, callers: dict[str | None, str]) -> Iterator[Mistake]:
+    """Envoy's pods and the API share a security group, which takes no rule twice."""
+    for name, cluster in settings.serving.items():
+        for index, block in enumerate(cluster.private_access_cidrs):
+            if block in callers:
+                yield Mistake(
+                    ("clusters", name, "private_access_cidrs", index),
+                    block,
+                    f"has port {API_PORT} opened by callers.{callers[block]} already; remove it "
+                    "here",
+                    against=("envoy",),
+                )
 
 
 def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mistake]:

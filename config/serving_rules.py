@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from grpc_platform.conventions import PLATFORM_NAMESPACES
 from grpc_platform.rules import Mistake
 from grpc_platform.rules.service import service_on_platform
 from grpc_platform.rules.serving import envoy_is_possible, released_together, two_of_all
@@ -26,7 +27,9 @@ def _names_are_found(settings: Settings) -> Iterator[Mistake]:
     has_vpc = settings.network is not None or any(
         cluster.existing is None for cluster in settings.clusters.values()
     )
-    yield from zone_is_answered(settings.zone, has_vpc=has_vpc, path=("zone",))
+    yield from zone_is_answered(
+        settings.zone, has_vpc=has_vpc or settings.zone.zone_id is not None, path=("zone",)
+    )
     for cluster in settings.serving:
         yield from envoy_name(settings.contour_name(cluster), ("clusters", cluster))
     owners = {settings.contour_name(name): f"cluster {name}" for name in settings.clusters}
@@ -98,22 +101,21 @@ def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
             )
 
 
-def _namespaces_have_one_maker(settings: Settings) -> Iterator[Mistake]:
-    made: dict[tuple[str, str], str] = {}
-    for name, service in settings.services.items():
-        if not service.create_namespace:
-            continue
-        path = ("services", name, "create_namespace")
-        if service.namespace == "default" or service.namespace.startswith("kube-"):
-            there = f"namespace {service.namespace} is there already; name another"
-            yield Mistake(path, True, there)
-            continue
-        places = [(cluster, service.namespace) for cluster in settings.weights_of(service)]
-        if others := sorted({made[place] for place in places if place in made}):
-            others = ", ".join(others)
-            yield Mistake(path, True, f"{service.namespace} is already created by {others}")
-        for place in places:
-            made.setdefault(place, name)
+def _namespaces_can_be_made(settings: Settings) -> Iterator[Mistake]:
+    serving = ", ".join(settings.serving)
+    for name, namespace in settings.namespaces.items():
+        path = ("namespaces", name)
+        if name in PLATFORM_NAMESPACES:
+            yield Mistake(path, None, "is the platform's own, which makes it; remove it")
+        elif name == "default" or name.startswith("kube-"):
+            yield Mistake(path, None, "exists in every cluster; remove it")
+        for index, cluster in enumerate(namespace.clusters or ()):
+            if cluster not in settings.serving:
+                yield Mistake(
+                    (*path, "clusters", index),
+                    cluster,
+                    f"must be a serving cluster: {serving or 'there is none'}",
+                )
 
 
 SERVING_RULES = (
@@ -121,5 +123,5 @@ SERVING_RULES = (
     _names_are_found,
     _services_have_a_host,
     _services_have_a_cluster,
-    _namespaces_have_one_maker,
+    _namespaces_can_be_made,
 )

@@ -13,11 +13,12 @@ from grpc_platform.specs import (
     ExistingClusterSpec,
     ExistingNetworkSpec,
     ExternalDnsSpec,
+    NamespaceSpec,
     NetworkSpec,
     ServiceSpec,
     ZoneSpec,
 )
-from grpc_platform.specs.base import Label, Spec
+from grpc_platform.specs.base import Label, ObjectName, Spec
 from grpc_platform.specs.service import FULL_WEIGHT, Weight
 from grpc_platform.timing import Timing, timing_of
 
@@ -99,6 +100,11 @@ class Settings(Spec):
     """The Envoy fleet of every serving cluster."""
     external_dns: ExternalDnsSpec = ExternalDnsSpec()
     """The publisher of Envoy's addresses in every serving cluster."""
+    image_pull_secrets: tuple[ObjectName, ...] = ()
+    """Secrets that all of these images are pulled with. They must exist in namespaces
+    `projectcontour` and `external-dns` of every serving cluster; until then the pods wait."""
+    namespaces: dict[Label, NamespaceSpec] = {}
+    """Namespaces to make for services, by name."""
     services: dict[ServiceName, ServiceSettings] = {}
     """gRPC services by name."""
     callers: dict[Label, CallerSpec] = {}
@@ -124,9 +130,9 @@ class Settings(Spec):
     @property
     def zone_lacks_vpc(self) -> bool:
         """Whether the zone still has to be associated with the network: not where both are existing
-        ones, since Route53 refuses to do it twice."""
+        ones, since Route53 refuses to do it twice, and a public zone is answered everywhere."""
         existing = self.network is not None and self.network.existing is not None
-        return not (existing and self.zone.zone_id)
+        return not self.zone.public and not (existing and self.zone.zone_id)
 
     @property
     def placements(self) -> list[tuple[str, ServiceSettings, str, int]]:
@@ -135,6 +141,14 @@ class Settings(Spec):
             (name, service, cluster, weight)
             for name, service in self.services.items()
             for cluster, weight in self.weights_of(service).items()
+        ]
+
+    def namespaces_of(self, cluster: str) -> list[str]:
+        """The namespaces that a serving cluster gets."""
+        return [
+            name
+            for name, namespace in self.namespaces.items()
+            if namespace.clusters is None or cluster in namespace.clusters
         ]
 
     def former_names(self, service: str) -> list[str]:

@@ -3,6 +3,7 @@
 import ast
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from grpc_platform.conventions import PLATFORM_NAMESPACES
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
+from grpc_platform_tools.preview.manifests import manifests
 from grpc_platform_tools.preview.program import run_program
 from grpc_platform_tools.preview.stack_file import read_stack_file
 from tests.iam import findings
@@ -23,12 +25,16 @@ COMPONENTS = {
     "Contour",
     "Envoy",
     "ExistingCluster",
+    "ExistingZone",
     "ExternalDns",
     "GrpcIngress",
     "GrpcService",
     "Network",
     "Zone",
 }
+
+ELSEWHERE = {"ExistingZone"}
+"""Those that no committed stack has."""
 
 # AWS has no tags for these.
 UNTAGGED = {
@@ -70,7 +76,7 @@ def names(graph: Graph, urns: set[str]) -> set[tuple[str, str]]:
 def test_the_type_tokens_of_components_stay_as_they_are(graphs: dict[str, Graph]) -> None:
     """A renamed token replaces everything below it, unless it gets an alias."""
     found = {r.type for g in graphs.values() for r in g if r.is_component and r.type != STACK_TYPE}
-    assert found == {f"grpc-platform:index:{name}" for name in COMPONENTS}
+    assert found == {f"grpc-platform:index:{name}" for name in COMPONENTS - ELSEWHERE}
 
 
 def test_every_resource_belongs_to_a_component(graph: Graph) -> None:
@@ -181,6 +187,69 @@ def test_a_name_is_made_last(prod: Graph) -> None:
         assert ("Ingress", f"{name}.serving-ingress") in needed
 
 
+def test_services_come_after_their_namespace_which_belongs_to_none(prod: Graph) -> None:
+    namespace = prod.only("kubernetes:core/v1:Namespace", "payments.serving")
+    assert namespace.parent == prod.only("grpc-platform:index:GrpcIngress", "serving").urn
+    inside = [r for r in kubernetes(prod) if r.inputs["metadata"].get("namespace") == "payments"]
+    assert {r.inputs["kind"] for r in inside} == {"Service", "Ingress"}
+    assert all(namespace.urn in prod.needs(r) for r in inside)
+    order = [manifest.resource.urn for manifest in manifests(prod)]
+    assert all(order.index(namespace.urn) < order.index(r.urn) for r in inside)
+
+
+def test_production_protects_the_zone_and_development_does_not(graphs: dict[str, Graph]) -> None:
+    for stack in ("prod", "dev"):
+        zone = graphs[stack].only("aws:route53/zone:Zone")
+        assert bool(zone.options.get("protect")) == (stack == "prod")
+
+
+# Kinds of which Pulumi replaces an object whose content changes, and deletes it first if its name
+# stays, together with what takes an input from it.
+UNCHANGEABLE = {"ConfigMap": "data", "Job": "spec", "Secret": "data"}
+# EKS Auto Mode looks for this name; its content never changes.
+FIXED = {("ConfigMap", "amazon-vpc-cni")}
+
+VARIATIONS: dict[str, dict[str, Any]] = {
+    "as committed": {},
+    "contour.yaml": {
+        "contour": {"accesslog_format": "json", "timeouts": {"connect_timeout": "3s"}}
+    },
+    "images": {"contour": {"image": "registry.example.com/contour:v1"}},
+    "secrets": {"image_pull_secrets": ["mirror"]},
+    "another release": {"contour": {"version": "1.33.6"}, "envoy": {"version": "1.38.3"}},
+    "sizes": {"contour": {"replicas": 3, "cpu": "500m", "memory": "1Gi"}},
+}
+
+
+def variation(stack: str, changes: dict[str, Any]) -> Graph:
+    """A committed stack with other values in some of its sections."""
+    file = read_stack_file(ROOT, stack)
+    config = dict(file.config)
+    for section, value in changes.items():
+        key = f"grpc-platform:{section}"
+        before = json.loads(config.get(key, "{}"))
+        config[key] = json.dumps(value if isinstance(value, list) else before | value)
+    return run_program(ROOT, stack, replace(file, config=config))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_cannot_be_changed_is_named_after_its_content(stack: str) -> None:
+    contents: dict[tuple[Any, ...], set[str]] = {}
+    named: dict[str, set[str]] = {}
+    for changes in VARIATIONS.values():
+        for resource in kubernetes(variation(stack, changes)):
+            kind, metadata = resource.inputs["kind"], resource.inputs["metadata"]
+            if kind in UNCHANGEABLE and (kind, metadata["name"]) not in FIXED:
+                content = json.dumps(resource.inputs.get(UNCHANGEABLE[kind]), sort_keys=True)
+                place = (resource.provider, kind, metadata.get("namespace"), metadata["name"])
+                contents.setdefault(place, set()).add(content)
+                named.setdefault(resource.urn, set()).add(metadata["name"])
+    assert not {place for place, found in contents.items() if len(found) > 1}
+    # Each was seen to change its name: one that never does may have a fixed one.
+    assert not {urn for urn, names in named.items() if len(names) == 1}
+    assert named
+
+
 def test_no_envoy_runs_before_contour_and_its_network_policy(prod: Graph) -> None:
     envoy = prod.only("kubernetes:apps/v1:Deployment", "serving-envoy")
     needed = names(prod, prod.needs(envoy))
@@ -214,6 +283,7 @@ def test_the_local_stack_differs_from_prod_in_nothing_that_matters_to_a_call(
 
     def kinds(graph: Graph, ingress: str) -> set[str]:
         below = [r for r in kubernetes(graph) if "GrpcIngress" in r.urn]
+        below = [r for r in below if r.name != f"payments.{ingress}"]
         return {f"{r.type} {r.name.removeprefix(ingress)}" for r in below}
 
     assert kinds(graphs["local"], "local") == kinds(graphs["prod"], "serving")

@@ -81,7 +81,7 @@ def test_each_cluster_has_an_identity_and_a_name_of_its_own(both: Graph) -> None
         ]
         (container,) = publisher.inputs["spec"]["template"]["spec"]["containers"]
         flags = dict(a.split("=", 1) for a in container["args"] if "=" in a)
-        assert flags["--txt-owner-id"] == f"grpc-platform/two/{name}"
+        assert flags["--txt-owner-id"] == f"grpc-platform/eu-west-1/{name}"
         assert flags["--domain-filter"] == f"{name}.grpc.example.com"
         seen["owner"].add(flags["--txt-owner-id"])
         seen["name"].add(flags["--domain-filter"])

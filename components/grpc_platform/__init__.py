@@ -8,15 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .callers import Caller as Caller
     from .callers import Callers as Callers
     from .callers import CallersArgs as CallersArgs
     from .client_contract import ClientContract as ClientContract
     from .contour.contour import Contour as Contour
     from .contour.contour import ContourArgs as ContourArgs
+    from .dns.existing import AnyZone as AnyZone
+    from .dns.existing import ExistingZone as ExistingZone
+    from .dns.existing import ExistingZoneArgs as ExistingZoneArgs
     from .dns.external_dns import ExternalDns as ExternalDns
     from .dns.external_dns import ExternalDnsArgs as ExternalDnsArgs
     from .dns.zone import Zone as Zone
     from .dns.zone import ZoneArgs as ZoneArgs
+    from .dns.zone import ZoneTeam as ZoneTeam
     from .eks.cluster import Cluster as Cluster
     from .eks.cluster import ClusterArgs as ClusterArgs
     from .eks.existing import AnyCluster as AnyCluster
@@ -42,11 +47,12 @@ if TYPE_CHECKING:
     from .timing import timing_of as timing_of
 
 _HOMES = {
-    "callers": ("Callers", "CallersArgs"),
+    "callers": ("Caller", "Callers", "CallersArgs"),
     "client_contract": ("ClientContract",),
     "contour.contour": ("Contour", "ContourArgs"),
+    "dns.existing": ("AnyZone", "ExistingZone", "ExistingZoneArgs"),
     "dns.external_dns": ("ExternalDns", "ExternalDnsArgs"),
-    "dns.zone": ("Zone", "ZoneArgs"),
+    "dns.zone": ("Zone", "ZoneArgs", "ZoneTeam"),
     "eks.cluster": ("Cluster", "ClusterArgs"),
     "eks.existing": ("AnyCluster", "ExistingCluster", "ExistingClusterArgs"),
     "envoy.envoy": ("Envoy", "EnvoyArgs"),

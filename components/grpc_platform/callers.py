@@ -31,12 +31,31 @@ import pulumi_kubernetes as k8s
 
 from . import pods
 from .conventions import ENVOY, ENVOY_METRICS_PORT
+from .inputs import checked, known
 from .options import for_children_too
 from .rules import Mistake, refuse
 from .rules.callers import caller_is_one_source, calling_cluster
-from .specs import CallerSpec, EnvoySpec
+from .specs import EnvoySpec
+from .specs.base import Cidr, Label
 
 _Peers = list[k8s.networking.v1.NetworkPolicyPeerArgs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """One source allowed to dial Envoy. Give `cluster`, or `cidr` with or without
+    `security_group_id`."""
+
+    cluster: str | None = None
+    """One of `clusters`, by name; the serving one itself for callers beside the services."""
+    namespaces: Sequence[pulumi.Input[str]] = ()
+    """Only these namespaces, where `cluster` is the serving one; all when empty."""
+    security_group_id: pulumi.Input[str] | None = None
+    """A security group the callers' network interfaces carry, in this VPC or one peered with it."""
+    account_id: pulumi.Input[str] | None = None
+    """The account of that security group, if it is another."""
+    cidr: pulumi.Input[str] | None = None
+    """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +64,7 @@ class CallersArgs:
 
     cluster: str
     """The serving cluster, by the name that callers use for it."""
-    callers: Mapping[str, CallerSpec]
+    callers: Mapping[str, Caller]
     """All who may dial Envoy, by name. Nobody may when empty."""
     namespace: pulumi.Input[str]
     """Where Envoy runs."""
@@ -62,15 +81,17 @@ class CallersArgs:
 
 
 class Callers(pulumi.ComponentResource):
-    """One ingress rule on the serving cluster's security group for each caller from outside it and
-    each of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those
+    """One ingress rule on the serving cluster's security group for each source outside it and each
+    of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those
     ports, every pod of the cluster to the metrics port, and nobody to anything else.
 
     Callers of the same cluster need no security-group rule; other clusters' pods come by their
-    cluster's security group, others by `security_group_id` or else `cidr`.
+    cluster's security group, others by `security_group_id` or else `cidr`. Callers that share a
+    source share its rules: AWS refuses a second rule like another.
 
     Raises ValueError for a caller that `rules.callers` refuses: one whose security group or
-    addresses are not known, or that says two things at once.
+    addresses are not known, or that says two things at once; and for one whose block or namespace
+    is not one.
     """
 
     def __init__(
@@ -78,28 +99,16 @@ class Callers(pulumi.ComponentResource):
     ) -> None:
         refuse(f"Callers {name}", _mistakes(args))
         super().__init__("grpc-platform:index:Callers", name, {}, for_children_too(opts))
-        outside = {
-            key: caller for key, caller in args.callers.items() if caller.cluster != args.cluster
-        }
         _network_policy(name, args, pulumi.ResourceOptions(parent=self))
+        sources: dict[str, _Source] = {}
+        for key, caller in args.callers.items():
+            if caller.cluster != args.cluster:
+                source = _source(args, key, caller)
+                sources.setdefault(source.name, source).callers.append(key)
         group_id = args.security_group_ids.get(args.cluster)
-        ports = {"http": args.envoy.http_port, "https": args.envoy.https_port}
-        for key, caller in outside.items():
-            source_group = _source_group(args, caller)
-            if group_id is not None:
-                for protocol, port in ports.items():
-                    aws.vpc.SecurityGroupIngressRule(
-                        f"{name}-{key}-{protocol}",
-                        security_group_id=group_id,
-                        description=f"{key} to Envoy, {protocol}",
-                        ip_protocol="tcp",
-                        from_port=port,
-                        to_port=port,
-                        referenced_security_group_id=source_group,
-                        cidr_ipv4=caller.cidr if source_group is None else None,
-                        tags=args.tags,
-                        opts=pulumi.ResourceOptions(parent=self),
-                    )
+        if group_id is not None:
+            for source in sources.values():
+                _rules(name, args, group_id, source, self)
         self.register_outputs({})
 
 
@@ -115,18 +124,60 @@ def _mistakes(args: CallersArgs) -> Iterator[Mistake]:
         yield from calling_cluster(caller, clusters=clusters, serving=[args.cluster], path=path)
 
 
-def _source_group(args: CallersArgs, caller: CallerSpec) -> pulumi.Input[str] | None:
-    """The security group that marks a caller from outside, if one does."""
-    if caller.cluster is None:
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """Where calls come from, as a security group knows it: another group, or a block."""
+
+    name: str
+    """Where all of it is plain, its content: a caller that is renamed keeps its rules."""
+    group: pulumi.Input[str] | None = None
+    cidr: pulumi.Input[str] | None = None
+    callers: list[str] = field(default_factory=list[str])
+
+
+def _source(args: CallersArgs, key: str, caller: Caller) -> _Source:
+    # No cluster, security group or block has such a name.
+    otherwise = f"{key}.caller"
+    if caller.cluster is not None:
+        return _Source(name=caller.cluster, group=args.security_group_ids[caller.cluster])
+    group = caller.security_group_id
+    if group is None:
+        plain = isinstance(caller.cidr, str)
+        return _Source(name=str(caller.cidr) if plain else otherwise, cidr=caller.cidr)
+    if caller.account_id is not None:
         # https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-security-groups.html
-        foreign = caller.account_id is not None and caller.security_group_id is not None
-        prefix = f"{caller.account_id}/" if foreign else ""
-        return caller.security_group_id and prefix + caller.security_group_id
-    return args.security_group_ids[caller.cluster]
+        group = known(lambda account, group: f"{account}/{group}", caller.account_id, group)
+    return _Source(name=group if isinstance(group, str) else otherwise, group=group)
+
+
+def _rules(
+    name: str,
+    args: CallersArgs,
+    group_id: pulumi.Input[str],
+    source: _Source,
+    parent: pulumi.Resource,
+) -> None:
+    for protocol, port in (("http", args.envoy.http_port), ("https", args.envoy.https_port)):
+        former = [pulumi.Alias(name=f"{name}-{key}-{protocol}") for key in source.callers]
+        aws.vpc.SecurityGroupIngressRule(
+            f"{name}-{source.name}-{port}",
+            security_group_id=group_id,
+            description=f"{', '.join(source.callers)} to Envoy, {protocol}",
+            ip_protocol="tcp",
+            from_port=port,
+            to_port=port,
+            referenced_security_group_id=source.group,
+            cidr_ipv4=source.cidr,
+            tags=args.tags,
+            # Release 0.1 named it after the caller.
+            opts=pulumi.ResourceOptions(parent=parent, aliases=former),
+        )
 
 
 def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) -> None:
-    peers: list[pulumi.Input[_Peers]] = [_peers(args, caller) for caller in args.callers.values()]
+    peers: list[pulumi.Input[_Peers]] = [
+        _peers(args, key, caller) for key, caller in args.callers.items()
+    ]
     # In a NetworkPolicy an empty list of peers means everybody, so no caller must mean no rule.
     dialled = [
         k8s.networking.v1.NetworkPolicyIngressRuleArgs(
@@ -149,17 +200,20 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
     )
 
 
-def _peers(args: CallersArgs, caller: CallerSpec) -> pulumi.Input[_Peers]:
+def _peers(args: CallersArgs, key: str, caller: Caller) -> pulumi.Input[_Peers]:
+    who = f"Callers: {key}"
     if caller.cluster == args.cluster:
-        return [_pods_of(caller.namespaces)]
+        return [_pods_of([checked(who, "namespaces", Label, each) for each in caller.namespaces])]
     if caller.cidr is not None:
-        return [_addresses(caller.cidr)]
+        return [_addresses(checked(who, "cidr", Cidr, caller.cidr))]
     return pulumi.Output.from_input(args.pod_cidrs or ()).apply(
         lambda cidrs: [_addresses(cidr) for cidr in cidrs]
     )
 
 
-def _pods_of(namespaces: Sequence[str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+def _pods_of(
+    namespaces: Sequence[pulumi.Input[str]],
+) -> k8s.networking.v1.NetworkPolicyPeerArgs:
     """Pods of these namespaces of the policy's own cluster, of all when none is named."""
     selector = k8s.meta.v1.LabelSelectorArgs()
     if namespaces:
@@ -170,9 +224,9 @@ def _pods_of(namespaces: Sequence[str]) -> k8s.networking.v1.NetworkPolicyPeerAr
     return k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=selector)
 
 
-def _addresses(cidr: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+def _addresses(block: pulumi.Input[str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
     return k8s.networking.v1.NetworkPolicyPeerArgs(
-        ip_block=k8s.networking.v1.IPBlockArgs(cidr=cidr)
+        ip_block=k8s.networking.v1.IPBlockArgs(cidr=block)
     )
 
 

@@ -40,8 +40,9 @@ EXTERNAL_DNS_CPU: Final = "50m"
 EXTERNAL_DNS_MEMORY: Final = "128Mi"
 """What external-dns requests; the memory is its limit too."""
 
-EXTERNAL_DNS_ANNOTATION_PREFIX: Final = "external-dns.alpha.kubernetes.io/"
-"""Of the annotations on Envoy's Service; the default of 0.21, another one from 0.22 on."""
+EXTERNAL_DNS_ANNOTATION_PREFIX: Final = "external-dns.grpc-platform/"
+"""Of the annotations on Envoy's Service. With the default prefix any other external-dns of the
+cluster would take the name for its own."""
 
 OWNERSHIP_PREFIX: Final = "_external-dns-a."
 """Of the TXT record that external-dns writes beside an A record. No host may hold an underscore, so

@@ -1,15 +1,19 @@
 """GrpcIngress: everything that lets gRPC calls into one cluster, under one name."""
 
-from collections.abc import Mapping
+from __future__ import annotations  # EC2 and EKS load when used: they take a second
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
+import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
-from .callers import Callers, CallersArgs
+from . import pods
+from .callers import Caller, Callers, CallersArgs
 from .contour.contour import Contour, ContourArgs
+from .dns.existing import AnyZone
 from .dns.external_dns import ExternalDns, ExternalDnsArgs
-from .dns.zone import Zone
 from .eks.existing import AnyCluster
 from .envoy.envoy import Envoy, EnvoyArgs
 from .grpc_service import GrpcServiceArgs
@@ -18,7 +22,7 @@ from .options import for_children_too
 from .rules import refuse
 from .rules.serving import envoy_is_possible, released_together
 from .rules.timing import times_agree
-from .specs import CallerSpec, ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
+from .specs import ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, timing_of
 
@@ -29,20 +33,34 @@ class GrpcIngressArgs:
 
     dns_name: pulumi.Input[str]
     """The name for the addresses of Envoy's pods: in `zone`, and no other cluster's."""
-    zone: Zone
+    zone: AnyZone
     clusters: Mapping[str, AnyCluster]
     """Clusters by the names that `callers` use; the component's own name is the serving one's."""
     network: AnyNetwork | None = None
     """Where the pods of `clusters` have their addresses; None with existing clusters only."""
-    callers: Mapping[str, CallerSpec] = field(default_factory=dict[str, CallerSpec])
+    callers: Mapping[str, Caller] = field(default_factory=dict[str, Caller])
     contour: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
     external_dns: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
+    contour_image: pulumi.Input[str] | None = None
+    """In place of `contour.image`, where the same program makes the repository."""
+    envoy_image: pulumi.Input[str] | None = None
+    """The same for `envoy.image`."""
+    external_dns_image: pulumi.Input[str] | None = None
+    """The same for `external_dns.image`."""
+    image_pull_secrets: Sequence[pulumi.Input[str]] = ()
+    """Secrets that all images are pulled with, by name: in Contour's namespace and in
+    external-dns's."""
+    namespaces: Mapping[str, Sequence[pulumi.Alias]] = field(
+        default_factory=dict[str, Sequence[pulumi.Alias]]
+    )
+    """Namespaces to make for services, by name, each with the aliases of its resource."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class GrpcIngress(pulumi.ComponentResource):
-    """Contour, its Envoy fleet, who may dial the fleet, and external-dns that publishes it.
+    """Contour, its Envoy fleet, who may dial the fleet, external-dns that publishes it, and
+    namespaces for services.
 
     The component is named after its cluster, whose provider it uses. One to a cluster: Contour's
     namespace and CRDs have fixed names.
@@ -57,6 +75,8 @@ class GrpcIngress(pulumi.ComponentResource):
     """The name that holds the addresses of the ready Envoys: the target of services' CNAMEs."""
     ingress_class_name: pulumi.Output[str]
     """What an Ingress says to be served."""
+    namespaces: Mapping[str, pulumi.Output[str]]
+    """The namespaces it made: whoever takes one from here waits for it."""
     last: pulumi.Resource
     """What is made last: whoever depends on it finds Envoy under its name."""
     http_port: int
@@ -89,7 +109,13 @@ class GrpcIngress(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         contour = Contour(
             f"{name}-contour",
-            ContourArgs(dns_name=args.dns_name, spec=args.contour, envoy=args.envoy),
+            ContourArgs(
+                dns_name=args.dns_name,
+                spec=args.contour,
+                envoy=args.envoy,
+                image=args.contour_image,
+                image_pull_secrets=args.image_pull_secrets,
+            ),
             child,
         )
         # Before the fleet, as is what enforces it: an Envoy pod then never runs without its network
@@ -116,6 +142,9 @@ class GrpcIngress(pulumi.ComponentResource):
                 spec=args.envoy,
                 contour=args.contour,
                 dns_timing=args.zone.timing,
+                image=args.envoy_image,
+                contour_image=args.contour_image,
+                image_pull_secrets=args.image_pull_secrets,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers, *cluster.policy_enforcement]),
         )
@@ -123,17 +152,24 @@ class GrpcIngress(pulumi.ComponentResource):
             f"{name}-external-dns",
             ExternalDnsArgs(
                 cluster_name=cluster.eks_cluster_name,
-                # Two stacks may share a zone and a cluster's name.
-                owner_id=f"{pulumi.get_project()}/{pulumi.get_stack()}/{name}",
+                owner_id=_owner_id(name, cluster.eks_cluster_name, self),
+                # Release 0.1's, which ended when the stack or its project was renamed.
+                former_owner_id=f"{pulumi.get_project()}/{pulumi.get_stack()}/{name}",
                 zone_id=args.zone.zone_id,
                 zone_arn=args.zone.arn,
                 dns_name=args.dns_name,
                 envoy_namespace=contour.namespace,
                 spec=args.external_dns,
+                image=args.external_dns_image,
+                image_pull_secrets=args.image_pull_secrets,
                 tags=args.tags,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[envoy]),
         )
+        self.namespaces = {
+            namespace: _namespace(name, namespace, former, self)
+            for namespace, former in args.namespaces.items()
+        }
         self._args = args
         self.last = publisher.deployment
         self.provider = cluster.provider
@@ -143,16 +179,30 @@ class GrpcIngress(pulumi.ComponentResource):
         self.dns_name = pulumi.Output.from_input(args.dns_name)
         self.ingress_class_name = contour.ingress_class_name
         self.register_outputs(
-            {"dns_name": self.dns_name, "ingress_class_name": self.ingress_class_name}
+            {
+                "dns_name": self.dns_name,
+                "ingress_class_name": self.ingress_class_name,
+                "namespaces": self.namespaces,
+            }
         )
 
     def service_args(
-        self, spec: ServiceSpec, service: str | None = None, weight: int = FULL_WEIGHT
+        self,
+        spec: ServiceSpec,
+        service: str | None = None,
+        weight: int = FULL_WEIGHT,
+        *,
+        namespace: pulumi.Input[str] | None = None,
     ) -> GrpcServiceArgs:
-        """What `GrpcService` takes for a service in this cluster, by this same program."""
+        """What `GrpcService` takes for a service in this cluster, by this same program.
+
+        The service waits for its namespace if that is one of `namespaces`; `namespace` is another
+        one that the program makes, in place of `spec.namespace`.
+        """
         args = self._args
         return GrpcServiceArgs(
             spec=spec,
+            namespace=self.namespaces.get(spec.namespace) if namespace is None else namespace,
             service=service,
             weight=weight,
             zone_id=args.zone.zone_id,
@@ -164,3 +214,28 @@ class GrpcIngress(pulumi.ComponentResource):
             timing=self.timing,
             cname_after=[self.last],
         )
+
+
+def _owner_id(
+    name: str, eks_cluster_name: pulumi.Input[str] | None, parent: pulumi.Resource
+) -> pulumi.Input[str]:
+    """Names the cluster among all that write to a zone: those of one account, in any region.
+
+    It says nothing of the stack and its project, which can be renamed.
+    """
+    if eks_cluster_name is None:
+        return f"grpc-platform/{name}"
+    region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=parent)).region
+    return pulumi.Output.concat("grpc-platform/", region, "/", eks_cluster_name)
+
+
+def _namespace(
+    cluster: str, name: str, former: Sequence[pulumi.Alias], parent: pulumi.Resource
+) -> pulumi.Output[str]:
+    namespace = k8s.core.v1.Namespace(
+        # Neither name has a dot in it, so no two pairs give one.
+        f"{name}.{cluster}",
+        metadata=pods.metadata(name, None, name),
+        opts=pulumi.ResourceOptions(parent=parent, aliases=former),
+    )
+    return namespace.metadata["name"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import pulumi
@@ -10,10 +9,11 @@ import pulumi_kubernetes as k8s
 
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
 from .dns.zone import cname
-from .inputs import known
+from .inputs import checked, known
 from .options import for_children_too
 from .pods import metadata, selector
 from .specs import ServiceSpec
+from .specs.base import Label
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
@@ -27,6 +27,9 @@ class GrpcServiceArgs:
     """The service, and the platform it is on (`platform_stack.service_args` reads that back)."""
 
     spec: ServiceSpec = field(default_factory=ServiceSpec)
+    namespace: pulumi.Input[str] | None = None
+    """In place of `spec.namespace`, where the same program makes it: the bundle then waits for
+    it."""
     service: str | None = None
     """The service's name, unless it is the component's own: one service may be in two clusters, and
     so have two components."""
@@ -50,16 +53,15 @@ class GrpcServiceArgs:
 
 class GrpcService(pulumi.ComponentResource):
     """A headless Service, an Ingress and a weighted CNAME, all named after the service (the CNAME
-    after its host), and the namespace if asked for. The app's Deployment is its team's; nothing
-    here waits for it.
+    after its host). The app's Deployment is its team's; nothing here waits for it.
 
     A service that moves to another cluster has one such component for each: docs/moving.md.
 
     The CNAME is made last, and after all of `cname_after`.
 
     Raises ValueError for a deadline above the platform's longest, a finite deadline of a streaming
-    service and a host outside the zone: before anything is registered where zone and times are
-    plain values, in the preview where they come from another stack.
+    service, a host outside the zone and a namespace that is no name: before anything is registered
+    where these are plain values, else as soon as they are known.
     """
 
     host: pulumi.Output[str]
@@ -72,25 +74,27 @@ class GrpcService(pulumi.ComponentResource):
     ) -> None:
         spec, service_name = args.spec, args.service or name
         contract = known(
-            partial(client_contract, service_name, spec),
-            zone_name=args.zone_name,
-            http_port=args.http_port,
-            https_port=args.https_port,
-            timing=args.timing,
+            lambda zone_name, http_port, https_port, timing: client_contract(
+                service_name,
+                spec,
+                zone_name=zone_name,
+                http_port=http_port,
+                https_port=https_port,
+                timing=timing,
+            ),
+            args.zone_name,
+            args.http_port,
+            args.https_port,
+            args.timing,
         )
-        host = known(partial(service_host, service_name, spec), zone_name=args.zone_name)
+        host = known(lambda zone: service_host(service_name, spec, zone), args.zone_name)
+        given = spec.namespace if args.namespace is None else args.namespace
+        namespace = checked(f"GrpcService {service_name}", "namespace", Label, given)
         super().__init__("grpc-platform:index:GrpcService", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         self.host = pulumi.Output.from_input(host)
         self.client_contract = pulumi.Output.from_input(contract).apply(ClientContract.to_dict)
 
-        namespace: pulumi.Input[str] = spec.namespace
-        if spec.create_namespace:
-            namespace = k8s.core.v1.Namespace(
-                f"{name}-namespace",
-                metadata=metadata(spec.namespace, None, service_name),
-                opts=child,
-            ).metadata["name"]
         service = k8s.core.v1.Service(
             name,
             metadata=metadata(
@@ -124,7 +128,7 @@ class GrpcService(pulumi.ComponentResource):
                 service_name,
                 namespace,
                 service_name,
-                known(partial(ingress_annotations, service_name, spec), timing=args.timing),
+                known(lambda timing: ingress_annotations(service_name, spec, timing), args.timing),
             ),
             spec=k8s.networking.v1.IngressSpecArgs(
                 ingress_class_name=args.ingress_class_name,
@@ -145,11 +149,9 @@ class GrpcService(pulumi.ComponentResource):
             zone_id=args.zone_id,
             host=host,
             target=args.envoy_dns_name,
-            set_identifier=known(
-                _within_zone, dns_name=args.envoy_dns_name, zone_name=args.zone_name
-            ),
+            set_identifier=known(_within_zone, args.envoy_dns_name, args.zone_name),
             weight=args.weight,
-            ttl=known(_record_ttl, timing=args.timing),
+            ttl=known(_record_ttl, args.timing),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[ingress, *args.cname_after]),
         )
         self.register_outputs({"host": self.host, "client_contract": self.client_contract})

@@ -8,7 +8,7 @@ import pulumi
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from .client_contract import ClientContract
-from .dns.zone import Zone
+from .dns.existing import AnyZone
 from .eks.existing import AnyCluster
 from .grpc_ingress import GrpcIngress
 from .grpc_service import GrpcService, GrpcServiceArgs
@@ -182,9 +182,14 @@ def kubeconfig(
 
 
 def service_args(
-    platform: pulumi.Output[PlatformStack], spec: ServiceSpec, cluster: str | None = None
+    platform: pulumi.Output[PlatformStack],
+    spec: ServiceSpec,
+    cluster: str | None = None,
+    *,
+    namespace: pulumi.Input[str] | None = None,
 ) -> GrpcServiceArgs:
-    """What `GrpcService` takes, for a service in `cluster` or in the only one that serves."""
+    """What `GrpcService` takes, for a service in `cluster` or in the only one that serves;
+    `namespace` is one that this program makes, in place of `spec.namespace`."""
 
     def serving(stack: PlatformStack) -> ServingOutputs:
         found = stack.clusters[stack.serving_cluster(cluster)].serving
@@ -194,6 +199,7 @@ def service_args(
     entry = platform.apply(serving)
     return GrpcServiceArgs(
         spec=spec,
+        namespace=namespace,
         zone_id=platform.apply(lambda stack: stack.zone.zone_id),
         zone_name=platform.apply(lambda stack: stack.zone.name),
         envoy_dns_name=entry.apply(lambda serving: serving.dns_name),
@@ -205,7 +211,7 @@ def service_args(
 
 
 def exports(
-    zone: Zone,
+    zone: AnyZone,
     clusters: Mapping[str, AnyCluster],
     ingresses: Mapping[str, GrpcIngress],
     services: Mapping[str, GrpcService],

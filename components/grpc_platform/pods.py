@@ -1,10 +1,13 @@
 """What the pods of Contour and Envoy share: labels, hardening, spread."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
+
+from .inputs import checked
+from .specs.base import Image
 
 UNPRIVILEGED_USER: Final = 65534
 """`nobody`, the user of upstream's images."""
@@ -28,7 +31,7 @@ def selector(application: str) -> dict[str, str]:
 
 
 def metadata(
-    name: str,
+    name: pulumi.Input[str],
     namespace: pulumi.Input[str] | None,
     application: str,
     annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
@@ -53,6 +56,28 @@ def pod_security(lowest_port: int = 1024) -> k8s.core.v1.PodSecurityContextArgs:
         seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
         sysctls=[low_ports] if lowest_port < 1024 else None,
     )
+
+
+def image(
+    key: str, given: pulumi.Input[str] | None, spec_image: str | None, upstream: str
+) -> pulumi.Input[str]:
+    """The image to run: one the program gives, else the spec's, else upstream's.
+
+    Raises ValueError that names `key` for one without a tag or digest, and where both the program
+    and the spec give one.
+    """
+    if given is None:
+        return spec_image or upstream
+    if spec_image is not None:
+        raise ValueError(f"{key}: is given twice, by the program and in the spec; remove one")
+    return checked("image", key, Image, given)
+
+
+def pull_secrets(
+    names: Sequence[pulumi.Input[str]],
+) -> list[k8s.core.v1.LocalObjectReferenceArgs] | None:
+    """What a pod says of the Secrets that its images are pulled with."""
+    return [k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in names] or None
 
 
 def spread(application: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:

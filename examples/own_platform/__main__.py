@@ -3,6 +3,7 @@
 import pulumi
 
 from grpc_platform import (
+    Caller,
     Cluster,
     ClusterArgs,
     GrpcIngress,
@@ -13,7 +14,7 @@ from grpc_platform import (
     ZoneArgs,
     exports,
 )
-from grpc_platform.specs import AccessSpec, CallerSpec, ClusterSpec, NetworkSpec, ZoneSpec
+from grpc_platform.specs import AccessSpec, ClusterSpec, NetworkSpec
 
 config = pulumi.Config()
 domain = config.require("domain")
@@ -23,7 +24,7 @@ network = Network(
     "network",
     NetworkArgs(spec=NetworkSpec(zones=config.require_object("zones")), tags=tags),
 )
-zone = Zone("zone", ZoneArgs(spec=ZoneSpec(name=domain), vpc_id=network.vpc_id, tags=tags))
+zone = Zone("zone", ZoneArgs(name=domain, vpc_id=network.vpc_id, tags=tags))
 access = AccessSpec(deployer_role=config.require("deployer_role"))
 cluster = Cluster(
     "main",
@@ -45,7 +46,7 @@ ingress = GrpcIngress(
         zone=zone,
         clusters={"main": cluster},
         network=network,
-        callers={"neighbours": CallerSpec(cluster="main")},
+        callers={"neighbours": Caller(cluster="main")},
         tags=tags,
     ),
 )

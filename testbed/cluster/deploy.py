@@ -194,6 +194,11 @@ def _record_set(resource: Resource) -> Object:
     }
 
 
+def write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
+    """Write records as somebody else would."""
+    _route53(cluster, zones, records, [])
+
+
 def _route53(
     cluster: Cluster, zones: list[str], records: list[Object], gone: list[Object]
 ) -> dict[str, str]:

@@ -4,8 +4,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from grpc_platform.callers import Callers, CallersArgs
-from grpc_platform.specs import CallerSpec, EnvoySpec
+from grpc_platform.callers import Caller, Callers, CallersArgs
+from grpc_platform.specs import EnvoySpec
 from grpc_platform_tools.graph import Graph
 
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -21,7 +21,7 @@ Recorded = Callable[[Callable[[], object]], Graph]
 
 @pytest.fixture
 def callers(recorded: Recorded) -> Callable[..., Graph]:
-    def build(callers: Mapping[str, CallerSpec], **args: Any) -> Graph:
+    def build(callers: Mapping[str, Caller], **args: Any) -> Graph:
         def program() -> None:
             known: dict[str, Any] = {
                 "security_group_ids": GROUPS,
@@ -66,10 +66,10 @@ def peers(graph: Graph) -> list[dict[str, Any]]:
 def test_another_clusters_pods_are_let_in_by_their_security_group(
     callers: Callable[..., Graph],
 ) -> None:
-    graph = callers({"batch": CallerSpec(cluster="calling")})
+    graph = callers({"batch": Caller(cluster="calling")})
     assert rules(graph) == {
-        "callers-batch-http": ("sg-calling", 8080, 8080),
-        "callers-batch-https": ("sg-calling", 8443, 8443),
+        "callers-calling-8080": ("sg-calling", 8080, 8080),
+        "callers-calling-8443": ("sg-calling", 8443, 8443),
     }
     for rule in graph.of_type(RULE):
         assert rule.inputs["securityGroupId"] == "sg-serving"
@@ -80,26 +80,26 @@ def test_another_clusters_pods_are_let_in_by_their_security_group(
 def test_another_clusters_pods_are_known_to_the_policy_by_the_private_subnets(
     callers: Callable[..., Graph],
 ) -> None:
-    graph = callers({"batch": CallerSpec(cluster="calling")})
+    graph = callers({"batch": Caller(cluster="calling")})
     assert peers(graph) == [{"ipBlock": {"cidr": cidr}} for cidr in PRIVATE]
 
 
 def test_own_cluster_callers_need_the_policy_and_no_security_group_rule(
     callers: Callable[..., Graph],
 ) -> None:
-    graph = callers({"neighbours": CallerSpec(cluster="serving")})
+    graph = callers({"neighbours": Caller(cluster="serving")})
     assert rules(graph) == {}
     assert peers(graph) == [EVERY_POD]
 
 
 def test_own_cluster_callers_can_be_some_namespaces(callers: Callable[..., Graph]) -> None:
-    graph = callers({"neighbours": CallerSpec(cluster="serving", namespaces=("shop", "web"))})
+    graph = callers({"neighbours": Caller(cluster="serving", namespaces=("shop", "web"))})
     named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["shop", "web"]}
     assert peers(graph) == [{"namespaceSelector": {"matchExpressions": [named]}}]
 
 
 def test_addresses_are_let_in_by_both(callers: Callable[..., Graph]) -> None:
-    graph = callers({"office": CallerSpec(cidr="10.90.0.0/16")})
+    graph = callers({"office": Caller(cidr="10.90.0.0/16")})
     assert {source for source, _, _ in rules(graph).values()} == {"10.90.0.0/16"}
     assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}]
 
@@ -107,7 +107,7 @@ def test_addresses_are_let_in_by_both(callers: Callable[..., Graph]) -> None:
 def test_a_security_group_narrows_what_aws_lets_in_of_a_block(
     callers: Callable[..., Graph],
 ) -> None:
-    graph = callers({"gateway": CallerSpec(security_group_id="sg-1", cidr="10.30.0.0/16")})
+    graph = callers({"gateway": Caller(security_group_id="sg-1", cidr="10.30.0.0/16")})
     assert {source for source, _, _ in rules(graph).values()} == {"sg-1"}
     assert all("cidrIpv4" not in rule.inputs for rule in graph.of_type(RULE))
     assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
@@ -116,9 +116,7 @@ def test_a_security_group_narrows_what_aws_lets_in_of_a_block(
 def test_a_security_group_of_another_account_is_told_by_that_account(
     callers: Callable[..., Graph],
 ) -> None:
-    foreign = CallerSpec(
-        security_group_id="sg-1", cidr="10.30.0.0/16", vpc_id="vpc-1", account_id="210987654321"
-    )
+    foreign = Caller(security_group_id="sg-1", cidr="10.30.0.0/16", account_id="210987654321")
     graph = callers({"partner": foreign})
     assert {source for source, _, _ in rules(graph).values()} == {"210987654321/sg-1"}
     assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
@@ -127,18 +125,81 @@ def test_a_security_group_of_another_account_is_told_by_that_account(
 def test_another_accounts_addresses_alone_are_let_in_by_both(
     callers: Callable[..., Graph],
 ) -> None:
-    foreign = CallerSpec(cidr="10.30.0.0/16", vpc_id="vpc-1", account_id="210987654321")
+    foreign = Caller(cidr="10.30.0.0/16", account_id="210987654321")
     graph = callers({"partner": foreign})
     assert rules(graph) == {
-        "callers-partner-http": ("10.30.0.0/16", 8080, 8080),
-        "callers-partner-https": ("10.30.0.0/16", 8443, 8443),
+        "callers-10.30.0.0/16-8080": ("10.30.0.0/16", 8080, 8080),
+        "callers-10.30.0.0/16-8443": ("10.30.0.0/16", 8443, 8443),
     }
     assert peers(graph) == [{"ipBlock": {"cidr": "10.30.0.0/16"}}]
 
 
+def test_a_renamed_caller_keeps_its_rules(callers: Callable[..., Graph]) -> None:
+    before, after = (
+        {rule.urn for rule in callers({key: Caller(cidr="10.90.0.0/16")}).of_type(RULE)}
+        for key in ("office", "headquarters")
+    )
+    assert before == after
+
+
+def test_callers_of_one_source_share_its_rules(callers: Callable[..., Graph]) -> None:
+    """AWS refuses a rule that differs from another in nothing but its description."""
+    graph = callers(
+        {
+            "a": Caller(security_group_id="sg-1", cidr="10.30.0.0/16"),
+            "b": Caller(security_group_id="sg-1", cidr="10.31.0.0/16"),
+        }
+    )
+    assert rules(graph) == {
+        "callers-sg-1-8080": ("sg-1", 8080, 8080),
+        "callers-sg-1-8443": ("sg-1", 8443, 8443),
+    }
+    assert graph.of_type(RULE)[0].inputs["description"] == "a, b to Envoy, http"
+    assert {peer["ipBlock"]["cidr"] for peer in peers(graph)} == {"10.30.0.0/16", "10.31.0.0/16"}
+
+
+def test_a_rule_takes_the_place_of_the_one_named_after_its_caller(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"office": Caller(cidr="10.90.0.0/16")})
+    (component,) = [r for r in graph if r.type == "grpc-platform:index:Callers"]
+    for rule, former in zip(graph.of_type(RULE), ("http", "https"), strict=True):
+        assert [urn.rpartition("::")[2] for urn in rule.aliases] == [f"callers-office-{former}"]
+        assert rule.parent == component.urn
+
+
+def test_what_the_same_program_makes_names_no_rule_and_is_checked_when_it_is_known(
+    callers: Callable[..., Graph],
+) -> None:
+    def later(value: str) -> pulumi.Output[str]:
+        return pulumi.Output.from_input(value)
+
+    graph = callers(
+        {
+            "vpn": Caller(cidr=later("10.30.0.0/16")),
+            "gateway": Caller(
+                security_group_id=later("sg-1"),
+                account_id=later("210987654321"),
+                cidr=later("10.31.0.0/16"),
+            ),
+            "shop": Caller(cluster="serving", namespaces=[later("shop")]),
+        }
+    )
+    assert rules(graph) == {
+        "callers-vpn.caller-8080": ("10.30.0.0/16", 8080, 8080),
+        "callers-vpn.caller-8443": ("10.30.0.0/16", 8443, 8443),
+        "callers-gateway.caller-8080": ("210987654321/sg-1", 8080, 8080),
+        "callers-gateway.caller-8443": ("210987654321/sg-1", 8443, 8443),
+    }
+    assert {"ipBlock": {"cidr": "10.31.0.0/16"}} in peers(graph)
+    for block in ("10.30.1.0/16", later("10.30.1.0/16")):
+        with pytest.raises(ValueError, match=r"vpn: cidr = .* has host bits set"):
+            callers({"vpn": Caller(cidr=block)})
+
+
 def test_rules_open_the_ports_that_envoy_listens_on(callers: Callable[..., Graph]) -> None:
     envoy = EnvoySpec(http_port=50051, https_port=50052)
-    graph = callers({"office": CallerSpec(cidr="10.90.0.0/16")}, envoy=envoy)
+    graph = callers({"office": Caller(cidr="10.90.0.0/16")}, envoy=envoy)
     assert {(first, last) for _, first, last in rules(graph).values()} == {
         (50051, 50051),
         (50052, 50052),
@@ -169,7 +230,7 @@ def test_the_policy_guards_envoys_pods_whoever_the_callers_are(
 
 
 def test_outside_eks_there_is_the_policy_alone(callers: Callable[..., Graph]) -> None:
-    specs = {"office": CallerSpec(cidr="10.90.0.0/16"), "own": CallerSpec(cluster="serving")}
+    specs = {"office": Caller(cidr="10.90.0.0/16"), "own": Caller(cluster="serving")}
     graph = callers(specs, security_group_ids={"serving": None}, pod_cidrs=None)
     assert rules(graph) == {}
     assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}, EVERY_POD]
@@ -183,24 +244,24 @@ NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
     ("caller", "args", "message"),
     [
         (
-            CallerSpec(cluster="calling"),
+            Caller(cluster="calling"),
             {"security_group_ids": {"serving": "sg-serving", "calling": None}},
             NOT_KNOWN,
         ),
-        (CallerSpec(cluster="calling"), {"pod_cidrs": None}, NOT_KNOWN),
+        (Caller(cluster="calling"), {"pod_cidrs": None}, NOT_KNOWN),
         (
-            CallerSpec(cluster="elsewhere"),
+            Caller(cluster="elsewhere"),
             {"security_group_ids": {"serving": None}},
             "elsewhere: is not a cluster of this stack: serving",
         ),
-        (CallerSpec(cluster="calling", namespaces=("shop",)), {}, "cannot be told apart"),
-        (CallerSpec(cluster="serving", cidr="10.0.0.0/8"), {}, "does not go with cluster"),
-        (CallerSpec(), {}, NO_ADDRESSES),
-        (CallerSpec(security_group_id="sg-1"), {}, NO_ADDRESSES),
+        (Caller(cluster="calling", namespaces=("shop",)), {}, "cannot be told apart"),
+        (Caller(cluster="serving", cidr="10.0.0.0/8"), {}, "does not go with cluster"),
+        (Caller(), {}, NO_ADDRESSES),
+        (Caller(security_group_id="sg-1"), {}, NO_ADDRESSES),
     ],
 )
 def test_a_caller_that_cannot_be_told_apart_is_refused(
-    callers: Callable[..., Graph], caller: CallerSpec, args: dict[str, Any], message: str
+    callers: Callable[..., Graph], caller: Caller, args: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         callers({"batch": caller}, **args)

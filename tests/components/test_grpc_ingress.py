@@ -8,12 +8,13 @@ import pulumi
 import pytest
 
 import grpc_platform as gp
+from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
 from grpc_platform.specs import (
     ContourSpec,
     ExternalDnsSpec,
     ServiceSpec,
-    ZoneSpec,
 )
+from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.graph import Graph
 
 Recorded = Callable[[Callable[[], object]], Graph]
@@ -22,13 +23,10 @@ Recorded = Callable[[Callable[[], object]], Graph]
 def program(*clusters: str, contours: dict[str, ContourSpec] | None = None) -> None:
     """A platform in existing clusters, whose zone has other times than the default, with a service
     in each."""
-    spec = ZoneSpec(
-        name="example.com",
-        zone_id="Z1",
-        record_ttl=timedelta(minutes=2),
-        propagation_delay=timedelta(seconds=90),
+    times = DnsTiming(record_ttl=timedelta(minutes=2), propagation_delay=timedelta(seconds=90))
+    zone = gp.ExistingZone(
+        "zone", gp.ExistingZoneArgs(name="example.com", zone_id="Z1", timing=times)
     )
-    zone = gp.Zone("zone", gp.ZoneArgs(spec=spec))
     made = {
         name: gp.ExistingCluster(
             name, gp.ExistingClusterArgs(kubeconfig="kubeconfig", context=name)
@@ -61,9 +59,8 @@ def test_the_times_of_a_zone_reach_all_that_waits_for_dns(recorded: Recorded) ->
     pod: dict[str, Any] = graph.only("kubernetes:apps/v1:Deployment", "main-envoy").inputs["spec"]
     assert "--drain-delay=4m7s" in str(pod)  # 7 s + 90 s + 120 s + 30 s
     service = graph.only("kubernetes:core/v1:Service", "main-envoy-service")
-    assert (
-        service.inputs["metadata"]["annotations"]["external-dns.alpha.kubernetes.io/ttl"] == "120"
-    )
+    annotations = service.inputs["metadata"]["annotations"]
+    assert annotations[f"{EXTERNAL_DNS_ANNOTATION_PREFIX}ttl"] == "120"
     assert graph.only("aws:route53/record:Record", "greeter-main-cname").inputs["ttl"] == 120
     assert graph.exports["timing"]["dns_convergence"] == "4m7s"
     contract = graph.exports["services"]["main"]

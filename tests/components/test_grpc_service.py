@@ -137,14 +137,27 @@ def test_circuit_breakers_are_set_on_the_service_where_given() -> None:
     }
 
 
-def test_a_namespace_of_its_own_comes_first() -> None:
-    graph = bundle(ServiceSpec(namespace="payments", create_namespace=True))
-    namespace = graph.only(NAMESPACE)
-    assert namespace.inputs["metadata"]["name"] == "payments"
+def test_a_namespace_that_the_same_program_makes_comes_first() -> None:
+    def program() -> None:
+        made = k8s.core.v1.Namespace("shop", metadata={"name": "shop"})
+        GrpcService("greeter", arguments(ServiceSpec(), namespace=made.metadata["name"]))
+
+    graph = record(program)
     for type_token in (SERVICE, INGRESS):
         resource = graph.only(type_token)
-        assert resource.inputs["metadata"]["namespace"] == "payments"
-        assert namespace.urn in graph.needs(resource)
+        assert resource.inputs["metadata"]["namespace"] == "shop"
+        assert graph.only(NAMESPACE).urn in graph.needs(resource)
+
+
+def test_a_namespace_that_is_no_name_is_refused() -> None:
+    for later in (False, True):
+
+        def program(later: bool = later) -> None:
+            namespace = pulumi.Output.from_input("Shop") if later else "Shop"
+            GrpcService("greeter", arguments(ServiceSpec(), namespace=namespace))
+
+        with pytest.raises(ValueError, match="greeter: namespace = Shop: 'Shop' is not a DNS"):
+            record(program)
 
 
 def test_the_cname_comes_after_the_ingress_and_whatever_the_caller_names() -> None:

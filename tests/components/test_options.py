@@ -11,11 +11,9 @@ import pytest
 import grpc_platform as gp
 from grpc_platform.specs import (
     AccessSpec,
-    CallerSpec,
     ClusterSpec,
     NetworkSpec,
     ServiceSpec,
-    ZoneSpec,
 )
 from grpc_platform_tools.graph import Graph, Resource
 
@@ -33,7 +31,7 @@ def build(opts: Callable[[str], pulumi.ResourceOptions]) -> None:
     )
     zone = gp.Zone(
         "zone",
-        gp.ZoneArgs(spec=ZoneSpec(name="example.com"), vpc_id=network.vpc_id),
+        gp.ZoneArgs(name="example.com", vpc_id=network.vpc_id),
         opts("Zone"),
     )
     spec = ClusterSpec(access=AccessSpec(deployer_role="deployer"), auto_mode=True)
@@ -53,14 +51,19 @@ def build(opts: Callable[[str], pulumi.ResourceOptions]) -> None:
             zone=zone,
             clusters={"main": cluster},
             network=network,
-            callers={"all": CallerSpec(cluster="main"), "office": CallerSpec(cidr="10.9.0.0/16")},
+            callers={"all": gp.Caller(cluster="main"), "office": gp.Caller(cidr="10.9.0.0/16")},
         ),
         opts("GrpcIngress"),
+    )
+    gp.ExistingZone(
+        "other",
+        gp.ExistingZoneArgs(zone_id="Z0", name="example.org", vpc_ids={"a": "vpc-a", "b": "vpc-b"}),
+        opts("ExistingZone"),
     )
     gp.GrpcService("greeter", ingress.service_args(ServiceSpec()), opts("GrpcService"))
 
 
-COMPONENTS = ("Network", "Zone", "Cluster", "GrpcIngress", "GrpcService")
+COMPONENTS = ("Network", "Zone", "ExistingZone", "Cluster", "GrpcIngress", "GrpcService")
 """Those that a program makes; what GrpcIngress makes is below it."""
 
 

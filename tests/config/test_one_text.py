@@ -9,7 +9,6 @@ import pytest
 import grpc_platform as gp
 from grpc_platform.specs import (
     AccessSpec,
-    CallerSpec,
     ClusterSpec,
     ContourSpec,
     EnvoySpec,
@@ -17,10 +16,10 @@ from grpc_platform.specs import (
     NetworkSpec,
     NodeGroupSpec,
     ServiceSpec,
-    ZoneSpec,
     ZoneTeamSpec,
 )
 from grpc_platform.specs.contour import Timeouts
+from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.preview.record import record
 from tests.config.test_rules import refusals
 
@@ -32,7 +31,8 @@ def ingress(
     contour: ContourSpec | None = None, envoy: EnvoySpec | None = None, **zone: Any
 ) -> None:
     cluster = gp.ExistingCluster("main", gp.ExistingClusterArgs(kubeconfig="file"))
-    place = gp.Zone("zone", gp.ZoneArgs(spec=ZoneSpec(name=DOMAIN, zone_id="Z1", **zone)))
+    times = DnsTiming(**zone)
+    place = gp.ExistingZone("zone", gp.ExistingZoneArgs(name=DOMAIN, zone_id="Z1", timing=times))
     args = gp.GrpcIngressArgs(
         dns_name=f"main.{DOMAIN}",
         zone=place,
@@ -45,7 +45,7 @@ def ingress(
 
 
 def zone(**spec: Any) -> None:
-    gp.Zone("zone", gp.ZoneArgs(spec=ZoneSpec(name=DOMAIN, **spec), vpc_id="vpc-1"))
+    gp.Zone("zone", gp.ZoneArgs(name=DOMAIN, vpc_id="vpc-1", **spec))
 
 
 def service(**spec: Any) -> None:
@@ -62,7 +62,7 @@ def service(**spec: Any) -> None:
     gp.GrpcService("greeter", args)
 
 
-def callers(caller: CallerSpec) -> None:
+def callers(caller: gp.Caller) -> None:
     groups = {"serving": "sg-1", "there": None}
     args = gp.CallersArgs(
         cluster="serving",
@@ -154,12 +154,12 @@ CASES: list[tuple[dict[str, Any], str, Callable[[], None]]] = [
     (
         {"callers.batch": {"security_group_id": "sg-1"}},
         "",
-        lambda: callers(CallerSpec(security_group_id="sg-1")),
+        lambda: callers(gp.Caller(security_group_id="sg-1")),
     ),
     (
         {"clusters.there": {**EXISTING, "serves": False}, "callers.batch": {"cluster": "there"}},
         "",
-        lambda: callers(CallerSpec(cluster="there")),
+        lambda: callers(gp.Caller(cluster="there")),
     ),
     (
         {"clusters": {"there": {"existing": {"context": "c", "kubeconfig": "f"}}}},
@@ -182,5 +182,5 @@ def test_the_constructor_refuses_with_the_line_of_the_stack_file(
 def test_a_private_zone_without_a_vpc() -> None:
     [line] = refusals({"network": None, "clusters": {"there": EXISTING}})
     with pytest.raises(ValueError, match=r"^Zone zone: ") as refused:
-        record(lambda: gp.Zone("zone", gp.ZoneArgs(spec=ZoneSpec(name=DOMAIN))))
+        record(lambda: gp.Zone("zone", gp.ZoneArgs(name=DOMAIN)))
     assert f"zone.{str(refused.value).partition(': ')[2]}" == line

@@ -184,16 +184,22 @@ CASES: list[tuple[dict[str, Any], str]] = [
         f"services.{'g' * 40}.host = {'g' * 40}.{'z' * 18}…: has 260 characters; DNS takes 253",
     ),
     (
-        {"services.greeter": {"namespace": "kube-system", "create_namespace": True}},
-        "services.greeter.create_namespace = True: namespace kube-system is there already; name "
-        "another",
+        {"namespaces.kube-system": {}},
+        "namespaces.kube-system: exists in every cluster; remove it",
+    ),
+    ({"namespaces.default": {}}, "namespaces.default: exists in every cluster; remove it"),
+    (
+        {"namespaces.projectcontour": {}},
+        "namespaces.projectcontour: is the platform's own, which makes it; remove it",
     ),
     (
-        {
-            "services.a": {"namespace": "shop", "create_namespace": True},
-            "services.b": {"namespace": "shop", "create_namespace": True, "cluster": "serving"},
-        },
-        "services.b.create_namespace = True: shop is already created by a",
+        {"namespaces.shop.clusters": ["serving", "calling"]},
+        "namespaces.shop.clusters.1 = calling: must be a serving cluster: serving",
+    ),
+    (
+        {"services.greeter": {"namespace": "shop", "create_namespace": True}},
+        "services.greeter.create_namespace = True: is no longer a key; remove it, and list the "
+        "namespace in a section of its own: `grpc-platform:namespaces: {<namespace>: {}}`",
     ),
     (
         {"services.greeter.host": "greeter.example.org"},
@@ -272,18 +278,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {
-            "clusters.second": NEW_CLUSTER,
-            "services.greeter": {
-                "weights": {"serving": 1, "second": 1},
-                "namespace": "shop",
-                "create_namespace": True,
-            },
-            "services.other": {"cluster": "second", "namespace": "shop", "create_namespace": True},
-        },
-        "services.other.create_namespace = True: shop is already created by greeter",
-    ),
-    (
-        {
             "clusters.there": EXISTING,
             "clusters.twin": {
                 "existing": {"context": "t", "kubeconfig": "f", "eks_cluster_name": "there"}
@@ -355,11 +349,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"callers.office": {"cidr": "10.90.0.0/16", "vpc_id": "vpc-0a", "account_id": "12"}},
         "callers.office.account_id = 12: must match ^\\d{12}$",
-    ),
-    (
-        {"services.greeter.create_namespace": True},
-        "services.greeter.create_namespace = True: namespace default is there already; "
-        "name another",
     ),
     # Network, clusters, callers.
     ({"network": None}, "network: is required by the new cluster serving"),
@@ -443,6 +432,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"callers.twin": {"cidr": "10.90.0.0/16"}},
         "callers.twin: is the same source as office",
+    ),
+    (
+        {"clusters.serving.private_access_cidrs": ["10.90.0.0/16"], "envoy.https_port": 443},
+        "clusters.serving.private_access_cidrs.0 = 10.90.0.0/16: has port 443 opened by "
+        "callers.office already; remove it here",
     ),
     (
         {
@@ -592,11 +586,34 @@ def test_networks_that_are_not_peered_may_lie_within_each_other() -> None:
     )  # fmt: skip
 
 
-def test_a_namespace_is_made_once() -> None:
-    service = {"namespace": "shop", "create_namespace": True}
-    assert refusals({"services": {"a": service, "b": service}}) == [
-        "services.b.create_namespace = True: shop is already created by a"
-    ]
+def test_callers_and_operators_of_one_block_differ_in_their_port() -> None:
+    check(changed({"clusters.serving.private_access_cidrs": ["10.90.0.0/16"]}))
+
+
+def test_a_security_group_may_have_callers_in_two_blocks() -> None:
+    group = {"security_group_id": "sg-1"}
+    check(
+        changed(
+            {
+                "callers.a": {**group, "cidr": "10.30.0.0/16"},
+                "callers.b": {**group, "cidr": "10.31.0.0/16"},
+            }
+        )
+    )
+
+
+def test_a_namespace_is_in_every_serving_cluster_or_in_those_it_names() -> None:
+    settings = check(
+        changed(
+            {
+                "clusters.second": NEW_CLUSTER,
+                "services.greeter.cluster": "serving",
+                "namespaces": {"shop": {}, "bank": {"clusters": ["second"]}},
+            }
+        )
+    )
+    assert settings.namespaces_of("serving") == ["shop"]
+    assert settings.namespaces_of("second") == ["shop", "bank"]
 
 
 def test_a_private_zone_needs_a_vpc() -> None:

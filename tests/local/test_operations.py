@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from grpc_platform.dns.external_dns import ownership_record
 from testbed import disruptions
 from testbed.cluster import apps, deploy
 from testbed.load.certificate import make_certificate
@@ -221,6 +222,38 @@ def contours(platform: Platform) -> list[dict[str, Any]]:
     selector = ("-n", NAMESPACE, "-l", "app.kubernetes.io/name=contour")
     pods = platform.cluster.get("pods", *selector)["items"]
     return [pod for pod in pods if pod["status"]["phase"] == "Running"]
+
+
+def test_the_record_that_release_0_1_owned_is_taken_over(platform: Platform) -> None:
+    """external-dns leaves a record of any other owner as it is, without an error."""
+    name = "local.grpc.test"
+    before = sorted(platform.cluster.addresses(name))
+    former = (
+        "heritage=external-dns,external-dns/owner=grpc-platform/local/local,"
+        "external-dns/resource=service/projectcontour/envoy"
+    )
+    with disruptions.without_external_dns(platform.cluster):
+        deploy.write_records(
+            platform.cluster,
+            ["grpc.test"],
+            [
+                record(name, "A", "192.0.2.1"),
+                record(ownership_record(name), "TXT", f'"{former}"'),
+            ],
+        )
+        platform.cluster.wait(
+            "the record to be a former fleet's",
+            lambda: platform.cluster.addresses(name) == ["192.0.2.1"],
+        )
+    platform.cluster.wait(
+        "the name to lead to the fleet again",
+        lambda: sorted(platform.cluster.addresses(name)) == before,
+        timeout=120,
+    )
+
+
+def record(name: str, kind: str, value: str) -> dict[str, Any]:
+    return {"Name": name, "Type": kind, "TTL": 30, "ResourceRecords": [{"Value": value}]}
 
 
 def squeezed(text: str) -> str:

@@ -4,14 +4,15 @@ Each run makes a CA of its own and two Secrets, good for 365 days. Nothing upstr
 https://github.com/projectcontour/contour/issues/5556
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from .. import pods, versions
+from .. import pods
 from ..conventions import CONTOUR
-from ..specs import ContourSpec
+from ..names import named_after
 from .rbac import bound_role
 
 CONTOUR_SECRET: Final = "contourcert"
@@ -24,13 +25,17 @@ _CERTGEN = "contour-certgen"
 
 
 def contour_certificates(
-    name: str, namespace: pulumi.Input[str], spec: ContourSpec, child: pulumi.ResourceOptions
+    name: str,
+    namespace: pulumi.Input[str],
+    image: pulumi.Input[str],
+    image_pull_secrets: Sequence[pulumi.Input[str]],
+    child: pulumi.ResourceOptions,
 ) -> k8s.batch.v1.Job:
     """The first certificates by a Job, later ones by a CronJob.
 
     The Job is done when both Secrets are there, and leaves those it finds: a new CA would cut off
-    every Envoy until both sides have read it. A finished Job stays, lest each update of the stack
-    make it anew; another version of Contour gets a Job of its own, for a Job cannot be changed.
+    every Envoy until both sides have read it. A finished Job stays, or each update of the stack
+    would recreate it. A Job cannot be changed, so another image gets a Job of another name.
     """
     account = k8s.core.v1.ServiceAccount(
         f"{name}-account", metadata=pods.metadata(_CERTGEN, namespace, CONTOUR), opts=child
@@ -39,17 +44,18 @@ def contour_certificates(
     after_binding = pulumi.ResourceOptions.merge(
         child, pulumi.ResourceOptions(depends_on=[binding])
     )
+    once = _job(image, image_pull_secrets, account, namespace, [])
     job = k8s.batch.v1.Job(
         name,
         metadata=pods.metadata(
-            f"{_CERTGEN}-v{spec.version.replace('.', '-')}",
+            named_after(_CERTGEN, once),
             namespace,
             CONTOUR,
             # One that failed would otherwise stay so, however often the stack is updated:
             # https://github.com/pulumi/pulumi-kubernetes/pull/1575
             {"pulumi.com/replaceUnready": "true"},
         ),
-        spec=_job(spec, account, namespace, []),
+        spec=once,
         opts=after_binding,
     )
     k8s.batch.v1.CronJob(
@@ -59,7 +65,7 @@ def contour_certificates(
             schedule=RENEWAL_SCHEDULE,
             concurrency_policy="Forbid",
             job_template=k8s.batch.v1.JobTemplateSpecArgs(
-                spec=_job(spec, account, namespace, ["--overwrite"])
+                spec=_job(image, image_pull_secrets, account, namespace, ["--overwrite"])
             ),
         ),
         opts=after_binding,
@@ -82,14 +88,15 @@ def _write_both_secrets() -> list[k8s.rbac.v1.PolicyRuleArgs]:
 
 
 def _job(
-    spec: ContourSpec,
+    image: pulumi.Input[str],
+    image_pull_secrets: Sequence[pulumi.Input[str]],
     account: k8s.core.v1.ServiceAccount,
     namespace: pulumi.Input[str],
     flags: list[str],
 ) -> k8s.batch.v1.JobSpecArgs:
     container = k8s.core.v1.ContainerArgs(
         name="certgen",
-        image=spec.image or versions.contour_image(spec.version),
+        image=image,
         command=["contour"],
         args=[
             "certgen",
@@ -111,6 +118,7 @@ def _job(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(_CERTGEN)),
             spec=k8s.core.v1.PodSpecArgs(
                 containers=[container],
+                image_pull_secrets=pods.pull_secrets(image_pull_secrets),
                 restart_policy="Never",
                 service_account_name=account.metadata["name"],
                 security_context=pods.pod_security(),

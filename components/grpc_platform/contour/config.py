@@ -4,7 +4,6 @@ The keys are those of https://github.com/projectcontour/contour/blob/v1.33.8/pkg
 (Contour refuses to start on one it does not know).
 """
 
-import hashlib
 from typing import Any
 
 import yaml
@@ -53,11 +52,6 @@ def contour_yaml(spec: ContourSpec) -> str:
         },
     }
     return yaml.safe_dump(_without_unset(content), sort_keys=False)
-
-
-def content_hash(text: str) -> str:
-    """A short digest that changes with `text`: Contour reads its file at start only."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _without_unset(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Contour, the control plane that tells every Envoy what the cluster's Ingresses ask for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -7,10 +8,11 @@ import pulumi_kubernetes as k8s
 
 from .. import pods, versions
 from ..conventions import CONTOUR, CONTOUR_METRICS_PORT, CONTOUR_NAMESPACE, ENVOY, XDS_PORT
+from ..names import named_after
 from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from .certificates import CONTOUR_SECRET, contour_certificates
-from .config import content_hash, contour_yaml
+from .config import contour_yaml
 from .crds import contour_crds
 from .rbac import contour_rbac
 
@@ -26,6 +28,17 @@ class ContourArgs:
     spec: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
     """Its ports are those Contour has each Envoy listen on."""
+    image: pulumi.Input[str] | None = None
+    """In place of `spec.image`, where the same program makes the repository."""
+    image_pull_secrets: Sequence[pulumi.Input[str]] = ()
+    """Secrets in Contour's namespace that its images are pulled with, by name."""
+
+    def pulled(self) -> pulumi.Input[str]:
+        """The image to run."""
+        spec = self.spec
+        return pods.image(
+            "contour.image", self.image, spec.image, versions.contour_image(spec.version)
+        )
 
 
 class Contour(pulumi.ComponentResource):
@@ -34,7 +47,9 @@ class Contour(pulumi.ComponentResource):
 
     The Deployment comes after the certificates, the CRDs and its permissions, and is done when two
     Contours (or `spec.replicas`) hold a full picture of the cluster. A change of contour.yaml
-    replaces the pods, for Contour reads it at start only.
+    is a new ConfigMap and new pods, for Contour reads it at start only; Envoy is left alone.
+
+    Raises ValueError for an image without a tag or digest.
     """
 
     namespace: pulumi.Output[str]
@@ -47,6 +62,7 @@ class Contour(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        image = args.pulled()
         super().__init__("grpc-platform:index:Contour", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
         namespace = k8s.core.v1.Namespace(
@@ -59,19 +75,21 @@ class Contour(pulumi.ComponentResource):
         )
         self.namespace = namespace.metadata["name"]
         crds = contour_crds(name, child) if args.spec.crds == "minimal" else []
-        job = contour_certificates(f"{name}-certgen", self.namespace, args.spec, child)
-        account, bindings = contour_rbac(name, self.namespace, child)
-        text = contour_yaml(args.spec)
+        job = contour_certificates(
+            f"{name}-certgen", self.namespace, image, args.image_pull_secrets, child
+        )
+        account, bindings = contour_rbac(name, self.namespace, args.spec, child)
+        data = {"contour.yaml": contour_yaml(args.spec)}
         config_map = k8s.core.v1.ConfigMap(
             f"{name}-config",
-            metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
-            data={"contour.yaml": text},
+            metadata=pods.metadata(named_after(CONTOUR, data), self.namespace, CONTOUR),
+            data=data,
             opts=child,
         )
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
-            spec=_deployment(args, account, config_map, content_hash(text)),
+            spec=_deployment(args, image, account, config_map),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[job, *bindings, *crds]),
         )
         service = k8s.core.v1.Service(
@@ -131,9 +149,9 @@ def _flags(args: ContourArgs) -> list[pulumi.Input[str]]:
 
 def _deployment(
     args: ContourArgs,
+    image: pulumi.Input[str],
     account: k8s.core.v1.ServiceAccount,
     config_map: k8s.core.v1.ConfigMap,
-    config_hash: str,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=args.spec.replicas,
@@ -142,12 +160,10 @@ def _deployment(
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=pods.labels(CONTOUR),
-                annotations={"grpc-platform/contour-yaml-hash": config_hash},
-            ),
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(CONTOUR)),
             spec=k8s.core.v1.PodSpecArgs(
-                containers=[_container(args)],
+                containers=[_container(args, image)],
+                image_pull_secrets=pods.pull_secrets(args.image_pull_secrets),
                 service_account_name=account.metadata["name"],
                 security_context=pods.pod_security(),
                 topology_spread_constraints=pods.spread(CONTOUR),
@@ -168,11 +184,11 @@ def _deployment(
     )
 
 
-def _container(args: ContourArgs) -> k8s.core.v1.ContainerArgs:
+def _container(args: ContourArgs, image: pulumi.Input[str]) -> k8s.core.v1.ContainerArgs:
     spec = args.spec
     return k8s.core.v1.ContainerArgs(
         name=CONTOUR,
-        image=spec.image or versions.contour_image(spec.version),
+        image=image,
         command=["contour"],
         args=_flags(args),
         ports=[

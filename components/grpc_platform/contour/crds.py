@@ -13,7 +13,12 @@ _GROUP = "projectcontour.io"
 def contour_crds(
     name: str, opts: pulumi.ResourceOptions
 ) -> list[k8s.apiextensions.v1.CustomResourceDefinition]:
-    """Both CRDs, without a schema: nothing is fetched to make them, and none is ever filled."""
+    """Both CRDs, without a schema: nothing is fetched to make them, and none is ever filled.
+
+    Whoever moves to upstream's keeps these names, and deleting a CRD deletes all of its kind: they
+    stay in the cluster when the stack no longer makes them.
+    """
+    opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True))
     return [
         k8s.apiextensions.v1.CustomResourceDefinition(
             f"{name}-{plural}",

@@ -1,10 +1,11 @@
-"""What Contour may read and write in the cluster, serving Ingresses only."""
+"""What Contour may read and write in the cluster."""
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods
 from ..conventions import CONTOUR
+from ..specs import ContourSpec
 
 LEASE = "leader-elect"
 """The Lease by which one Contour leads: the default of --leader-election-resource-name."""
@@ -14,14 +15,14 @@ _WATCH = ["list", "watch"]
 
 
 def contour_rbac(
-    name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+    name: str, namespace: pulumi.Input[str], spec: ContourSpec, child: pulumi.ResourceOptions
 ) -> tuple[k8s.core.v1.ServiceAccount, list[pulumi.Resource]]:
     """Contour's account, and the bindings it needs before it starts."""
     account = k8s.core.v1.ServiceAccount(
         f"{name}-account", metadata=pods.metadata(CONTOUR, namespace, CONTOUR), opts=child
     )
     return account, [
-        _cluster_wide(name, account, namespace, child),
+        _cluster_wide(name, account, namespace, _informers(spec), child),
         bound_role(name, account, namespace, _leader_election(), child),
     ]
 
@@ -51,11 +52,12 @@ def _cluster_wide(
     name: str,
     account: k8s.core.v1.ServiceAccount,
     namespace: pulumi.Input[str],
+    rules: list[k8s.rbac.v1.PolicyRuleArgs],
     child: pulumi.ResourceOptions,
 ) -> k8s.rbac.v1.ClusterRoleBinding:
     metadata = pods.metadata(CONTOUR, None, CONTOUR)
     role = k8s.rbac.v1.ClusterRole(
-        f"{name}-cluster-role", metadata=metadata, rules=_informers(), opts=child
+        f"{name}-cluster-role", metadata=metadata, rules=rules, opts=child
     )
     return k8s.rbac.v1.ClusterRoleBinding(
         f"{name}-cluster-binding",
@@ -68,14 +70,15 @@ def _cluster_wide(
     )
 
 
-def _informers() -> list[k8s.rbac.v1.PolicyRuleArgs]:
-    """The kinds that `contour serve` informs itself of without a Gateway, and the one it writes.
+def _informers(spec: ContourSpec) -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """The kinds that `contour serve` informs itself of without a Gateway, and those it writes.
 
     It reads single objects from those caches, so `get` is not needed. All Secrets are among them,
-    for a TLS Ingress may name one in any namespace.
+    for a TLS Ingress may name one in any namespace. HTTPProxies, whose status it writes, exist only
+    with upstream's CRDs.
     """
     rule = k8s.rbac.v1.PolicyRuleArgs
-    return [
+    rules = [
         rule(api_groups=[""], resources=["services", "secrets"], verbs=_WATCH),
         rule(api_groups=["discovery.k8s.io"], resources=["endpointslices"], verbs=_WATCH),
         rule(api_groups=["networking.k8s.io"], resources=["ingresses"], verbs=_WATCH),
@@ -86,6 +89,15 @@ def _informers() -> list[k8s.rbac.v1.PolicyRuleArgs]:
             verbs=_WATCH,
         ),
     ]
+    if spec.crds == "none":
+        rules.append(
+            rule(
+                api_groups=["projectcontour.io"],
+                resources=["httpproxies/status"],
+                verbs=["update"],
+            )
+        )
+    return rules
 
 
 def _leader_election() -> list[k8s.rbac.v1.PolicyRuleArgs]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,15 @@ from ..conventions import (
 )
 from ..names import name_prefix
 from ..options import for_children_too
-from ..pods import CONTAINER_SECURITY, labels, metadata, pod_security, selector
+from ..pods import (
+    CONTAINER_SECURITY,
+    image,
+    labels,
+    metadata,
+    pod_security,
+    pull_secrets,
+    selector,
+)
 from ..rules import refuse
 from ..rules.serving import dns_credentials
 from ..specs import ExternalDnsSpec
@@ -37,7 +45,10 @@ class ExternalDnsArgs:
     cluster_name: pulumi.Input[str] | None
     """The EKS cluster, for a role by Pod Identity; None elsewhere: `spec.credentials_secret`."""
     owner_id: pulumi.Input[str]
-    """Marks the records as this cluster's; unique among all that write to the zone."""
+    """Marks the records as this cluster's: unique among all that write to the zone, and the same
+    for as long as the records are, or external-dns leaves them as they are without an error."""
+    former_owner_id: pulumi.Input[str] | None = None
+    """An owner id whose records are taken over."""
     zone_id: pulumi.Input[str]
     zone_arn: pulumi.Input[str]
     dns_name: pulumi.Input[str]
@@ -45,6 +56,10 @@ class ExternalDnsArgs:
     envoy_namespace: pulumi.Input[str]
     """The only namespace whose Services are read."""
     spec: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
+    image: pulumi.Input[str] | None = None
+    """In place of `spec.image`, where the same program makes the repository."""
+    image_pull_secrets: Sequence[pulumi.Input[str]] = ()
+    """Secrets in its namespace that the image is pulled with, by name."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -60,7 +75,8 @@ class ExternalDns(pulumi.ComponentResource):
     metric `external_dns_controller_consecutive_soft_errors` alone: a refused Route53 call is only
     logged.
 
-    Raises ValueError outside EKS without `spec.credentials_secret`.
+    Raises ValueError outside EKS without `spec.credentials_secret`, and for an image without a tag
+    or digest.
     """
 
     namespace: pulumi.Output[str]
@@ -113,6 +129,7 @@ class ExternalDns(pulumi.ComponentResource):
                         service_account_name=account.metadata["name"],
                         security_context=pod_security(),
                         containers=[_container(args)],
+                        image_pull_secrets=pull_secrets(args.image_pull_secrets),
                     ),
                 ),
             ),
@@ -129,6 +146,7 @@ def ownership_record(dns_name: str) -> str:
 def flags(
     *,
     owner_id: pulumi.Input[str],
+    former_owner_id: pulumi.Input[str] | None,
     zone_id: pulumi.Input[str],
     dns_name: pulumi.Input[str],
     envoy_namespace: pulumi.Input[str],
@@ -137,6 +155,13 @@ def flags(
 
     https://github.com/kubernetes-sigs/external-dns/blob/v0.21.0/docs/flags.md
     """
+    # As long as it is given, each sync writes both records again, changed or not. It holds for no
+    # record but `dns_name`: the domain filter leaves out all others.
+    take_over = (
+        []
+        if former_owner_id is None
+        else [pulumi.Output.format("--migrate-from-txt-owner={0}", former_owner_id)]
+    )
     return [
         "--provider=aws",
         "--source=service",
@@ -152,6 +177,7 @@ def flags(
         "--policy=upsert-only",
         "--registry=txt",
         pulumi.Output.format("--txt-owner-id={0}", owner_id),
+        *take_over,
         "--txt-prefix=_external-dns-%{record_type}.",
         # --events alone sees changed Services, not pods that come and go.
         "--events",
@@ -280,9 +306,10 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
     health = k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="http")
     return k8s.core.v1.ContainerArgs(
         name=EXTERNAL_DNS,
-        image=spec.image or versions.EXTERNAL_DNS_IMAGE,
+        image=image("external_dns.image", args.image, spec.image, versions.EXTERNAL_DNS_IMAGE),
         args=flags(
             owner_id=args.owner_id,
+            former_owner_id=args.former_owner_id,
             zone_id=args.zone_id,
             dns_name=args.dns_name,
             envoy_namespace=args.envoy_namespace,

@@ -7,53 +7,83 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from ..inputs import known
 from ..options import for_children_too
 from ..rules import refuse
 from ..rules.zone import names_have_one_owner, zone_is_answered
-from ..specs import CallerSpec, ZoneSpec
 from ..timing import NEGATIVE_CACHING, DnsTiming, whole_seconds
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZoneArgs:
-    """Which zone, and the VPCs whose resolvers answer it while it is private."""
+class ZoneTeam:
+    """A role that may write the CNAMEs of some names."""
 
-    spec: ZoneSpec
+    role: pulumi.Input[str]
+    """IAM role by name (with its path, if it has one). It gets an inline policy, which roles of IAM
+    Identity Center do not take."""
+    hosts: Sequence[pulumi.Input[str]]
+    """The names: those of its own services, in full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneUse:
+    """Who resolves the names of a zone, who else writes them, and how fast they change. The keys
+    name resources."""
+
+    vpc_ids: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
+    """Further VPCs where a private zone is answered. Route53 refuses to associate a VPC twice."""
+    foreign_vpc_ids: Mapping[str, pulumi.Input[str]] = field(
+        default_factory=dict[str, pulumi.Input[str]]
+    )
+    """VPCs of other accounts: authorised here, and associated by their account."""
+    teams: Mapping[str, ZoneTeam] = field(default_factory=dict[str, ZoneTeam])
+    """Roles of stacks that put their own services on this platform."""
+    timing: DnsTiming = DnsTiming()
+    """The times of its names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoneArgs(ZoneUse):
+    """A new zone; `ExistingZoneArgs` is for one that exists."""
+
+    name: pulumi.Input[str]
+    """The zone's domain."""
+    public: bool = False
+    """Publish the names to the internet."""
+    acknowledge_public_addresses: bool = False
+    """Required with `public`: anyone may then read the private addresses of Envoy's pods."""
     vpc_id: pulumi.Input[str] | None = None
-    """The VPC of the clusters. Required by a new private zone; for an existing one give it only if
-    the zone is not answered there yet, because Route53 refuses to associate a VPC twice."""
-    callers: Mapping[str, CallerSpec] = field(default_factory=dict[str, CallerSpec])
-    """Whose VPCs are further ones, each once. A public zone needs neither."""
+    """The first VPC of a private zone, which is made with it."""
+    protect: bool = False
+    """Have Pulumi refuse to delete the zone."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Zone(pulumi.ComponentResource):
-    """A hosted zone, private unless `spec.public`, with negative answers cached for 30 s; or the
-    existing zone `spec.zone_id`, of which nothing is changed but the VPCs that are named. A VPC of
-    another account is authorised here, and associated by that account: nobody else may. For
-    each of `spec.teams` there is an inline policy of its role, `team_policy`.
+    """A new hosted zone, private unless `public`, with negative answers cached for 30 s. A VPC of
+    another account is authorised here, and associated by that account: nobody else may. Each of
+    `teams` gets an inline policy of its role, `team_policy`.
 
-    A new zone is deleted together with every record in it. external-dns only ever upserts, so the
+    The zone is deleted together with every record in it. external-dns only ever upserts, so the
     last addresses of each cluster's Envoys are still there when a stack is destroyed, and Route53
-    refuses to delete a zone that is not empty. Records of other stacks go too: a zone with a life
-    of its own is made elsewhere and given by id. There, and when one cluster leaves a stack that
-    stays, whoever tears it down deletes that cluster's A record `<cluster>.<zone>` and the TXT
-    record beside it (`external_dns.ownership_record`).
+    refuses to delete a zone that is not empty. Records of other stacks go too: a zone that is to
+    outlive the stack is an `ExistingZone`.
 
-    Raises ValueError for a new private zone without a VPC, which Route53 would make public, for a
-    public zone that is not acknowledged, and for a team's name outside the zone or of two teams.
+    Raises ValueError for a private zone without a VPC, which Route53 would make public, for a
+    public zone with one or not acknowledged, and for a team's name outside the zone or of two
+    teams.
     """
 
     zone_id: pulumi.Output[str]
-    """The zone's id. Of a new zone, known only once its negative caching is set: a name asked for
-    before it exists would otherwise be missing for 15 minutes."""
+    """The zone's id, known only once its negative caching is set: a name asked for before it exists
+    would otherwise be missing for 15 minutes."""
     name: pulumi.Output[str]
     """The zone's domain, without a trailing dot."""
     arn: pulumi.Output[str]
     """The zone's ARN, for policies."""
 
-    domain: str
-    """The same, for what is computed from it."""
+    domain: pulumi.Input[str]
+    """The zone's domain as it was given: plain where that was plain."""
     timing: DnsTiming
     """The times of its names; no new pod may get the address of a deleted one for as long as
     `dns_convergence` (`ClusterArgs.pod_address_cooldown`)."""
@@ -61,74 +91,36 @@ class Zone(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        spec = args.spec
+        vpcs = [args.vpc_id] if args.vpc_id is not None else []
         refuse(
             f"Zone {name}",
-            [
-                *zone_is_answered(spec, has_vpc=args.vpc_id is not None),
-                *names_have_one_owner(spec, owners={}),
-            ],
+            [*zone_is_answered(args, has_vpc=bool(vpcs)), *names_have_one_owner(args, owners={})],
         )
+        if args.public and (vpcs or args.vpc_ids or args.foreign_vpc_ids):
+            raise ValueError(f"Zone {name}: a public zone is answered everywhere; give no VPC")
         super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
-        self.domain = spec.name
-        self.timing = spec.timing
-        own_vpc = {} if args.vpc_id is None else {"network": args.vpc_id}
-        caller_vpcs = {vpc_id: vpc_id for vpc_id in _vpc_ids(args.callers, foreign=False)}
-        if spec.zone_id is not None:
-            zone_id = pulumi.Output.from_input(spec.zone_id)
-            self.zone_id = zone_id
-            self.arn = aws.route53.get_zone_output(
-                zone_id=spec.zone_id, opts=pulumi.InvokeOutputOptions(parent=self)
-            ).arn
-            associated = own_vpc | caller_vpcs
-        else:
-            zone = self._create(name, args)
-            zone_id = zone.zone_id
-            soa = self._negative_caching(name, zone, spec.name)
-            self.zone_id = pulumi.Output.all(zone_id, soa.urn).apply(lambda known: str(known[0]))
-            self.arn = zone.arn
-            associated = caller_vpcs
-        self.name = pulumi.Output.from_input(spec.name)
-        if not spec.public:
-            for key, vpc_id in associated.items():
-                aws.route53.ZoneAssociation(
-                    f"{name}-{key}",
-                    zone_id=zone_id,
-                    vpc_id=vpc_id,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
-            for vpc_id in _vpc_ids(args.callers, foreign=True):
-                aws.route53.VpcAssociationAuthorization(
-                    f"{name}-{vpc_id}-authorization",
-                    zone_id=zone_id,
-                    vpc_id=vpc_id,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
-        for team, member in spec.teams.items():
-            aws.iam.RolePolicy(
-                f"{name}-{team}",
-                role=member.role.rpartition("/")[2],
-                policy=team_policy(self.arn, member.hosts),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-        self.register_outputs({"zone_id": self.zone_id, "name": self.name, "arn": self.arn})
-
-    def _create(self, name: str, args: ZoneArgs) -> aws.route53.Zone:
-        vpcs = None
-        if args.vpc_id is not None and not args.spec.public:
-            vpcs = [aws.route53.ZoneVpcArgs(vpc_id=args.vpc_id)]
-        return aws.route53.Zone(
+        zone = aws.route53.Zone(
             name,
-            name=args.spec.name,
-            vpcs=vpcs,
+            name=args.name,
+            vpcs=[aws.route53.ZoneVpcArgs(vpc_id=vpc_id) for vpc_id in vpcs] or None,
             force_destroy=True,
             tags=args.tags,
             # Every ZoneAssociation shows up in this list, and the next update would remove it.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["vpcs"]),
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["vpcs"], protect=args.protect or None
+            ),
         )
+        soa = self._negative_caching(name, zone, args.name)
+        self.zone_id = pulumi.Output.all(zone.zone_id, soa.urn).apply(lambda both: str(both[0]))
+        self.arn = zone.arn
+        self.domain = args.name
+        self.timing = args.timing
+        self.name = pulumi.Output.from_input(args.name)
+        let_in(name, args, zone_id=zone.zone_id, zone_arn=zone.arn, parent=self)
+        self.register_outputs({"zone_id": self.zone_id, "name": self.name, "arn": self.arn})
 
     def _negative_caching(
-        self, name: str, zone: aws.route53.Zone, domain: str
+        self, name: str, zone: aws.route53.Zone, domain: pulumi.Input[str]
     ) -> aws.route53.Record:
         """Rewrite the SOA that Route53 makes: resolvers obey the smaller of its TTL and its last
         field (RFC 2308), so both say the same."""
@@ -152,10 +144,29 @@ class Zone(pulumi.ComponentResource):
         )
 
 
-def _vpc_ids(callers: Mapping[str, CallerSpec], *, foreign: bool) -> list[str]:
-    """Their VPCs, of other accounts or of this one."""
-    these = [c for c in callers.values() if (c.account_id is not None) == foreign]
-    return sorted({caller.vpc_id for caller in these if caller.vpc_id})
+def let_in(
+    name: str,
+    use: ZoneUse,
+    *,
+    zone_id: pulumi.Input[str],
+    zone_arn: pulumi.Input[str],
+    parent: pulumi.Resource,
+) -> None:
+    """Associate and authorise the VPCs of a zone's users, and give its teams their policies."""
+    child = pulumi.ResourceOptions(parent=parent)
+    for key, vpc_id in use.vpc_ids.items():
+        aws.route53.ZoneAssociation(f"{name}-{key}", zone_id=zone_id, vpc_id=vpc_id, opts=child)
+    for key, vpc_id in use.foreign_vpc_ids.items():
+        aws.route53.VpcAssociationAuthorization(
+            f"{name}-{key}-authorization", zone_id=zone_id, vpc_id=vpc_id, opts=child
+        )
+    for key, team in use.teams.items():
+        aws.iam.RolePolicy(
+            f"{name}-{key}",
+            role=known(lambda role: role.rpartition("/")[2], team.role),
+            policy=team_policy(zone_arn, team.hosts),
+            opts=child,
+        )
 
 
 def change_records(zone_arn: pulumi.Input[str], only: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +185,9 @@ def change_records(zone_arn: pulumi.Input[str], only: Mapping[str, Any]) -> dict
     }
 
 
-def team_policy(zone_arn: pulumi.Input[str], hosts: Sequence[str]) -> pulumi.Output[str]:
+def team_policy(
+    zone_arn: pulumi.Input[str], hosts: Sequence[pulumi.Input[str]]
+) -> pulumi.Output[str]:
     """IAM policy: write and delete the CNAMEs of `hosts` and no other record, as a stack with a
     `GrpcService` does; read the zone.
     """

@@ -1,11 +1,12 @@
 """The Envoy fleet: what clients dial, pod by pod."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-from .. import pods
+from .. import pods, versions
 from ..conventions import ENVOY, EXTERNAL_DNS_ANNOTATION_PREFIX
 from ..options import for_children_too
 from ..rules import refuse
@@ -32,6 +33,12 @@ class EnvoyArgs:
     spec: EnvoySpec = field(default_factory=EnvoySpec)
     contour: ContourSpec = field(default_factory=ContourSpec)
     """Its image writes Envoy's bootstrap and drains Envoy; its timeouts are those to drain by."""
+    image: pulumi.Input[str] | None = None
+    """In place of `spec.image`, where the same program makes the repository."""
+    contour_image: pulumi.Input[str] | None = None
+    """The same for `contour.image`."""
+    image_pull_secrets: Sequence[pulumi.Input[str]] = ()
+    """Secrets in `namespace` that the images are pulled with, by name."""
 
     @property
     def timing(self) -> Timing:
@@ -48,7 +55,8 @@ class Envoy(pulumi.ComponentResource):
     `timing.termination_grace_period`. Who may reach the pods is for Callers to say; the Deployment
     waits for what `opts.depends_on` holds.
 
-    Raises ValueError for a fleet that `rules.serving.envoy_is_possible` refuses.
+    Raises ValueError for a fleet that `rules.serving.envoy_is_possible` refuses, and for an image
+    without a tag or digest.
     """
 
     service_name: pulumi.Output[str]
@@ -74,7 +82,6 @@ class Envoy(pulumi.ComponentResource):
             spec=_deployment(args, account),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # A component's own dependencies do not reach its children by themselves.
                 custom_timeouts=pulumi.CustomTimeouts(create=wait, update=wait, delete=wait),
             ),
         )
@@ -108,7 +115,8 @@ class Envoy(pulumi.ComponentResource):
                     k8s.core.v1.ServicePortArgs(name="https", port=args.spec.https_port),
                 ],
             ),
-            opts=child,
+            # After a rollout, and directly before external-dns: the two agree on the annotations.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         self.service_name = service.metadata["name"]
         self.register_outputs({"service_name": self.service_name})
@@ -117,6 +125,7 @@ class Envoy(pulumi.ComponentResource):
 def _deployment(
     args: EnvoyArgs, account: k8s.core.v1.ServiceAccount
 ) -> k8s.apps.v1.DeploymentSpecArgs:
+    spec, contour = args.spec, args.contour
     return k8s.apps.v1.DeploymentSpecArgs(
         # No replicas: they are the autoscaler's, and saying them would take them back on each up.
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY)),
@@ -129,8 +138,17 @@ def _deployment(
         template=k8s.core.v1.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(ENVOY)),
             spec=envoy_pod(
-                spec=args.spec,
-                contour=args.contour,
+                spec=spec,
+                image=pods.image(
+                    "envoy.image", args.image, spec.image, versions.envoy_image(spec.version)
+                ),
+                contour_image=pods.image(
+                    "contour.image",
+                    args.contour_image,
+                    contour.image,
+                    versions.contour_image(contour.version),
+                ),
+                image_pull_secrets=args.image_pull_secrets,
                 timing=args.timing,
                 namespace=args.namespace,
                 xds_address=args.xds_address,

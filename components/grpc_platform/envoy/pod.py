@@ -1,13 +1,15 @@
 """One pod of the Envoy fleet: bootstrap, Envoy, and the manager that drains it."""
 
+from collections.abc import Sequence
+
 import pulumi
 import pulumi_kubernetes as k8s
 
-from .. import pods, versions
+from .. import pods
 from ..contour.certificates import ENVOY_SECRET
 from ..conventions import ENVOY, ENVOY_METRICS_PORT, SHUTDOWN_MANAGER_PORT, XDS_PORT
 from ..eks.capacity import OFF_SPOT_TERMS
-from ..specs import ContourSpec, EnvoySpec
+from ..specs import EnvoySpec
 from ..timing import DRAIN_POLL, Timing, format_duration, whole_seconds
 from . import fleet
 
@@ -20,18 +22,20 @@ _ADMIN = k8s.core.v1.VolumeMountArgs(name="admin", mount_path="/admin")
 def envoy_pod(
     *,
     spec: EnvoySpec,
-    contour: ContourSpec,
+    image: pulumi.Input[str],
+    contour_image: pulumi.Input[str],
+    image_pull_secrets: Sequence[pulumi.Input[str]],
     timing: Timing,
     namespace: pulumi.Input[str],
     xds_address: pulumi.Input[str],
     account: pulumi.Input[str],
 ) -> k8s.core.v1.PodSpecArgs:
     """The pod's spec; see EnvoyArgs for the values."""
-    contour_image = contour.image or versions.contour_image(contour.version)
     empty = k8s.core.v1.EmptyDirVolumeSourceArgs()
     return k8s.core.v1.PodSpecArgs(
         init_containers=[_bootstrap(spec, contour_image, namespace, xds_address)],
-        containers=[_shutdown_manager(contour_image, timing), _envoy(spec, namespace)],
+        containers=[_shutdown_manager(contour_image, timing), _envoy(spec, image, namespace)],
+        image_pull_secrets=pods.pull_secrets(image_pull_secrets),
         termination_grace_period_seconds=whole_seconds(timing.termination_grace_period),
         service_account_name=account,
         automount_service_account_token=False,
@@ -50,7 +54,10 @@ def envoy_pod(
 
 
 def _bootstrap(
-    spec: EnvoySpec, image: str, namespace: pulumi.Input[str], xds_address: pulumi.Input[str]
+    spec: EnvoySpec,
+    image: pulumi.Input[str],
+    namespace: pulumi.Input[str],
+    xds_address: pulumi.Input[str],
 ) -> k8s.core.v1.ContainerArgs:
     return k8s.core.v1.ContainerArgs(
         name="bootstrap",
@@ -79,7 +86,7 @@ def _bootstrap(
     )
 
 
-def _shutdown_manager(image: str, timing: Timing) -> k8s.core.v1.ContainerArgs:
+def _shutdown_manager(image: pulumi.Input[str], timing: Timing) -> k8s.core.v1.ContainerArgs:
     # No liveness probe: a restart while Envoy drains would leave it draining for ever.
     # https://github.com/projectcontour/contour/issues/4851
     return k8s.core.v1.ContainerArgs(
@@ -115,12 +122,14 @@ def _shutdown_manager(image: str, timing: Timing) -> k8s.core.v1.ContainerArgs:
     )
 
 
-def _envoy(spec: EnvoySpec, namespace: pulumi.Input[str]) -> k8s.core.v1.ContainerArgs:
+def _envoy(
+    spec: EnvoySpec, image: pulumi.Input[str], namespace: pulumi.Input[str]
+) -> k8s.core.v1.ContainerArgs:
     field = k8s.core.v1.ObjectFieldSelectorArgs(field_path="metadata.name")
     size = {"cpu": spec.cpu, "memory": spec.memory}
     return k8s.core.v1.ContainerArgs(
         name=ENVOY,
-        image=spec.image or versions.envoy_image(spec.version),
+        image=image,
         command=["envoy"],
         args=[
             "--config-path",

@@ -1,17 +1,44 @@
 """What must hold between the values of a zone and the names in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from ..conventions import OWNERSHIP_PREFIX
-from ..specs import ZoneSpec
 from .mistake import Mistake, Path
 
 MAX_NAME = 253
 """Characters of a DNS name."""
 
 
-def zone_is_answered(spec: ZoneSpec, *, has_vpc: bool, path: Path = ()) -> Iterator[Mistake]:
-    """Who gets answers from a zone."""
+class Team(Protocol):
+    """A team in plain values, or with the Inputs of a program."""
+
+    @property
+    def hosts(self) -> Sequence[object]: ...
+
+
+class Zone(Protocol):
+    """A zone in plain values, or with the Inputs of a program."""
+
+    @property
+    def name(self) -> object: ...
+    @property
+    def public(self) -> bool: ...
+    @property
+    def acknowledge_public_addresses(self) -> bool: ...
+
+
+class ZoneOfTeams(Protocol):
+    """The same, new or existing."""
+
+    @property
+    def name(self) -> object: ...
+    @property
+    def teams(self) -> Mapping[str, Team]: ...
+
+
+def zone_is_answered(spec: Zone, *, has_vpc: bool, path: Path = ()) -> Iterator[Mistake]:
+    """Who gets answers from a zone; one that exists is answered already."""
     if spec.public and not spec.acknowledge_public_addresses:
         yield Mistake(
             (*path, "public"),
@@ -19,7 +46,7 @@ def zone_is_answered(spec: ZoneSpec, *, has_vpc: bool, path: Path = ()) -> Itera
             "publishes the private addresses of Envoy's pods to anyone; "
             "say acknowledge_public_addresses: true, or leave the zone private",
         )
-    if not spec.public and spec.zone_id is None and not has_vpc:
+    if not spec.public and not has_vpc:
         # Route53 would make it public.
         yield Mistake(
             (*path, "name"),
@@ -49,12 +76,14 @@ def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
 
 
 def names_have_one_owner(
-    spec: ZoneSpec, owners: Mapping[str, str], path: Path = ()
+    spec: ZoneOfTeams, owners: Mapping[str, str], path: Path = ()
 ) -> Iterator[Mistake]:
     """The names of the zone's teams; `owners` are those of others, by name."""
     known = dict(owners)
     for name, team in spec.teams.items():
         for index, host in enumerate(team.hosts):
+            if not isinstance(host, str) or not isinstance(spec.name, str):
+                continue  # not known yet
             where = (*path, "teams", name, "hosts", index)
             outside = list(host_in_zone(host, spec.name, where))
             yield from outside

@@ -16,6 +16,7 @@ from .cluster import (
 from .contour import ContourSpec
 from .envoy import EnvoySpec
 from .external_dns import ExternalDnsSpec
+from .namespace import NamespaceSpec
 from .network import ExistingNetworkSpec, NetworkSpec
 from .service import CircuitBreakers, ServiceSpec
 from .zone import ZoneSpec, ZoneTeamSpec
@@ -30,6 +31,7 @@ __all__ = [
     "ExistingClusterSpec",
     "ExistingNetworkSpec",
     "ExternalDnsSpec",
+    "NamespaceSpec",
     "NetworkSpec",
     "NodeGroupSpec",
     "ServiceSpec",

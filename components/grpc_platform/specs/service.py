@@ -33,9 +33,7 @@ class ServiceSpec(Spec):
     host: DnsName | None = None
     """The name clients dial; `<service>.<zone>` unless given."""
     namespace: Label = "default"
-    """Where the service's pods run."""
-    create_namespace: bool = False
-    """Make the namespace too; at most one service may."""
+    """Where the service's pods run: one that exists, or one of `namespaces`."""
     port: Port = 50051
     """The port the service's pods listen on (h2c)."""
     selector: dict[LabelKey, LabelValue] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pulumi
 import pytest
 
 from grpc_platform.contour.contour import Contour, ContourArgs
@@ -69,15 +70,32 @@ def test_a_certgen_job_that_failed_is_made_anew_by_the_next_update(graph: Graph)
     assert annotations == {"pulumi.com/replaceUnready": "true"}
 
 
-@pytest.mark.parametrize(("version", "job"), [("1.33.8", "v1-33-8"), ("1.33.6", "v1-33-6")])
-def test_each_version_of_contour_has_a_certgen_job_of_its_own(
-    recorded: Recorded, version: str, job: str
+CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
+JOB = "kubernetes:batch/v1:Job"
+
+
+def name_of(graph: Graph, type_token: str) -> str:
+    return graph.only(type_token).inputs["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes"),
+    [
+        ({"accesslog_format": "json"}, {CONFIG_MAP}),
+        ({"cluster": {"max_requests": 1}}, {CONFIG_MAP}),
+        ({"version": "1.33.6"}, {JOB}),
+        ({"image": "registry.example.com/contour:v1.33.8"}, {JOB}),
+        ({"replicas": 3, "memory": "1Gi", "crds": "none"}, set[str]()),
+    ],
+)
+def test_what_cannot_be_changed_has_a_name_for_each_content(
+    recorded: Recorded, graph: Graph, spec: dict[str, Any], changes: set[str]
 ) -> None:
-    graph = contour(recorded, version=version)
-    inputs = graph.only("kubernetes:batch/v1:Job").inputs
-    assert inputs["metadata"]["name"] == f"contour-certgen-{job}"
-    [container] = inputs["spec"]["template"]["spec"]["containers"]
-    assert container["image"] == f"ghcr.io/projectcontour/contour:v{version}"
+    """Under one name the old object would be deleted before the new one exists."""
+    other = contour(recorded, **spec)
+    assert {t for t in (CONFIG_MAP, JOB) if name_of(graph, t) != name_of(other, t)} == changes
+    for type_token in (CONFIG_MAP, JOB):
+        assert graph.only(type_token).urn == other.only(type_token).urn
 
 
 def test_certificates_are_renewed_each_quarter_by_one_run_at_a_time(graph: Graph) -> None:
@@ -172,7 +190,7 @@ def test_contour_is_told_its_file_its_certificates_and_whom_it_serves(graph: Gra
     ]
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod(graph)["volumes"]}
-    assert volumes[mounts["/config"]]["configMap"]["name"] == "contour"
+    assert volumes[mounts["/config"]]["configMap"]["name"] == name_of(graph, CONFIG_MAP)
     assert volumes[mounts["/certs"]]["secret"]["secretName"] == "contourcert"
 
 
@@ -185,16 +203,9 @@ def test_envoys_ports_reach_contour(recorded: Recorded) -> None:
 
 def test_a_change_of_contour_yaml_replaces_the_pods(recorded: Recorded, graph: Graph) -> None:
     changed = contour(recorded, accesslog_format="json")
-    before, after = (
-        deployment(g).inputs["spec"]["template"]["metadata"]["annotations"]
-        for g in (graph, changed)
-    )
+    before, after = (deployment(g).inputs["spec"]["template"] for g in (graph, changed))
     assert before != after
-    # The name stays, so that nothing else has to know of the change.
-    names = {
-        g.only("kubernetes:core/v1:ConfigMap").inputs["metadata"]["name"] for g in (graph, changed)
-    }
-    assert names == {"contour"}
+    assert graph.only(CONFIG_MAP).urn in graph.needs(deployment(graph))
 
 
 def test_the_same_contour_yaml_leaves_the_pods_alone(recorded: Recorded, graph: Graph) -> None:
@@ -233,19 +244,69 @@ def test_the_crds_have_upstreams_names_and_keep_every_field(graph: Graph) -> Non
         assert all(p["x_kubernetes_preserve_unknown_fields"] for p in properties.values())
 
 
-def test_crds_are_left_alone_where_upstreams_are_installed(recorded: Recorded) -> None:
-    graph = contour(recorded, crds="none")
-    assert not graph.of_type("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition")
+def test_no_crd_is_ever_deleted_with_the_objects_of_its_kind(
+    recorded: Recorded, graph: Graph
+) -> None:
+    crd = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
+    assert all(r.options["retain_on_delete"] for r in graph.of_type(crd))
+    assert not contour(recorded, crds="none").of_type(crd)
+
+
+def test_contour_may_write_the_status_of_httpproxies_that_upstreams_crds_allow(
+    recorded: Recorded, graph: Graph
+) -> None:
+    role = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
+    rules, minimal = (g.only(role).inputs["rules"] for g in (contour(recorded, crds="none"), graph))
+    assert [rule for rule in rules if rule not in minimal] == [
+        {
+            "apiGroups": ["projectcontour.io"],
+            "resources": ["httpproxies/status"],
+            "verbs": ["update"],
+        }
+    ]
+
+
+def pod_specs(graph: Graph) -> list[dict[str, Any]]:
+    renewal = graph.only("kubernetes:batch/v1:CronJob").inputs["spec"]["jobTemplate"]
+    job = graph.only(JOB).inputs
+    return [pod(graph), *(each["spec"]["template"]["spec"] for each in (job, renewal))]
+
+
+def images(graph: Graph) -> set[str]:
+    return {c["image"] for spec in pod_specs(graph) for c in spec["containers"]}
 
 
 def test_an_image_of_ones_own_is_used_for_certificates_too(recorded: Recorded) -> None:
-    graph = contour(recorded, image="registry.example.com/contour:v1.33.8")
-    specs = (
-        pod(graph),
-        graph.only("kubernetes:batch/v1:Job").inputs["spec"]["template"]["spec"],
-    )
-    images = {container["image"] for spec in specs for container in spec["containers"]}
-    assert images == {"registry.example.com/contour:v1.33.8"}
+    own = "registry.example.com/contour:v1.33.8"
+    assert images(contour(recorded, image=own)) == {own}
+
+
+def program(**args: Any) -> Callable[[], object]:
+    return lambda: Contour("contour", ContourArgs(dns_name=NAME, **args))
+
+
+def test_the_same_program_may_make_the_image(recorded: Recorded) -> None:
+    own = "registry.example.com/contour:v1.33.8"
+
+    def with_image(image: str) -> Graph:
+        return recorded(lambda: program(image=pulumi.Output.from_input(image))())
+
+    assert images(with_image(own)) == {own}
+    assert name_of(with_image(own), JOB) == name_of(contour(recorded, image=own), JOB)
+    untagged = r"contour.image = .*: 'registry.example.com/contour' is not a repository with a tag"
+    with pytest.raises(ValueError, match=untagged):
+        with_image("registry.example.com/contour")
+    with pytest.raises(ValueError, match=untagged):
+        recorded(program(image="registry.example.com/contour"))
+    with pytest.raises(ValueError, match=r"contour.image: is given twice"):
+        recorded(program(image=own, spec=ContourSpec(image=own)))
+
+
+def test_every_pod_is_pulled_with_the_secrets(recorded: Recorded, graph: Graph) -> None:
+    with_secrets = recorded(program(image_pull_secrets=["mirror"]))
+    for spec in pod_specs(with_secrets):
+        assert spec["imagePullSecrets"] == [{"name": "mirror"}]
+    assert not any("imagePullSecrets" in spec for spec in pod_specs(graph))
 
 
 def test_node_drains_and_rollouts_leave_a_contour_serving(graph: Graph) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
 from grpc_platform.dns.external_dns import ExternalDns, ExternalDnsArgs, ownership_record
 from grpc_platform.specs import ExternalDnsSpec
 from grpc_platform_tools.graph import Graph, Resource
@@ -24,7 +26,8 @@ def arguments(
 ) -> ExternalDnsArgs:
     return ExternalDnsArgs(
         cluster_name=cluster_name,
-        owner_id="organization/grpc-platform/prod/serving",
+        owner_id="grpc-platform/eu-west-1/serving",
+        former_owner_id="grpc-platform/prod/serving",
         zone_id="Z0123456789",
         zone_arn=ZONE_ARN,
         dns_name="serving.grpc.example.com",
@@ -166,7 +169,9 @@ def test_its_command_line_bounds_it_to_one_name_of_one_namespace(graph: Graph) -
         "--namespace=projectcontour",
         "--domain-filter=serving.grpc.example.com",
         "--zone-id-filter=Z0123456789",
-        "--txt-owner-id=organization/grpc-platform/prod/serving",
+        "--txt-owner-id=grpc-platform/eu-west-1/serving",
+        "--migrate-from-txt-owner=grpc-platform/prod/serving",
+        f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}",
         "--policy=upsert-only",
         "--listen-endpoint-events",
         "--min-event-sync-interval=5s",
@@ -175,6 +180,25 @@ def test_its_command_line_bounds_it_to_one_name_of_one_namespace(graph: Graph) -
     (prefix,) = [flag.split("=")[1] for flag in flags if flag.startswith("--txt-prefix=")]
     record = prefix.replace("%{record_type}", "a") + "serving.grpc.example.com"
     assert record == ownership_record("serving.grpc.example.com")
+
+
+def test_no_other_external_dns_of_the_cluster_reads_its_annotations() -> None:
+    """The defaults up to 0.21 and from 0.22 on."""
+    assert not re.fullmatch(
+        r"external-dns\.(alpha\.)?kubernetes\.io/", EXTERNAL_DNS_ANNOTATION_PREFIX
+    )
+    assert EXTERNAL_DNS_ANNOTATION_PREFIX.endswith("/"), "it is refused otherwise"
+
+
+def test_the_same_program_may_make_the_image_and_its_secret() -> None:
+    def program() -> None:
+        image = pulumi.Output.from_input("registry.example.com/external-dns:v1")
+        args = replace(arguments(), image=image, image_pull_secrets=["mirror"])
+        ExternalDns("external-dns", args)
+
+    graph = record(program)
+    assert container(graph)["image"] == "registry.example.com/external-dns:v1"
+    assert pod(graph)["spec"]["imagePullSecrets"] == [{"name": "mirror"}]
 
 
 def test_outside_eks_its_credentials_come_from_a_secret_and_nothing_of_aws_iam_is_made() -> None:

@@ -6,8 +6,9 @@ import pulumi
 import pytest
 from pydantic import ValidationError
 
-from grpc_platform.dns.zone import Zone, ZoneArgs, cname
-from grpc_platform.specs import CallerSpec, ZoneSpec
+from grpc_platform.dns.existing import ExistingZone, ExistingZoneArgs
+from grpc_platform.dns.zone import Zone, ZoneArgs, ZoneTeam, cname
+from grpc_platform.specs import ZoneSpec
 from grpc_platform_tools.graph import Graph
 from tests.iam import findings
 
@@ -22,20 +23,20 @@ Recorded = Callable[[Callable[[], object]], Graph]
 
 @pytest.fixture
 def zone(recorded: Recorded) -> Callable[..., Graph]:
-    def build(*, vpc_id: str | None = "vpc-own", callers: Any = (), **spec: Any) -> Graph:
-        args = ZoneArgs(
-            spec=ZoneSpec(name=DOMAIN, **spec),
-            vpc_id=vpc_id,
-            callers={str(number): caller for number, caller in enumerate(callers)},
-            tags={"team": "platform"},
-        )
+    def build(*, vpc_id: str | None = "vpc-own", **given: Any) -> Graph:
+        args = ZoneArgs(name=DOMAIN, vpc_id=vpc_id, tags={"team": "platform"}, **given)
         return recorded(lambda: Zone("zone", args))
 
     return build
 
 
-def caller(vpc_id: str, account_id: str | None = None) -> CallerSpec:
-    return CallerSpec(cidr="10.30.0.0/16", vpc_id=vpc_id, account_id=account_id)
+@pytest.fixture
+def existing(recorded: Recorded) -> Callable[..., Graph]:
+    def build(**given: Any) -> Graph:
+        args = ExistingZoneArgs(zone_id="Z0123", name=DOMAIN, **given)
+        return recorded(lambda: ExistingZone("zone", args))
+
+    return build
 
 
 def authorised(graph: Graph) -> dict[str, str]:
@@ -53,36 +54,32 @@ def test_a_new_zone_is_private_to_its_vpc(zone: Callable[..., Graph]) -> None:
     assert made["tags"] == {"team": "platform"}
 
 
-def test_every_caller_vpc_is_associated_once(zone: Callable[..., Graph]) -> None:
-    graph = zone(callers=[caller("vpc-b"), caller("vpc-a"), caller("vpc-b")])
-    assert associated(graph) == {"zone-vpc-a": "vpc-a", "zone-vpc-b": "vpc-b"}
+def test_further_vpcs_are_associated(zone: Callable[..., Graph]) -> None:
+    graph = zone(vpc_ids={"a": "vpc-a", "b": pulumi.Output.from_input("vpc-b")})
+    assert associated(graph) == {"zone-a": "vpc-a", "zone-b": "vpc-b"}
     assert authorised(graph) == {}
 
 
 def test_a_vpc_of_another_account_is_authorised_and_left_to_that_account_to_associate(
-    zone: Callable[..., Graph],
+    zone: Callable[..., Graph], existing: Callable[..., Graph]
 ) -> None:
-    foreign = caller("vpc-c", "210987654321")
-    for existing in ({}, {"zone_id": "Z0123", "vpc_id": None}):
-        graph = zone(callers=[caller("vpc-a"), foreign, foreign], **existing)
-        assert associated(graph) == {"zone-vpc-a": "vpc-a"}
-        assert authorised(graph) == {"zone-vpc-c-authorization": "vpc-c"}
-        known = existing.get("zone_id", f"Z-{DOMAIN}")
-        assert graph.only(AUTHORISATION).inputs == {"zoneId": known, "vpcId": "vpc-c"}
+    for build, zone_id in ((zone, f"Z-{DOMAIN}"), (existing, "Z0123")):
+        graph = build(vpc_ids={"a": "vpc-a"}, foreign_vpc_ids={"c": "vpc-c"})
+        assert associated(graph) == {"zone-a": "vpc-a"}
+        assert authorised(graph) == {"zone-c-authorization": "vpc-c"}
+        assert graph.only(AUTHORISATION).inputs == {"zoneId": zone_id, "vpcId": "vpc-c"}
 
 
 def test_an_update_leaves_the_associations_of_callers_alone(zone: Callable[..., Graph]) -> None:
-    assert zone(callers=[caller("vpc-a")]).only(ZONE).options["ignore_changes"] == ["vpcs"]
+    assert zone(vpc_ids={"a": "vpc-a"}).only(ZONE).options["ignore_changes"] == ["vpcs"]
 
 
 def test_a_public_zone_is_bound_to_no_vpc(zone: Callable[..., Graph]) -> None:
-    graph = zone(
-        public=True,
-        acknowledge_public_addresses=True,
-        callers=[caller("vpc-a"), caller("vpc-b", "210987654321")],
-    )
-    assert "vpcs" not in graph.only(ZONE).inputs
-    assert associated(graph) == authorised(graph) == {}
+    acknowledged: dict[str, Any] = {"public": True, "acknowledge_public_addresses": True}
+    assert "vpcs" not in zone(vpc_id=None, **acknowledged).only(ZONE).inputs
+    for given in ({}, {"vpc_id": None, "foreign_vpc_ids": {"b": "vpc-b"}}):
+        with pytest.raises(ValueError, match="Zone zone: a public zone is answered everywhere"):
+            zone(**acknowledged, **given)
 
 
 def test_a_private_zone_without_a_vpc_is_refused_rather_than_made_public(
@@ -90,6 +87,13 @@ def test_a_private_zone_without_a_vpc_is_refused_rather_than_made_public(
 ) -> None:
     with pytest.raises(ValueError, match="a new private zone is answered in a VPC"):
         zone(vpc_id=None)
+
+
+def test_a_protected_zone_can_still_lose_a_caller(zone: Callable[..., Graph]) -> None:
+    """Protection of the component would hold for all that it made."""
+    graph = zone(vpc_ids={"a": "vpc-a"}, protect=True)
+    assert [r.type for r in graph if r.options.get("protect")] == [ZONE]
+    assert not [r for r in zone() if r.options.get("protect")]
 
 
 def test_resolvers_forget_a_missing_name_after_thirty_seconds(zone: Callable[..., Graph]) -> None:
@@ -116,10 +120,10 @@ def test_the_addresses_that_external_dns_leaves_behind_do_not_keep_a_zone_alive(
     assert zone().only(ZONE).inputs["forceDestroy"] is True
 
 
-def test_an_existing_zone_is_left_as_it_is(zone: Callable[..., Graph]) -> None:
-    graph = zone(zone_id="Z0123", vpc_id=None)
+def test_an_existing_zone_is_left_as_it_is(existing: Callable[..., Graph]) -> None:
+    graph = existing()
     assert [r.name for r in graph if not r.is_component] == []
-    assert graph.only("grpc-platform:index:Zone").outputs == {
+    assert graph.only("grpc-platform:index:ExistingZone").outputs == {
         "zone_id": "Z0123",
         "name": DOMAIN,
         "arn": "arn:aws:route53:::hostedzone/Z0123",
@@ -127,16 +131,28 @@ def test_an_existing_zone_is_left_as_it_is(zone: Callable[..., Graph]) -> None:
 
 
 def test_an_existing_private_zone_is_answered_in_the_vpcs_that_are_named(
-    zone: Callable[..., Graph],
+    existing: Callable[..., Graph],
 ) -> None:
-    graph = zone(zone_id="Z0123", vpc_id="vpc-own", callers=[caller("vpc-a")])
-    assert associated(graph) == {"zone-network": "vpc-own", "zone-vpc-a": "vpc-a"}
+    graph = existing(vpc_ids={"network": "vpc-own"})
+    assert associated(graph) == {"zone-network": "vpc-own"}
     assert {a.inputs["zoneId"] for a in graph.of_type(ASSOCIATION)} == {"Z0123"}
+
+
+def test_an_existing_zone_keeps_what_release_0_1_made_for_it(
+    existing: Callable[..., Graph],
+) -> None:
+    """Its component was a Zone then."""
+    graph = existing(vpc_ids={"network": "vpc-own"})
+    former = [alias for r in graph for alias in r.aliases]
+    assert [alias.partition("::")[2].partition("::")[2] for alias in former] == [
+        "grpc-platform:index:Zone::zone",
+        "grpc-platform:index:Zone$aws:route53/zoneAssociation:ZoneAssociation::zone-network",
+    ]
 
 
 def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Recorded) -> None:
     def program() -> None:
-        zone = Zone("zone", ZoneArgs(spec=ZoneSpec(name=DOMAIN), vpc_id="vpc-own"))
+        zone = Zone("zone", ZoneArgs(name=DOMAIN, vpc_id="vpc-own"))
         cname(
             "greeter",
             zone_id=zone.zone_id,
@@ -167,7 +183,8 @@ def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
     zone: Callable[..., Graph],
 ) -> None:
     hosts = [f"billing.{DOMAIN}", f"ledger.{DOMAIN}"]
-    graph = zone(teams={"payments": {"role": "sso/eu/payments", "hosts": hosts}})
+    role = pulumi.Output.from_input("sso/eu/payments")
+    graph = zone(teams={"payments": ZoneTeam(role=role, hosts=hosts)})
     policy = graph.only("aws:iam/rolePolicy:RolePolicy", "zone-payments").inputs
     assert policy["role"] == "payments"
     write, *others = json.loads(policy["policy"])["Statement"]

@@ -11,7 +11,7 @@ import pytest
 from grpc_platform.dns.zone import Zone, ZoneArgs
 from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.grpc_ingress import GrpcIngress, GrpcIngressArgs
-from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint, ZoneSpec
+from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint
 from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph, Resource
 from tests.iam import findings
@@ -245,7 +245,7 @@ def test_no_envoy_runs_before_network_policies_are_enforced(recorded: Recorder) 
                 spec=auto(), subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
             ),
         )
-        zone = Zone("zone", ZoneArgs(spec=ZoneSpec(name="example.com"), vpc_id="vpc-1"))
+        zone = Zone("zone", ZoneArgs(name="example.com", vpc_id="vpc-1"))
         args = GrpcIngressArgs(dns_name="main.example.com", zone=zone, clusters={"main": cluster})
         GrpcIngress("main", args)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pulumi
 import pytest
 
 from grpc_platform.contour.contour import Contour, ContourArgs
@@ -169,6 +170,28 @@ def test_external_dns_is_told_the_name_and_the_ttl(recorded: Recorded) -> None:
         f"{EXTERNAL_DNS_ANNOTATION_PREFIX}ttl": "45",
     }
     assert service["spec"]["clusterIP"] == "None"
+
+
+def test_the_annotations_change_after_a_rollout(graph: Graph) -> None:
+    """external-dns, which reads them, follows them at once: names are not kept in between."""
+    service = graph.only("kubernetes:core/v1:Service")
+    assert graph.only("kubernetes:apps/v1:Deployment").urn in graph.needs(service)
+
+
+def test_the_same_program_may_make_the_images_and_their_secrets(recorded: Recorded) -> None:
+    def program() -> None:
+        given = {
+            key: pulumi.Output.from_input(f"registry.example.com/{key}:v1")
+            for key in ("image", "contour_image")
+        }
+        Envoy("envoy", replace(ARGS, image_pull_secrets=["mirror"], **given))
+
+    graph = recorded(program)
+    names = ("envoy", "shutdown-manager", "bootstrap")
+    images = [container(graph, name)["image"] for name in names]
+    contour = "registry.example.com/contour_image:v1"
+    assert images == ["registry.example.com/image:v1", contour, contour]
+    assert pod(graph)["imagePullSecrets"] == [{"name": "mirror"}]
 
 
 def test_the_ports_clients_dial_are_those_of_the_container(recorded: Recorded) -> None:

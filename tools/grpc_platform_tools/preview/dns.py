@@ -10,8 +10,9 @@ from grpc_platform_tools.preview.manifests import clusters, kubernetes_objects, 
 
 RECORD_TYPE = "aws:route53/record:Record"
 ZONE_TYPE = "aws:route53/zone:Zone"
-# The prefix is external-dns.alpha.kubernetes.io/ up to external-dns 0.21, then without `alpha`.
-_ANNOTATION = re.compile(r"external-dns\.(?:alpha\.)?kubernetes\.io/(hostname|ttl)")
+# The prefix is external-dns.alpha.kubernetes.io/ up to external-dns 0.21, then without `alpha`, or
+# a program's own.
+_ANNOTATION = re.compile(r"external-dns\.[a-z0-9.-]+/(hostname|ttl)")
 _MAX_STEPS = 8
 
 
