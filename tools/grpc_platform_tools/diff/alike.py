@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from grpc_platform_tools.diff.report import PropertyChange, ResourceChange
+from grpc_platform_tools.plain import is_list, is_mapping
 
 OWN_NAME = "{name}"
 """Stands for the name of each one's own component, where several changed alike."""
@@ -54,12 +55,10 @@ def _nameless(change: ResourceChange, value: Any) -> Any:
     def walk(part: Any) -> Any:
         if isinstance(part, str):
             return pattern.sub(OWN_NAME, part)
-        if isinstance(part, dict):
-            items: dict[str, Any] = part  # pyright: ignore[reportUnknownVariableType]
-            return {walk(key): walk(item) for key, item in items.items()}
-        if isinstance(part, list):
-            elements: list[Any] = part  # pyright: ignore[reportUnknownVariableType]
-            return [walk(element) for element in elements]
+        if is_mapping(part):
+            return {walk(key): walk(item) for key, item in part.items()}
+        if is_list(part):
+            return [walk(element) for element in part]
         return part
 
     return walk(value)

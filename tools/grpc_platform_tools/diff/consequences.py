@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from grpc_platform_tools.diff.replacement import forces_replacement
 from grpc_platform_tools.diff.report import ResourceChange
 from grpc_platform_tools.diff.values import Segment
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 
 _UNKNOWN = "[known after the replacement]"
 
@@ -69,11 +70,11 @@ def _carried(user: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
 
 
 def _leaves(raw: tuple[Segment, ...], value: Any) -> Iterator[tuple[tuple[Segment, ...], Any]]:
-    children: Any
-    if isinstance(value, dict):
-        children = value.items()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    elif isinstance(value, list):
-        children = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    children: Iterable[tuple[Segment, Any]]
+    if is_mapping(value):
+        children = value.items()
+    elif is_list(value):
+        children = enumerate(value)
     else:
         yield raw, value
         return

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.manifests import clusters, kubernetes_objects, object_label
 
 RECORD_TYPE = "aws:route53/record:Record"
@@ -256,14 +257,14 @@ def _pod_labels(resource: Resource) -> dict[str, Any]:
 def _map(value: Any, *keys: str) -> dict[str, Any]:
     """The mapping under `keys`; empty where there is none, or only a secret."""
     for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+        value = value.get(key) if is_mapping(value) else None
+    return value if is_mapping(value) else {}
 
 
 def _list(value: Any, *keys: str) -> list[Any]:
     """The list under `keys`; empty where there is none, or only a secret."""
     found = _map(value, *keys[:-1]).get(keys[-1])
-    return found if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]
+    return found if is_list(found) else []
 
 
 def _name(name: str) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.mocks import MockMonitor
@@ -30,7 +30,7 @@ class Engine:
         self.warnings: list[str] = []
         self.errors: list[str] = []
 
-    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:
         if request.severity == engine_pb2.WARNING:
             self.warnings.append(request.message)
         elif request.severity == engine_pb2.ERROR:
@@ -64,7 +64,7 @@ class Monitor(MockMonitor):
         qualified = type_ if parent_type == STACK_TYPE else f"{parent_type}${type_}"
         return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
 
-    def RegisterResource(  # noqa: N802 (gRPC method)
+    def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -103,7 +103,7 @@ class Monitor(MockMonitor):
             state.update(computed)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=state)
 
-    def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
+    def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         outputs = self._plain(request.outputs, "outputs")
@@ -112,7 +112,7 @@ class Monitor(MockMonitor):
             self._note(request.urn, outputs)
         return empty_pb2.Empty()
 
-    def Invoke(  # noqa: N802 (gRPC method)
+    def Invoke(
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         arguments = self._plain(request.args, "args").values
@@ -126,7 +126,7 @@ class Monitor(MockMonitor):
         response: Any = {"return": value}  # a keyword of Python
         return resource_pb2.ResourceInvokeResponse(**response)
 
-    def ReadResource(  # noqa: N802 (gRPC method)
+    def ReadResource(
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         arguments = self._plain(request.properties, "properties").values
@@ -154,11 +154,12 @@ class Monitor(MockMonitor):
             response.id = request.id
         return response
 
-    def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: ARG002, N802 (gRPC method)
+    def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:
+        del request  # only that there is one matters
         self.warnings.add(_TRANSFORMS)
         return empty_pb2.Empty()
 
-    def RegisterStackInvokeTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+    def RegisterStackInvokeTransform(self, request: Any) -> empty_pb2.Empty:
         return self.RegisterStackTransform(request)
 
     def _registered(self, parent: str) -> str:
@@ -194,7 +195,7 @@ class Monitor(MockMonitor):
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """What the resource was called before, by its own aliases and by its parents'."""
-        aliases: Any = getattr(request, "aliases")  # noqa: B009 (the stubs leave its element type out)
+        aliases = cast("Any", request).aliases  # the stubs leave the type of its elements out
         urns: list[str] = []
         for alias in aliases:
             spec = alias.spec

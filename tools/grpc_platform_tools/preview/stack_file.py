@@ -12,6 +12,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.plain import is_list, is_mapping
 
 _MOST = 1_000_000
 """Nodes of a file with its aliases written out."""
@@ -99,10 +100,9 @@ def _full_key(project: str, key: str) -> str:
 def _default(value: Any) -> Any:
     """A project's entry is a value, or a declaration with a value or default among its keys; one
     declared secret is to be as little seen as if it were encrypted."""
-    if isinstance(value, dict):
-        declaration: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        given = declaration.get("value", declaration.get("default"))
-        secret = declaration.get("secret") is True and given is not None
+    if is_mapping(value):
+        given = value.get("value", value.get("default"))
+        secret = value.get("secret") is True and given is not None
         return {"secure": "declared in Pulumi.yaml"} if secret else given
     return value
 
@@ -113,23 +113,18 @@ def _text(value: Any) -> str:
 
 
 def _without_ciphertext(value: Any) -> Any:
-    if isinstance(value, dict):
-        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if is_ciphertext(items):
+    if is_mapping(value):
+        if is_ciphertext(value):
             return ENCRYPTED
-        return {key: _without_ciphertext(item) for key, item in items.items()}
-    if isinstance(value, list):
-        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_without_ciphertext(item) for item in elements]
+        return {key: _without_ciphertext(item) for key, item in value.items()}
+    if is_list(value):
+        return [_without_ciphertext(item) for item in value]
     return value
 
 
 def is_ciphertext(value: Any) -> bool:
     """Whether a config value is what `pulumi config set --secret` writes."""
-    if not isinstance(value, dict):
-        return False
-    items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    return list(items) == ["secure"] and isinstance(items["secure"], str)
+    return is_mapping(value) and list(value) == ["secure"] and isinstance(value["secure"], str)
 
 
 def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,9 +135,9 @@ def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
 def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
     if document is None:
         return {}
-    if not isinstance(document, dict):
+    if not is_mapping(document):
         raise UserError(f"{path}: {where}must be a mapping")
-    return document  # pyright: ignore[reportUnknownVariableType]
+    return document
 
 
 def parse_yaml(text: str | bytes) -> Any:
@@ -223,7 +218,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_implicit_resolvers = {}  # by the first character of a value
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
@@ -231,6 +226,7 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
-    )
+    for _character in _first:
+        _Loader.yaml_implicit_resolvers.setdefault(_character, []).append(
+            (f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"))
+        )
