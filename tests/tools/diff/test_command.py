@@ -170,6 +170,16 @@ def test_a_folder_outside_any_repository_is_refused(tmp_path: Path) -> None:
     assert (result.exit_code, "is in no git repository" in result.stderr) == (1, True)
 
 
+def test_an_environment_is_compared_by_name_with_a_warning(repo: Repo) -> None:
+    repo.commit(repo.stack())
+    stack = f"{repo.stack()['Pulumi.dev.yaml']}environment: [shop/aws]\n"
+    repo.write({"Pulumi.dev.yaml": stack})
+    assert diff(repo, "HEAD").exit_code == 2
+    (dev,) = report(repo).stacks
+    assert [(c.path, c.new) for c in dev.config] == [("environment", ["shop/aws"])]
+    assert dev.warnings == ("config from shop/aws (Pulumi ESC) is not known here",)
+
+
 PROTECTED = """\
 import pulumi
 import pulumi_aws as aws

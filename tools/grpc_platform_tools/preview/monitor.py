@@ -42,12 +42,18 @@ class Monitor(MockMonitor):
     """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
 
     def __init__(
-        self, project: str, stack: str, fixtures: Fixtures, layout: Layout, mark_key: bytes
+        self,
+        project: str,
+        stack: str,
+        region: str | None,
+        fixtures: Fixtures,
+        layout: Layout,
+        mark_key: bytes,
     ) -> None:
         no_mocks: Any = None  # all that would ask them is answered here
         super().__init__(no_mocks)
         self._project, self._stack, self._fixtures = project, stack, fixtures
-        self._layout, self._mark_key = layout, mark_key
+        self._region, self._layout, self._mark_key = region, layout, mark_key
         self.marks: dict[str, str] = {}
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
@@ -70,7 +76,10 @@ class Monitor(MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = self._plain(request.object, "inputs")
         trigger = self._plain(_trigger(request), "options")
-        identifier, computed = self._fixtures.made(request.type, request.name, inputs.values)
+        region = inputs.values.get("region") or self._region_of(request.provider)
+        identifier, computed = self._fixtures.made(
+            request.type, request.name, inputs.values, region
+        )
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -117,7 +126,8 @@ class Monitor(MockMonitor):
     ) -> resource_pb2.ResourceInvokeResponse:
         arguments = self._plain(request.args, "args").values
         try:
-            answer = self._fixtures.looked_up(request.tok, arguments)
+            region = arguments.get("region") or self._region_of(request.provider)
+            answer = self._fixtures.looked_up(request.tok, arguments, region)
         except LookupError as error:
             self.unanswered.add(str(error))
             answer = {}
@@ -143,7 +153,8 @@ class Monitor(MockMonitor):
                 "secretOutputNames": [k for k, v in exports.items() if SECRET in json.dumps(v)],
             }
         else:
-            _, known = self._fixtures.made(request.type, request.name, arguments)
+            region = self._region_of(request.provider)
+            _, known = self._fixtures.made(request.type, request.name, arguments, region)
         state = struct_pb2.Struct()
         state.CopyFrom(request.properties)
         state.update(known)
@@ -167,6 +178,13 @@ class Monitor(MockMonitor):
         while parent in self._read:
             parent = self._read[parent]
         return parent
+
+    def _region_of(self, provider: str) -> str | None:
+        """Of an explicit provider, `<urn>::<id>`, or of the stack."""
+        urn = provider.rpartition("::")[0]
+        with self._lock:
+            own = (r.inputs.get("region") for r in self._recorded if urn and r.urn == urn)
+            return next(own, None) or self._region
 
     def _plain(self, struct: struct_pb2.Struct, root: str) -> Plain:
         return plain(struct, root, self._mark_key, self._layout)
