@@ -83,7 +83,7 @@ def test_a_thing_under_another_urn_keeps_its_warning() -> None:
     old = made("a", "delete", moved="urn::b", loses="everything in it")
     text = said(old, made("b", moved="urn::a"))
     assert "**loses everything in it**" in text
-    assert "created anew as `ClusterRoleBinding b`, which no alias says is the same" in text
+    assert "created again as `ClusterRoleBinding b`, and no alias says that it is the same" in text
 
 
 def test_an_encrypted_value_that_changed_is_not_called_no_change() -> None:

@@ -122,7 +122,9 @@ def _blocks(stack: StackDiff) -> list[_Block]:
         add(f"{said}, the program cannot be recorded", 0, _fenced(problems, ""), problems)
     found = groups(stack)
     for group in found:
-        if group.operation in ("replace", "delete"):
+        if group.refused:
+            add("Refused", 0, _group(group), group.urns)
+        elif group.operation in ("replace", "delete"):
             add(PAST[group.operation].capitalize(), 1, _group(group), group.urns)
     if stack.warnings:
         add("New warnings", 2, _fenced(stack.warnings[:_MOST_WARNINGS], ""), stack.warnings)
@@ -131,7 +133,7 @@ def _blocks(stack: StackDiff) -> list[_Block]:
     if stack.config:
         add("Config", 3, _fenced(all_lines(stack.config), "diff"), _paths(stack.config))
     for group in found:
-        if rank := _RANKS.get(group.operation):
+        if (rank := _RANKS.get(group.operation)) and not group.refused:
             add(PAST[group.operation].capitalize(), rank, _group(group), group.urns)
     if stack.outputs:
         text = _details("the stack's outputs", _fenced(all_lines(stack.outputs), "diff"))

@@ -111,6 +111,13 @@ def forces(
     return any(_touches(path, old, new, tuple(listed.split("."))) for listed in fields)
 
 
+def forces_within(
+    kind: str, key: str, inputs: Mapping[str, Any], provider: Mapping[str, Any]
+) -> bool:
+    """Whether anything within the input `key` replaces a resource of `kind`."""
+    return any(listed.split(".")[0] == key for listed in _fields(kind, inputs, provider))
+
+
 def _fields(kind: str, after: Mapping[str, Any], provider: Mapping[str, Any]) -> tuple[str, ...]:
     listed = KUBERNETES.get(kind, ())
     if _is_set(provider.get(_MUTABLE.get(kind, ""))) and not after.get("immutable"):
@@ -160,6 +167,10 @@ def _within(value: Any, path: Sequence[str]) -> list[Any]:
     return []
 
 
+CLUSTER_KEYS = ("cluster", "context", "kubeconfig")
+"""The inputs of a provider that select its cluster."""
+
+
 def replaces_provider(
     path: tuple[Segment, ...],
     old: Any,
@@ -181,7 +192,7 @@ def replaces_provider(
             return False
         case "renderYamlToDirectory":
             return True
-        case "cluster" | "context" | "kubeconfig" if before and after:
+        case key if key in CLUSTER_KEYS and before and after:
             active = _active_cluster(before), _active_cluster(after)
             return None not in active and active[0] != active[1]
         case "kubeconfig":
@@ -190,6 +201,15 @@ def replaces_provider(
             return True
         case _:
             return False
+
+
+def is_unclear(
+    path: tuple[Segment, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
+    """Whether a change may replace a provider, for all that is known here: its kubeconfig is secret
+    or a file, and no clusterIdentifier says that the cluster is the same."""
+    unknown = None in (_active_cluster(before), _active_cluster(after))
+    return path[0] in CLUSTER_KEYS and unknown and not _stays(before, after)
 
 
 def _stays(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

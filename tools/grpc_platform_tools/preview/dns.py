@@ -190,13 +190,13 @@ def _published(graph: Graph, names: dict[str | None, str]) -> dict[str, tuple[in
 
 
 def _pods(graph: Graph, service: Resource, cluster: str) -> Pods:
-    selector = _map(service.inputs, "spec", "selector").items()
+    selected = selector(service).items()
     beside = [
         r
         for r in kubernetes_objects(graph)
-        if r.provider == service.provider and _namespace(r) == _namespace(service)
+        if r.provider == service.provider and namespace(r) == namespace(service)
     ]
-    workload = next((r for r in beside if selector and selector <= _pod_labels(r).items()), None)
+    workload = next((r for r in beside if selected and selected <= pod_labels(r).items()), None)
     low = high = None
     if workload:
         low = high = _map(workload.inputs, "spec").get("replicas", 1)
@@ -230,7 +230,7 @@ def _routes(graph: Graph, names: dict[str | None, str]) -> dict[str, list[Route]
             host = str(rule.get("host") or "*")
             for path in _list(rule, "http", "paths"):
                 port = _map(path, "backend", "service", "port")
-                service = f"{_namespace(ingress)}/{_map(path, 'backend', 'service').get('name')}"
+                service = f"{namespace(ingress)}/{_map(path, 'backend', 'service').get('name')}"
                 route = Route(
                     cluster=names[ingress.provider],
                     ingress=object_label(ingress),
@@ -242,7 +242,8 @@ def _routes(graph: Graph, names: dict[str | None, str]) -> dict[str, list[Route]
     return routes
 
 
-def _namespace(resource: Resource) -> str:
+def namespace(resource: Resource) -> str:
+    """Where a Kubernetes object is."""
     return _map(resource.inputs, "metadata").get("namespace") or "default"
 
 
@@ -250,7 +251,13 @@ def _kind_and_name(resource: Resource) -> tuple[str, str]:
     return resource.inputs["kind"], resource.inputs["metadata"].get("name") or resource.name
 
 
-def _pod_labels(resource: Resource) -> dict[str, Any]:
+def selector(service: Resource) -> dict[str, Any]:
+    """The labels of the pods that a Service leads to."""
+    return _map(service.inputs, "spec", "selector")
+
+
+def pod_labels(resource: Resource) -> dict[str, Any]:
+    """The labels of the pods that a workload makes."""
     return _map(resource.inputs, "spec", "template", "metadata", "labels")
 
 
