@@ -102,6 +102,32 @@ def test_a_long_problem_is_cut_and_not_left_out() -> None:
     assert "the reason: xxx" in comment(report(failed))
 
 
+def image(stack_name: str, new: str, own: str) -> StackDiff:
+    """One stack, whose component has a name of its own."""
+    properties = (PropertyChange(path="image", kind="changed", old="envoy:1", new=new),)
+    return stack(stack_name, change(1, component=f"Envoy {own}", properties=properties))
+
+
+def test_what_is_the_same_in_several_stacks_is_said_once_with_their_names() -> None:
+    text = comment(
+        report(
+            image("dev", "envoy:2", "edge"),
+            image("test", "envoy:3", "edge"),
+            stack("prod", *image("prod", "envoy:2", "serving").resources, change(2)),
+        )
+    )
+    assert text.count("+image: envoy:2") == 1
+    assert "#### `dev`, `prod`: the same in each" in text
+    assert "<code>Envoy {name}</code>" in text
+    assert "_{name} is each stack's own name._" in text
+    assert "#### `dev`:" not in text
+    assert "#### `test`: 1 changed" in text
+    assert text.index("Thing t2") > text.index("#### `prod`: 2 changed")
+    alike = comment(report(image("dev", "envoy:2", "edge"), image("prod", "envoy:2", "edge")))
+    assert "Envoy edge" in alike
+    assert "{name}" not in alike
+
+
 def test_many_stacks_are_cut_too() -> None:
     stacks = [stack(f"stack-{n}", change(n)) for n in range(2000)]
     text = comment(report(*stacks))

@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from grpc_platform_tools.diff.alike import OWN_NAME, same, shared
+from grpc_platform_tools.diff.alike import OWN_NAME, nameless, same, shared
 from grpc_platform_tools.diff.lines import all_lines
 from grpc_platform_tools.diff.report import (
     OPERATIONS,
@@ -43,6 +43,19 @@ class Group:
     lines: tuple[str, ...] = ()
     refused: bool = False
     """Whether an update will not do it."""
+    own_name: str = ""
+    """Of the one component that it is about, if so: what another stack may call otherwise."""
+
+    def generic(self) -> "Group":
+        """The same with OWN_NAME for that name."""
+        if len(self.own_name) < 2:
+            return self
+        heading = (
+            Theirs(nameless(piece, self.own_name)) if isinstance(piece, Theirs) else piece
+            for piece in self.heading
+        )
+        lines = (nameless(line, self.own_name) for line in self.lines)
+        return replace(self, heading=tuple(heading), lines=tuple(lines))
 
 
 def counts(stack: StackDiff) -> str:
@@ -165,6 +178,7 @@ def _one(
         urns=(change.urn,),
         lines=tuple(all_lines(left)),
         refused=bool(change.refused),
+        own_name=change.component.rpartition(" ")[2],
     )
 
 
