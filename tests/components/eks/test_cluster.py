@@ -24,11 +24,13 @@ PROVIDER = "pulumi:providers:kubernetes"
 
 def fixed(**changes: Any) -> ClusterSpec:
     groups = {"default": NodeGroupSpec(), "spare": NodeGroupSpec(spot=True)}
-    return ClusterSpec(**{"access": ACCESS, "node_groups": groups, **changes})
+    given: dict[str, Any] = {"access": ACCESS, "node_groups": groups, **changes}
+    return ClusterSpec(**given)
 
 
 def auto(**changes: Any) -> ClusterSpec:
-    return ClusterSpec(**{"access": ACCESS, "auto_mode": True, **changes})
+    given: dict[str, Any] = {"access": ACCESS, "auto_mode": True, **changes}
+    return ClusterSpec(**given)
 
 
 def program(spec: ClusterSpec) -> Callable[[], object]:

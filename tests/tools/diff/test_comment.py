@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from grpc_platform_tools.diff.comment import LIMIT, comment
 from grpc_platform_tools.diff.report import (
     OPERATIONS,
+    Operation,
     PropertyChange,
     Report,
     ResourceChange,
@@ -20,7 +21,7 @@ PIECES = ["`", "<", ">", "|", "@a", "[x](y)", "\n", "\r", "\u2028", "x", "&", "*
 NASTY = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
-def change(number: int, operation: str = "change", **more: Any) -> ResourceChange:
+def change(number: int, operation: Operation = "change", **more: Any) -> ResourceChange:
     default: dict[str, Any] = {
         "urn": f"urn:{number}",
         "type": "aws:x/y:Thing",
@@ -28,7 +29,7 @@ def change(number: int, operation: str = "change", **more: Any) -> ResourceChang
         "component": f"Box b{number}",
         "properties": (PropertyChange(path="size", kind="changed", old=number, new=-number),),
     }
-    return ResourceChange(operation=operation, **{**default, **more})  # pyright: ignore[reportArgumentType]
+    return ResourceChange(operation=operation, **{**default, **more})
 
 
 def report(*stacks: StackDiff) -> Report:
@@ -45,7 +46,7 @@ def large(count: int) -> Report:
         PropertyChange(path=f"p{n}", kind="changed", old="o" * 150, new="n" * 150) for n in range(8)
     )
 
-    def named(number: int, operation: str) -> ResourceChange:
+    def named(number: int, operation: Operation) -> ResourceChange:
         mine = (PropertyChange(path=f"own{number}", kind="added", new=number), *properties)
         return change(number, operation, properties=mine if number % 2 else mine[:1])
 

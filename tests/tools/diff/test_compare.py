@@ -290,7 +290,7 @@ def test_a_kubeconfig_that_changes_without_an_identifier_may_replace_everything(
 
 def test_a_list_of_secrets_is_secret() -> None:
     def program(word: str) -> Any:
-        item = {"metadata": {"name": "s"}, "stringData": {"password": word}}
+        item: Any = {"metadata": {"name": "s"}, "stringData": {"password": word}}
         return lambda: k8s.core.v1.SecretList("all", items=[item])
 
     found = diff(recording(program("swordfish-one")), recording(program("swordfish-two")))

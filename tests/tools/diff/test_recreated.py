@@ -30,10 +30,9 @@ def workload(value: str, name: str = "settings", by: str = "volume", **options: 
         k8s.core.v1.Service(
             "service", metadata={"name": "echo"}, spec={"selector": APP, "ports": [{"port": 1}]}
         )
-        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": echo.metadata["name"]}
-        k8s.autoscaling.v2.HorizontalPodAutoscaler(
-            "hpa", metadata={"name": "echo"}, spec={"scaleTargetRef": target, "maxReplicas": 2}
-        )
+        target: Any = {"apiVersion": "apps/v1", "kind": "Deployment", "name": echo.metadata["name"]}
+        scaled: Any = {"scaleTargetRef": target, "maxReplicas": 2}
+        k8s.autoscaling.v2.HorizontalPodAutoscaler("hpa", metadata={"name": "echo"}, spec=scaled)
         # Nobody calls it, and it takes an input from the other one.
         deployment("batch", "none", None, {"after": echo.metadata["name"]})
 
@@ -43,19 +42,16 @@ def workload(value: str, name: str = "settings", by: str = "volume", **options: 
 def deployment(
     name: str, mounted: pulumi.Input[str], opts: ResourceOptions | None, labels: Any = None
 ) -> k8s.apps.v1.Deployment:
-    volume = {"name": "v", "configMap": {"name": mounted}}
-    return k8s.apps.v1.Deployment(
-        name,
-        metadata={"name": name},
-        spec={
-            "selector": {"matchLabels": {"app": name}},
-            "template": {
-                "metadata": {"labels": {"app": name, **(labels or {})}},
-                "spec": {"volumes": [volume], "containers": [{"name": "c", "image": "i"}]},
-            },
+    volume: Any = {"name": "v", "configMap": {"name": mounted}}
+    labels = labels or dict[str, Any]()
+    spec: Any = {
+        "selector": {"matchLabels": {"app": name}},
+        "template": {
+            "metadata": {"labels": labels | {"app": name}},
+            "spec": {"volumes": [volume], "containers": [{"name": "c", "image": "i"}]},
         },
-        opts=opts,
-    )
+    }
+    return k8s.apps.v1.Deployment(name, metadata={"name": name}, spec=spec, opts=opts)
 
 
 def changed(old: Any, new: Any) -> StackDiff:

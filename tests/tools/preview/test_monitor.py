@@ -1,5 +1,7 @@
 """What the program is answered, and how what it registers is called, are as with the engine."""
 
+from typing import Any
+
 import pulumi
 import pytest
 from pulumi import Alias, Output, ResourceOptions
@@ -252,7 +254,11 @@ def test_a_look_up_is_answered_by_the_first_fixture_whose_arguments_it_has() -> 
         zone("zone", inside(Group("group")), comment=found.names[0])
 
     function = "aws:index/getAvailabilityZones:getAvailabilityZones"
-    answers = [({"state": "impaired"}, "no"), ({"state": "available"}, "yes"), ({}, "late")]
+    answers: list[tuple[dict[str, Any], str]] = [
+        ({"state": "impaired"}, "no"),
+        ({"state": "available"}, "yes"),
+        ({}, "late"),
+    ]
     fixtures = Fixtures(
         lookups=tuple(
             LookUp(function=function, arguments=arguments, result={"names": [name]})

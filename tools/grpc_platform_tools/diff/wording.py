@@ -112,7 +112,7 @@ def _made_from(followers: list[ResourceChange], labels: Mapping[str, str]) -> Gr
     causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
     kinds = Counter(short_type(change.type) for change in followers).most_common()
     few = len(followers) <= _MOST_NAMES
-    how = "deleted with, and made again after, " if followers[0].deleted_first else "made from "
+    how = "recreated with " if followers[0].deleted_first else "made from "
     return Group(
         operation=followers[0].operation,
         heading=(
@@ -138,7 +138,9 @@ def _alike_group(
     operation = members[0].operation
     lost = dict.fromkeys(m.loses for m in members if m.loses and operation == "replace")
     loses = (f"; **loses {', '.join(lost)}**",) if lost else ()
-    first = ("; each deleted before it is made again",) * all(m.deleted_first for m in members)
+    first = ("; each recreated: deleted before the new one is made",) * all(
+        m.deleted_first for m in members
+    )
     whose = (f"; {OWN_NAME} is each one's own name",) if OWN_NAME in str(found) else ()
     names = _names(_short_names(members))
     return Group(
@@ -157,12 +159,12 @@ def _one(
     if change.component not in ("", change.label):
         heading += [" in ", Theirs(change.component)]
     if _follows(change):
-        how = "deleted with, and made again after, " if change.deleted_first else "made from "
+        how = "recreated with " if change.deleted_first else "made from "
         heading += [f"; {how}", *_names((labels.get(urn, urn) for urn in change.because), 3)]
     elif change.forced_by:
         heading += ["; forced by ", *_names(change.forced_by)]
         if change.deleted_first:
-            heading.append("; deleted before it is made again")
+            heading.append("; recreated: deleted before the new one is made")
     if change.loses and change.operation in ("replace", "delete"):
         heading.append(f"; **loses {change.loses}**")
     if change.moved and change.operation == "delete":
