@@ -10,8 +10,8 @@ import yaml
 
 Segment = str | int
 
-# Written by hand: the rules are Go code and not in the provider's schema. Compared with diff.go field
-# by field at commit 94977969 of July 2026, after 4.32; 4.34 could not be had. The file had then not
+# Written by hand: the rules are Go code and not in the provider's schema. Compared field by field
+# with diff.go at commit 94977969 of July 2026, after 4.32; 4.34 could not be had. It had then not
 # changed since 4.27. Every kind also has metadata.name and metadata.namespace. The provider knows
 # no other immutable fields: the API server refuses a change of those (of a CronJob, an Ingress, an
 # HPA, a NetworkPolicy, a CRD, an IngressClass … none that it has replaces it).
