@@ -5,7 +5,7 @@ BIN := .venv/bin
 .DEFAULT_GOAL := help
 
 help:  ## List these targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The one lock: what the components and the tools need, and what works on them.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
@@ -59,19 +59,30 @@ experiments: .venv/.local  ## Measure what the design promises, about an hour (O
 bench: install  ## What a preview and a diff of 1,000 services cost, against the SDK alone
 	@$(BIN)/python -m benchmarks
 
-check: .venv/.local .venv/.actionlint-$(ACTIONLINT)  ## Format, lint, types, workflows, lock file, generated docs
+check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
+
+# What `make check` runs, and the hooks of .pre-commit-config.yaml one by one.
+style: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports >.venv/imports.log || { cat .venv/imports.log; exit 1; }
+
+types: .venv/.local
 	@$(BIN)/pyright
+
+workflows: .venv/.local .venv/.actionlint-$(ACTIONLINT)
 	@$(BIN)/actionlint -shellcheck= -pyflakes=
 	@$(BIN)/zizmor --quiet --offline .
+
+locked: install
 	@cp requirements.lock .venv/dev.lock
 	@$(LOCK_DEV) --output-file .venv/dev.lock
 	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
 	@cp requirements-local.lock .venv/local.lock
 	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
+
+generated: install
 	@$(BIN)/python -m config.docs --check
 
 lock:  ## Pin every dependency by version and hash
@@ -81,4 +92,4 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview diff local local-down test test-local experiments bench check lock docs
+.PHONY: help install preview diff local local-down test test-local experiments bench check style types workflows locked generated lock docs

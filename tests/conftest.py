@@ -1,11 +1,15 @@
 """What every test of a component shares: a recorder that stands where the engine would."""
 
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.record import record
+
+# The testbed is made of Linux namespaces.
+collect_ignore = [] if sys.platform == "linux" else ["testbed", "experiments", "local"]
 
 
 @pytest.fixture

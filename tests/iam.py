@@ -1,5 +1,6 @@
 """Lint every IAM policy of a recorded graph with parliament."""
 
+import importlib
 import importlib.resources
 import json
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 
 
 def _load_parliament() -> types.ModuleType:
@@ -18,16 +20,17 @@ def _load_parliament() -> types.ModuleType:
     It asks pkg_resources for one thing only: where its own data files lie.
     """
     stand_in = types.ModuleType("pkg_resources")
-    stand_in.resource_filename = lambda package, name: str(  # type: ignore[attr-defined]
-        importlib.resources.files(package) / name
-    )
+    vars(stand_in)["resource_filename"] = _resource_filename
     with warnings.catch_warnings(), mock.patch.dict(sys.modules, pkg_resources=stand_in):
         warnings.simplefilter("ignore")  # its files are left to the garbage collector to close
-        import parliament
-    return parliament
+        return importlib.import_module("parliament")
 
 
-_PARLIAMENT = _load_parliament()
+def _resource_filename(package: str, name: str) -> str:
+    return str(importlib.resources.files(package) / name)
+
+
+_PARLIAMENT: Any = _load_parliament()
 
 # What an AWS resource calls a policy: that of an identity (what may it do), or that of the resource
 # itself (who may do what with it).
@@ -102,7 +105,7 @@ def _trust_policy(document: Any) -> Iterator[str]:
 
 
 def _anyone(principal: Any) -> bool:
-    named = principal.values() if isinstance(principal, dict) else [principal]
+    named = principal.values() if is_mapping(principal) else [principal]
     return any("*" in _listed(each) for each in named)
 
 
@@ -111,4 +114,4 @@ def _statements(document: Any) -> list[dict[str, Any]]:
 
 
 def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return value if is_list(value) else [value]

@@ -11,8 +11,8 @@ from grpc_platform_tools.graph import Graph
 RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 
-EVERY_POD = {"namespaceSelector": {}}
-METRICS = {"from": [EVERY_POD], "ports": [{"protocol": "TCP", "port": 8002}]}
+EVERY_POD: dict[str, dict[str, str]] = {"namespaceSelector": {}}
+METRICS: dict[str, Any] = {"from": [EVERY_POD], "ports": [{"protocol": "TCP", "port": 8002}]}
 GROUPS = {"serving": "sg-serving", "calling": "sg-calling"}
 PRIVATE = ["10.0.0.0/19", "10.0.32.0/19"]
 

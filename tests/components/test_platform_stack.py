@@ -94,7 +94,7 @@ def test_everything_exported_is_read_back() -> None:
     assert stack.services == {"events": CONTRACT}
     assert stack.clusters["serving"].kubeconfig == "apiVersion: v1"
     assert stack.clusters["serving"].endpoint == "https://serving.eks.invalid"
-    assert stack.clusters["serving"].serving == ServingOutputs(**SERVING)
+    assert stack.clusters["serving"].serving == ServingOutputs.model_validate(SERVING)
     assert stack.clusters["calling"].serving is None
 
 
@@ -140,23 +140,27 @@ NOT_VERSIONED = (
 )
 
 
+NOTHING: dict[str, Any] = {}
+
+
 @pytest.mark.parametrize(
     ("exports", "message"),
     [
-        ({}, NOT_VERSIONED),
+        (NOTHING, NOT_VERSIONED),
         ({"zone": {"zone_id": "Z1", "name": "example.com"}}, NOT_VERSIONED),
         (
-            {"schema_version": 1, "zone": {}, "timing": {}},
+            {"schema_version": 1, "zone": NOTHING, "timing": NOTHING},
             "exports no clusters, services; finish pulumi up there",
         ),
         (
-            exported({"serving": {"serving": {**SERVING, "http_port": "http"}}}) | {"zone": {}},
+            exported({"serving": {"serving": {**SERVING, "http_port": "http"}}})
+            | {"zone": NOTHING},
             "outputs not understood: zone.zone_id: Field required; zone.name: Field required; "
             "clusters.serving.serving.http_port: Input should be a valid integer, unable to parse "
             "string as an integer",
         ),
         (
-            {"schema_version": 2, "zones": []},
+            {"schema_version": 2, "zones": NOTHING},
             "exports schema_version 2, and 1 is what this project reads; "
             "install here the release of grpc-platform that it was deployed with",
         ),
@@ -188,7 +192,7 @@ def test_the_times_that_a_platform_of_release_0_1_does_not_export_are_what_it_wa
 
 
 def test_a_platform_of_the_same_version_may_export_more() -> None:
-    newer = exported() | {"dashboards": ["https://example.com"]}
+    newer: dict[str, Any] = exported() | {"dashboards": ["https://example.com"]}
     newer["zone"] = {**newer["zone"], "name_servers": []}
     (stack,) = read_back(lambda platform: platform, newer)
     assert stack.zone.zone_id == "Z0123456789"

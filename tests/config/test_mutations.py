@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from config.check import check, warnings
 from config.mistakes import ConfigError
+from grpc_platform_tools.plain import is_list
 
 ROOT = Path(__file__).parents[2]
 FILES: list[dict[str, Any]] = [
@@ -33,7 +34,7 @@ ODD: list[Any] = [
 
 def places(value: Any) -> list[tuple[Any, Any]]:
     """Every part of a tree, as the container that holds it and its key or index there."""
-    keys: list[Any] = list(range(len(value))) if isinstance(value, list) else list(value)
+    keys: list[Any] = [*range(len(value))] if is_list(value) else [*value]
     found: list[tuple[Any, Any]] = [(value, key) for key in keys]
     for key in keys:
         if isinstance(value[key], dict | list):
@@ -51,7 +52,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
         match draw(st.sampled_from(["delete", "double", "replace", "replace"])):
             case "delete":
                 del holder[key]
-            case "double" if isinstance(holder, list):
+            case "double" if is_list(holder):
                 holder.append(holder[key])
             case "double":
                 name = draw(st.sampled_from(["x", "greeter", "serving", "a\nb", "", "9"]))

@@ -1,13 +1,14 @@
 """The graph is plain data that orders itself, saves whole and answers what needs what."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource, in_dependency_order
 
 
-def resource(name: str, *needs: str, **fields: str) -> Resource:
+def resource(name: str, *needs: str, **fields: Any) -> Resource:
     """A resource whose URN is its name."""
     return Resource(urn=name, type="t:i:T", name=name, depends_on=needs, **fields)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from grpc_platform_tools.diff.replacement import forces_replacement
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.program import run_program
 from grpc_platform_tools.preview.stack_file import read_stack_file
 from tests.tree import ROOT, committed_stacks
@@ -57,10 +58,10 @@ def _prefix(urn: str) -> str:
 
 def _kept(type_token: str, path: tuple[str | int, ...], value: Any) -> Any:
     """The part of an input that forces a replacement; None where there is none."""
-    if isinstance(value, dict):
+    if is_mapping(value):
         found = {key: _kept(type_token, (*path, key), item) for key, item in value.items()}
         return {key: item for key, item in found.items() if item is not None} or None
-    if isinstance(value, list):
+    if is_list(value):
         # Whole or not at all: an element's place counts.
         whole = any(
             _kept(type_token, (*path, index), item) is not None for index, item in enumerate(value)

@@ -17,6 +17,7 @@ from grpc_platform_tools.diff.compare import compare
 from grpc_platform_tools.diff.recordings import Recording
 from grpc_platform_tools.diff.report import ResourceChange
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.plain import is_mapping
 from grpc_platform_tools.preview.fixtures import Fixtures
 from grpc_platform_tools.preview.record import record
 from tests.tree import committed_stacks
@@ -130,11 +131,13 @@ def missing(old: Any, new: Any, path: str) -> list[str]:
     """What is gone, or of another kind."""
     if old is None:
         return []
-    if isinstance(old, dict) and isinstance(new, dict):
+    if is_mapping(old) and is_mapping(new):
         return [
             line
             for key, value in old.items()
             for line in missing(value, new.get(key), f"{path}.{key}")
         ]
-    kinds = [float if isinstance(value, int | float) else type(value) for value in (old, new)]
+    kinds: list[type] = [
+        float if isinstance(value, int | float) else type(value) for value in (old, new)
+    ]
     return [] if kinds[0] is kinds[1] else [f"{path} was {old!r}, is {new!r}"]

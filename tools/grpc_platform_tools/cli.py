@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from grpc_platform_tools.plain import is_list
+
 # Each command imports what it runs, so that --help and a mistyped name answer at once.
 
 app = typer.Typer(
@@ -154,7 +156,7 @@ def _problems_told(status: int | None = None) -> Generator[None]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
             problems = [f"cannot write: {error.strerror}"]
-        if not isinstance(problems, list):
+        if not is_list(problems):
             raise
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)  # pyright: ignore[reportUnknownVariableType]
+        sys.stderr.writelines(f"{problem}\n" for problem in problems)
         raise typer.Exit(status or getattr(error, "exit_status", 1)) from None

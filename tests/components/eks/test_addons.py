@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_every_addon_is_pinned_and_keeps_to_the_stack_file(graph: Graph) -> None
 
 
 @pytest.mark.parametrize("minor", versions.KUBE_PROXY)
-def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: str) -> None:
+def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: Any) -> None:
     spec = ClusterSpec(
         access=ACCESS, kubernetes_version=minor, node_groups={"default": NodeGroupSpec()}
     )

@@ -28,11 +28,13 @@ PROVIDER = "pulumi:providers:kubernetes"
 
 def fixed(**changes: Any) -> ClusterSpec:
     groups = {"default": NodeGroupSpec(), "spare": NodeGroupSpec(spot=True)}
-    return ClusterSpec(**{"access": ACCESS, "node_groups": groups, **changes})
+    given: dict[str, Any] = {"access": ACCESS, "node_groups": groups, **changes}
+    return ClusterSpec(**given)
 
 
 def auto(**changes: Any) -> ClusterSpec:
-    return ClusterSpec(**{"access": ACCESS, "auto_mode": True, **changes})
+    given: dict[str, Any] = {"access": ACCESS, "auto_mode": True, **changes}
+    return ClusterSpec(**given)
 
 
 def program(spec: ClusterSpec) -> Callable[[], object]:
@@ -358,14 +360,8 @@ def test_a_spec_that_cannot_be_is_refused(
 def test_a_plain_argument_that_cannot_be_is_refused(
     recorded: Recorder, given: dict[str, Any], message: str
 ) -> None:
-    args = ClusterArgs(
-        **{
-            "spec": auto(),
-            "subnet_ids": ["subnet-a", "subnet-b"],
-            "pod_address_cooldown": COOLDOWN,
-            **given,
-        }
-    )
+    usual: dict[str, Any] = {"subnet_ids": ["subnet-a"], "pod_address_cooldown": COOLDOWN}
+    args = ClusterArgs(**{"spec": auto(), **usual, **given})
     with pytest.raises(ValueError, match=re.escape(message)):
         recorded(lambda: Cluster("main", args))
 
@@ -390,7 +386,7 @@ def test_clusters_and_groups_whose_names_join_alike_stay_apart(recorded: Recorde
 
 
 def test_nodes_keep_the_release_they_are_given(recorded: Recorder) -> None:
-    def release(**given: str) -> Any:
+    def release(**given: Any) -> Any:
         graph = recorded(program(fixed(node_groups={"default": NodeGroupSpec(**given)})))
         return graph.only("aws:eks/nodeGroup:NodeGroup").inputs.get("releaseVersion")
 

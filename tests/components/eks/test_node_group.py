@@ -119,7 +119,9 @@ def test_labels_and_taints_reach_the_nodes(recorded: Recorder) -> None:
 def allowed(labels: dict[str, str]) -> bool:
     """What the scheduler makes of OFF_SPOT_TERMS on a node with these labels."""
     assert {term["operator"] for term in OFF_SPOT_TERMS} == {"NotIn"}
-    return all(labels.get(str(term["key"])) not in term["values"] for term in OFF_SPOT_TERMS)
+    return all(
+        (labels.get(str(term["key"])) or "") not in term["values"] for term in OFF_SPOT_TERMS
+    )
 
 
 def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(recorded: Recorder) -> None:

@@ -211,7 +211,7 @@ def test_the_ports_clients_dial_are_those_of_the_container(recorded: Recorded) -
     ],
 )
 def test_a_low_port_needs_a_sysctl_and_no_privilege(
-    recorded: Recorded, ports: dict[str, int], sysctls: Any
+    recorded: Recorded, ports: dict[str, Any], sysctls: Any
 ) -> None:
     graph = envoy(recorded, **ports)
     assert pod(graph)["securityContext"].get("sysctls") == sysctls

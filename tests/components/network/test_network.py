@@ -24,7 +24,8 @@ Recorded = Callable[[Callable[[], object]], Graph]
 @pytest.fixture
 def network(recorded: Recorded) -> Callable[..., Graph]:
     def build(**spec: Any) -> Graph:
-        chosen = NetworkSpec(**{"zones": (A, B, C)} | spec)
+        given: dict[str, Any] = {"zones": (A, B, C), **spec}
+        chosen = NetworkSpec(**given)
         args = NetworkArgs(spec=chosen, tags={"team": "platform"})
         return recorded(lambda: Network("network", args))
 

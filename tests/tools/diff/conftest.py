@@ -1,5 +1,6 @@
 """A git repository with a program in it, for tests that compare its revisions."""
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,26 @@ PROGRAM = """\
 import pulumi
 pulumi.export("size", pulumi.Config().require_int("size"))
 """
+
+
+HOLD = """\
+import fcntl
+held = open({!r}, "w")
+fcntl.flock(held, fcntl.LOCK_SH)
+"""
+"""Source with which a program shows that it runs, on any system: see `is_held`."""
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process that ran HOLD, or one that it passed `held` to, is still running."""
+    if not path.exists():
+        return False
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class Repo:

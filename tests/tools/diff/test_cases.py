@@ -17,7 +17,7 @@ import pytest
 from grpc_platform_tools.diff import recorder
 from grpc_platform_tools.diff.comment import comment
 from grpc_platform_tools.diff.compare import compare
-from grpc_platform_tools.diff.recordings import Recording, read_recording
+from grpc_platform_tools.diff.recordings import Recording, given, read_recording
 from grpc_platform_tools.diff.redaction import Accounts
 from grpc_platform_tools.diff.report import Report
 from grpc_platform_tools.diff.revisions import Revision
@@ -52,7 +52,7 @@ def recorded(directory: Path, stacks: list[str], accounts: Accounts) -> dict[str
         if stack in revision.stacks:
             output = directory / stack
             output.mkdir()
-            recorder.main(directory, Path(), stack, output, b"key")
+            recorder.main(directory, Path(), stack, output, given(revision, b"key"))
             found[stack] = read_recording(output, revision, stack, accounts)
     return found
 

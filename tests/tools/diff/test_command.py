@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from grpc_platform_tools.cli import app
 from grpc_platform_tools.diff.report import Report
-from tests.tools.diff.conftest import PROGRAM, Repo
+from tests.tools.diff.conftest import HOLD, PROGRAM, Repo, is_held
 
 COMMAND = [sys.executable, "-m", "grpc_platform_tools", "diff"]
 
@@ -170,6 +170,16 @@ def test_a_folder_outside_any_repository_is_refused(tmp_path: Path) -> None:
     assert (result.exit_code, "is in no git repository" in result.stderr) == (1, True)
 
 
+def test_an_environment_is_compared_by_name_with_a_warning(repo: Repo) -> None:
+    repo.commit(repo.stack())
+    stack = f"{repo.stack()['Pulumi.dev.yaml']}environment: [shop/aws]\n"
+    repo.write({"Pulumi.dev.yaml": stack})
+    assert diff(repo, "HEAD").exit_code == 2
+    (dev,) = report(repo).stacks
+    assert [(c.path, c.new) for c in dev.config] == [("environment", ["shop/aws"])]
+    assert dev.warnings == ("config from shop/aws (Pulumi ESC) is not known here",)
+
+
 PROTECTED = """\
 import pulumi
 import pulumi_aws as aws
@@ -214,10 +224,8 @@ def test_it_needs_no_network_and_shows_no_credentials(repo: Repo, tmp_path: Path
 def test_an_interrupted_diff_leaves_nothing(repo: Repo, tmp_path: Path, number: int) -> None:
     """Neither a process nor a file, and nothing in build/."""
     started = tmp_path / "started"
-    endless = (
-        f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))\n"
-    )
-    repo.commit({"__main__.py": f"{endless}while True: time.sleep(1)", **repo.stack()})
+    endless = f"{HOLD.format(str(started))}import time\nwhile True: time.sleep(1)"
+    repo.commit({"__main__.py": endless, **repo.stack()})
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     process = subprocess.Popen(
@@ -225,12 +233,11 @@ def test_an_interrupted_diff_leaves_nothing(repo: Repo, tmp_path: Path, number: 
         env={**os.environ, "TMPDIR": str(temporary)},
         stderr=subprocess.PIPE,
     )
-    until(lambda: started.exists() and started.read_text().isdigit())
+    until(lambda: is_held(started))
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode not in (0, 2)
-    recorder = Path("/proc", started.read_text())
-    until(lambda: not recorder.exists())
+    until(lambda: not is_held(started))
     assert list(temporary.iterdir()) == []
     assert not (repo.directory / "build").exists()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from grpc_platform_tools.diff.comment import LIMIT, comment
 from grpc_platform_tools.diff.report import (
     OPERATIONS,
+    Operation,
     PropertyChange,
     Report,
     ResourceChange,
@@ -20,7 +21,7 @@ PIECES = ["`", "<", ">", "|", "@a", "[x](y)", "\n", "\r", "\u2028", "x", "&", "*
 NASTY = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 
 
-def change(number: int, operation: str = "change", **more: Any) -> ResourceChange:
+def change(number: int, operation: Operation = "change", **more: Any) -> ResourceChange:
     default: dict[str, Any] = {
         "urn": f"urn:{number}",
         "type": "aws:x/y:Thing",
@@ -28,7 +29,7 @@ def change(number: int, operation: str = "change", **more: Any) -> ResourceChang
         "component": f"Box b{number}",
         "properties": (PropertyChange(path="size", kind="changed", old=number, new=-number),),
     }
-    return ResourceChange(operation=operation, **{**default, **more})  # pyright: ignore[reportArgumentType]
+    return ResourceChange(operation=operation, **{**default, **more})
 
 
 def report(*stacks: StackDiff) -> Report:
@@ -45,7 +46,7 @@ def large(count: int) -> Report:
         PropertyChange(path=f"p{n}", kind="changed", old="o" * 150, new="n" * 150) for n in range(8)
     )
 
-    def named(number: int, operation: str) -> ResourceChange:
+    def named(number: int, operation: Operation) -> ResourceChange:
         mine = (PropertyChange(path=f"own{number}", kind="added", new=number), *properties)
         return change(number, operation, properties=mine if number % 2 else mine[:1])
 
@@ -100,6 +101,32 @@ def test_what_is_said_of_what_does_not_fit_fits(count: int) -> None:
 def test_a_long_problem_is_cut_and_not_left_out() -> None:
     failed = stack("dev", status="failed", problems={"head": ["the reason: " + "x" * 70_000]})
     assert "the reason: xxx" in comment(report(failed))
+
+
+def image(stack_name: str, new: str, own: str) -> StackDiff:
+    """One stack, whose component has a name of its own."""
+    properties = (PropertyChange(path="image", kind="changed", old="envoy:1", new=new),)
+    return stack(stack_name, change(1, component=f"Envoy {own}", properties=properties))
+
+
+def test_what_is_the_same_in_several_stacks_is_said_once_with_their_names() -> None:
+    text = comment(
+        report(
+            image("dev", "envoy:2", "edge"),
+            image("test", "envoy:3", "edge"),
+            stack("prod", *image("prod", "envoy:2", "serving").resources, change(2)),
+        )
+    )
+    assert text.count("+image: envoy:2") == 1
+    assert "#### `dev`, `prod`: the same in each" in text
+    assert "<code>Envoy {name}</code>" in text
+    assert "_{name} is each stack's own name._" in text
+    assert "#### `dev`:" not in text
+    assert "#### `test`: 1 changed" in text
+    assert text.index("Thing t2") > text.index("#### `prod`: 2 changed")
+    alike = comment(report(image("dev", "envoy:2", "edge"), image("prod", "envoy:2", "edge")))
+    assert "Envoy edge" in alike
+    assert "{name}" not in alike
 
 
 def test_many_stacks_are_cut_too() -> None:
@@ -163,6 +190,6 @@ def test_a_report_is_read_back_as_it_was_saved_and_nothing_else_is(tmp_path: Any
     made.save(tmp_path / "diff.json")
     text = (tmp_path / "diff.json").read_bytes()
     assert Report.load(text) == made
-    for broken in (text[:-10], text.replace(b'"format": 1', b'"format": 2'), b'{"project": 3}'):
+    for broken in (text[:-10], text.replace(b'"format": 2', b'"format": 1'), b'{"project": 3}'):
         with pytest.raises(ValueError, match="validation error"):
             Report.load(broken)

@@ -1,5 +1,6 @@
 """What an engine would do, where inputs alone do not say it."""
 
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -10,6 +11,7 @@ from pulumi import Alias, ResourceOptions
 
 from grpc_platform_tools.diff.compare import compare
 from grpc_platform_tools.diff.recordings import Recording
+from grpc_platform_tools.diff.refusals import PROTECTED
 from grpc_platform_tools.diff.report import ResourceChange, StackDiff
 from grpc_platform_tools.preview.record import record
 
@@ -234,13 +236,61 @@ def protected(name: str) -> Any:
 
 def test_a_replacement_of_what_is_protected_is_said_to_be_refused() -> None:
     found = diff(recording(protected("one")), recording(protected("two")))
-    assert change(found, "role").notes == ("the engine refuses that while it is protected",)
+    assert change(found, "role").refused == PROTECTED
     assert change(found, "role").loses == "what the program protects"
+
+
+def eks(version: str, role: str = "role") -> Any:
+    return lambda: aws.eks.Cluster(
+        "c", name="c", role_arn=role, version=version, vpc_config={"subnet_ids": ["subnet-1"]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "refused"),
+    [
+        ("1.34", "1.35", ""),
+        ("1.33", "1.35", "EKS upgrades one Kubernetes minor at a time: go from 1.33 to 1.34 first"),
+        ("1.35", "1.34", "EKS does not go back from Kubernetes 1.35 to 1.34"),
+    ],
+)
+def test_a_minor_that_eks_refuses_is_said_to_be_refused(old: str, new: str, refused: str) -> None:
+    found = change(diff(recording(eks(old)), recording(eks(new))), "c")
+    assert (found.operation, found.refused) == ("change", refused)
+    again = change(diff(recording(eks(old)), recording(eks(new, "other"))), "c")
+    assert (again.operation, again.refused) == ("replace", "")  # made in the new version at once
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "note"),
+    [
+        # Secret, or a file: nothing says that it is the same cluster.
+        ({"kubeconfig": "/a"}, {"kubeconfig": "/b"}, "may be replaced"),
+        ({"secret": KUBECONFIG % "x"}, {"secret": KUBECONFIG % "y"}, "may be replaced"),
+        ({"kubeconfig": KUBECONFIG % "x"}, {"kubeconfig": KUBECONFIG % "y"}, "if the cluster is"),
+        ({"kubeconfig": KUBECONFIG % "x"}, {"kubeconfig": f"{KUBECONFIG % 'x'} "}, ""),
+        ({"kubeconfig": "/a", "namespace": "a"}, {"kubeconfig": "/a", "namespace": "b"}, ""),
+    ],
+)
+@pytest.mark.parametrize("identifier", [None, "one"])
+def test_a_kubeconfig_that_changes_without_an_identifier_may_replace_everything(
+    old: dict[str, Any], new: dict[str, Any], note: str, identifier: str | None
+) -> None:
+    def program(kubeconfig: Any = None, secret: Any = None, namespace: Any = None) -> None:
+        hidden = pulumi.Output.secret(secret) if secret else kubeconfig
+        k8s.Provider(
+            "cluster", cluster_identifier=identifier, kubeconfig=hidden, namespace=namespace
+        )
+
+    sides = [recording(partial(program, **given)) for given in (old, new)]
+    found = change(diff(*sides), "cluster")
+    said = note if identifier is None else ""
+    assert [n[: len(said)] for n in found.notes] == ([said] if said else [])
 
 
 def test_a_list_of_secrets_is_secret() -> None:
     def program(word: str) -> Any:
-        item = {"metadata": {"name": "s"}, "stringData": {"password": word}}
+        item: Any = {"metadata": {"name": "s"}, "stringData": {"password": word}}
         return lambda: k8s.core.v1.SecretList("all", items=[item])
 
     found = diff(recording(program("swordfish-one")), recording(program("swordfish-two")))

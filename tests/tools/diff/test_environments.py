@@ -1,16 +1,18 @@
 """Each revision runs with the dependencies that it locks."""
 
 import importlib.metadata
+import os
 import re
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uv
 from typer.testing import CliRunner, Result
 
 from grpc_platform_tools.cli import app
-from grpc_platform_tools.diff import environments
 from grpc_platform_tools.diff.environments import Lock, environment_of, is_installed, lock_of
 from grpc_platform_tools.diff.report import Report
 from grpc_platform_tools.errors import UserError
@@ -20,9 +22,9 @@ from tests.tools.diff.conftest import PROGRAM, Repo
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of ours; uv keeps its own, from which it installs without a network."""
-    if not (uv := environments.os.environ.get("UV_CACHE_DIR")):
-        uv = str(Path("~/.cache/uv").expanduser())
-    monkeypatch.setenv("UV_CACHE_DIR", uv)
+    if not (packages := os.environ.get("UV_CACHE_DIR")):
+        packages = str(Path("~/.cache/uv").expanduser())
+    monkeypatch.setenv("UV_CACHE_DIR", packages)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "grpc-platform" / "environments"
 
@@ -140,9 +142,7 @@ def test_a_uv_project_gets_what_its_lock_says(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = []\n'
     )
-    environments.subprocess.run(
-        [environments.uv.find_uv_bin(), "lock", "--offline", "--quiet"], cwd=tmp_path, check=True
-    )
+    subprocess.run([uv.find_uv_bin(), "lock", "--offline", "--quiet"], cwd=tmp_path, check=True)
     lock = lock_of(tmp_path, tmp_path)
     assert lock
     assert lock.path.name == "uv.lock"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from grpc_platform_tools.cli import app
 from grpc_platform_tools.diff.report import Report
-from tests.tools.diff.conftest import PROGRAM, Repo
+from tests.tools.diff.conftest import HOLD, PROGRAM, Repo, is_held
 from tests.tools.diff.test_command import COMMAND, until
 
 
@@ -36,6 +36,7 @@ def problems(repo: Repo, source: str) -> list[str]:
     return only.problems["head"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux shows it")
 def test_a_program_cannot_read_the_environment_of_who_runs_the_diff(
     repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,35 +59,24 @@ def test_a_process_that_a_program_leaves_neither_holds_up_the_diff_nor_stays(
 ) -> None:
     left = tmp_path / "left"
     source = (
-        "import pathlib, subprocess\nprocess = subprocess.Popen(['sleep', '600'])\n"
-        f"with pathlib.Path({str(left)!r}).open('a') as file: print(process.pid, file=file)\n"
+        f"{PROGRAM}{HOLD.format(str(left))}"
+        "import subprocess\nsubprocess.Popen(['sleep', '600'], pass_fds=[held.fileno()])\n"
     )
-    repo.commit({"__main__.py": PROGRAM + source, **repo.stack()})
+    repo.commit({"__main__.py": source, **repo.stack()})
     assert diff(repo, "HEAD").exit_code == 0
-    numbers = left.read_text().split()
-    assert len(numbers) == 2
-    until(lambda: not any(map(is_running, numbers)))
-
-
-def is_running(number: str) -> bool:
-    try:
-        state = Path("/proc", number, "stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"  # nobody may be here to reap it
+    assert left.exists()
+    until(lambda: not is_held(left))
 
 
 def test_a_diff_whose_terminal_closes_leaves_no_recorder(repo: Repo, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    source = (
-        f"import os, pathlib, time\npathlib.Path({str(started)!r}).write_text(str(os.getpid()))"
-    )
-    repo.commit({"__main__.py": f"{source}\nwhile True: time.sleep(1)", **repo.stack()})
+    endless = f"{HOLD.format(str(started))}import time\nwhile True: time.sleep(1)"
+    repo.commit({"__main__.py": endless, **repo.stack()})
     process = subprocess.Popen([*COMMAND, "HEAD", "--program", repo.directory])
-    until(lambda: started.exists() and started.read_text().isdigit())
+    until(lambda: is_held(started))
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=30) not in (0, 2)
-    until(lambda: not is_running(started.read_text()))
+    until(lambda: not is_held(started))
 
 
 def test_a_program_that_ends_its_process_is_a_problem(repo: Repo) -> None:

@@ -15,18 +15,18 @@ def said(old: Any, new: Any) -> list[tuple[str, str, Any, Any]]:
     return [(d.path, d.kind, d.old, d.new) for d in differences(old, new)]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "expected"),
-    [
-        ({"a": 1}, {"a": 1}, []),
-        ({"a": 1}, {"a": True}, [("a", "changed", 1, True)]),
-        ({"a": 1}, {"a": "1"}, [("a", "changed", 1, "1")]),
-        ({"a": None}, {}, [("a", "removed", None, None)]),
-        ({"a.b/c": 1}, {"a.b/c": 2}, [("[a.b/c]", "changed", 1, 2)]),
-        ({"a": {"b": {}}}, {"a": {}}, [("a.b", "removed", {}, None)]),
-        ({"a": [1]}, {"a": {"b": 1}}, [("a", "changed", [1], {"b": 1})]),
-    ],
-)
+CHANGES: list[tuple[Any, Any, list[Any]]] = [
+    ({"a": 1}, {"a": 1}, []),
+    ({"a": 1}, {"a": True}, [("a", "changed", 1, True)]),
+    ({"a": 1}, {"a": "1"}, [("a", "changed", 1, "1")]),
+    ({"a": None}, {}, [("a", "removed", None, None)]),
+    ({"a.b/c": 1}, {"a.b/c": 2}, [("[a.b/c]", "changed", 1, 2)]),
+    ({"a": {"b": {}}}, {"a": {}}, [("a.b", "removed", {}, None)]),
+    ({"a": [1]}, {"a": {"b": 1}}, [("a", "changed", [1], {"b": 1})]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "expected"), CHANGES)
 def test_mappings_go_by_key(old: Any, new: Any, expected: list[Any]) -> None:
     assert said(old, new) == expected
 

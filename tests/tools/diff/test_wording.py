@@ -6,10 +6,16 @@ import pytest
 
 from grpc_platform_tools.diff.comment import comment
 from grpc_platform_tools.diff.lines import lines
-from grpc_platform_tools.diff.report import PropertyChange, Report, ResourceChange, StackDiff
+from grpc_platform_tools.diff.report import (
+    Operation,
+    PropertyChange,
+    Report,
+    ResourceChange,
+    StackDiff,
+)
 
 
-def made(name: str, operation: str = "create", **more: Any) -> ResourceChange:
+def made(name: str, operation: Operation = "create", **more: Any) -> ResourceChange:
     given: dict[str, Any] = {
         "urn": f"urn::{name}",
         "type": "kubernetes:rbac/v1:ClusterRoleBinding",
@@ -17,7 +23,7 @@ def made(name: str, operation: str = "create", **more: Any) -> ResourceChange:
         "component": f"Svc {name}",
         **more,
     }
-    return ResourceChange(operation=operation, **given)  # pyright: ignore[reportArgumentType]
+    return ResourceChange(operation=operation, **given)
 
 
 def value(path: str, new: Any, old: Any = None) -> PropertyChange:
@@ -83,7 +89,7 @@ def test_a_thing_under_another_urn_keeps_its_warning() -> None:
     old = made("a", "delete", moved="urn::b", loses="everything in it")
     text = said(old, made("b", moved="urn::a"))
     assert "**loses everything in it**" in text
-    assert "created anew as `ClusterRoleBinding b`, which no alias says is the same" in text
+    assert "created again as `ClusterRoleBinding b`, and no alias says that it is the same" in text
 
 
 def test_an_encrypted_value_that_changed_is_not_called_no_change() -> None:

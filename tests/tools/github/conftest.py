@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def posting(
     monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(tmp_path / "event.json"))
     repository = {"id": 1, "full_name": "acme/platform", "owner": {"login": "acme"}}
-    run = {
+    run: dict[str, Any] = {
         "event": "pull_request",
         "conclusion": "success",
         "html_url": RUN_URL,

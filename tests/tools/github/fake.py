@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from grpc_platform_tools.plain import is_list
+
 TOKEN = "ghs_NotForAnyLog"
 ME = "github-actions[bot]"
 LONGEST_BODY = 65_536
@@ -101,7 +103,7 @@ def serving() -> Generator[FakeGitHub]:
         def handle_call(self) -> None:
             _handle(fake, self)
 
-        do_GET = do_POST = do_PATCH = handle_call  # noqa: N815 (their names there)
+        do_GET = do_POST = do_PATCH = handle_call
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -137,7 +139,7 @@ def _handle(fake: FakeGitHub, request: BaseHTTPRequestHandler) -> None:
         return _answer(request, fault.status, {"message": fault.message}, fault.headers)
     status, answer = fake.answer(request.command, url.path, query, content)
     headers: dict[str, str] = {}
-    if isinstance(answer, list):
+    if is_list(answer):
         size, page = min(int(query.get("per_page", 30)), fake.page_size), int(query.get("page", 1))
         if page * size < len(answer):
             rest = urlencode(query | {"page": str(page + 1)})

@@ -1,6 +1,7 @@
 """What the poster does when GitHub limits, fails or falls silent."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -199,8 +200,8 @@ def test_outside_of_a_job_it_says_what_is_missing(
 
 
 @pytest.mark.parametrize("event", [{"action": "opened"}, [], {"workflow_run": {}}])
-def test_the_event_of_something_else_is_one_line(posting: Posting, event: object) -> None:
-    posting.event = event  # pyright: ignore[reportAttributeAccessIssue]
+def test_the_event_of_something_else_is_one_line(posting: Posting, event: Any) -> None:
+    posting.event = event
     result = posting.poster("shop")
     assert result.exit_code == 2
     assert result.stderr.endswith("is not the event of a workflow_run that completed\n")

@@ -64,7 +64,7 @@ def test_a_diff_in_another_form_than_this_programs_is_refused_without_showing_an
     elif spoil == "value":
         diff["stacks"][0]["status"] = EVIL
     elif spoil == "format":
-        diff["format"] = 2
+        diff["format"] = 1
     else:
         diff["stacks"][0]["resources"][0]["properties"] = [{EVIL: {EVIL: EVIL}}]
     posting.leave("shop", json.dumps(diff).encode())

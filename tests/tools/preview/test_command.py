@@ -227,3 +227,16 @@ def test_a_program_without_main_is_refused(tmp_path: Path) -> None:
     (where / "__main__.py").unlink()
     result = preview("--program", where)
     assert (result.exit_code, "no __main__.py" in result.stderr) == (2, True)
+
+
+def test_config_from_an_environment_is_a_warning_and_explains_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    source = "import pulumi\npulumi.export('size', pulumi.Config().{0}('size'))"
+    directory = program(tmp_path / "a", source.format("get"), "environment: [shop/sizes]\n")
+    warning = "config from shop/sizes (Pulumi ESC) is not known here"
+    assert warning in preview("--program", directory).output
+    (directory / "__main__.py").write_text(source.format("require"))
+    failed = preview("--program", directory)
+    assert failed.exit_code == 2
+    assert failed.stderr.splitlines()[-1] == warning

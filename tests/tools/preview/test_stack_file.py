@@ -10,6 +10,7 @@ from grpc_platform_tools.preview.stack_file import (
     ENCRYPTED,
     StackFile,
     config_values,
+    environment_values,
     is_ciphertext,
     read_stack_file,
     stacks_of,
@@ -47,7 +48,12 @@ def test_values_that_are_not_text_are_passed_as_json(tmp_path: Path) -> None:
     config = config_of(
         tmp_path, "config:\n  a: 3\n  b: true\n  c: 1.5\n  d: {x: [1, null]}\n  e:\n"
     )
-    assert list(config.values()) == ["3", "true", "1.5", '{"x": [1, null]}', "null"]
+    assert list(config.values()) == ["3", "true", "1.5", '{"x":[1,null]}', "null"]
+
+
+def test_the_keys_of_a_mapping_are_sorted_as_the_engine_sorts_them(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "config:\n  a: {z: 1, b: [{y: 2, x: 3}]}\n")
+    assert config == {"shop:a": '{"b":[{"x":3,"y":2}],"z":1}'}
 
 
 def test_yaml_reads_as_in_go_not_as_in_python(tmp_path: Path) -> None:
@@ -110,6 +116,40 @@ def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path: Path) -> 
     lines = ["a0: &a0 x", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9))]
     where = refusal(tmp_path, "\n".join(lines))
     assert where == "DIR/Pulumi.dev.yaml:7:5: aliases stand for too much"
+
+
+@pytest.mark.parametrize("key", ["stackConfigDir", "config"])
+def test_stack_files_are_where_the_project_says(tmp_path: Path, key: str) -> None:
+    (tmp_path / "Pulumi.yaml").write_text(f"name: shop\n{key}: stacks\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text("config: {size: 1}\n")
+    (tmp_path / "stacks").mkdir()
+    (tmp_path / "stacks" / "Pulumi.prod.yaml").write_text("config: {size: 2}\n")
+    assert stacks_of(tmp_path) == ["prod"]
+    assert read_stack_file(tmp_path, "prod").config == {"shop:size": "2"}
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("[shop/aws, shop/dns]", ["shop/aws", "shop/dns"]),
+        ("{imports: [shop/aws, {shop/dns: {merge: false}}]}", ["shop/aws", "shop/dns"]),
+        ("", []),
+    ],
+)
+def test_environments_are_named_and_what_they_give_is_said_to_be_unknown(
+    tmp_path: Path, given: str, names: list[str]
+) -> None:
+    found = read(tmp_path, f"environment: {given}\n")
+    assert list(found.environments) == names
+    said = [f"config from {', '.join(names)} (Pulumi ESC) is not known here"] if names else []
+    assert found.warnings == said
+
+
+def test_what_a_stack_file_defines_as_an_environment_itself_is_not_shown(tmp_path: Path) -> None:
+    read(tmp_path, "environment: {imports: [a], values: {fn::secret: swordfish}}\n")
+    found = environment_values(tmp_path, "dev")
+    assert found["environment"] == ["a"]
+    assert is_ciphertext(found["environment (its own)"])
 
 
 def test_an_unknown_stack_is_refused_with_those_there_are() -> None:

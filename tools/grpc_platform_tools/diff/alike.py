@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from grpc_platform_tools.diff.report import PropertyChange, ResourceChange
+from grpc_platform_tools.plain import is_list, is_mapping
 
 OWN_NAME = "{name}"
 """Stands for the name of each one's own component, where several changed alike."""
@@ -43,23 +44,25 @@ def signature(change: ResourceChange, one: PropertyChange) -> str:
     return json.dumps(_nameless(change, said), sort_keys=True)
 
 
+def nameless(text: str, name: str) -> str:
+    """The text with OWN_NAME wherever a name stands in it as a word."""
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", OWN_NAME, text)
+
+
 def _nameless(change: ResourceChange, value: Any) -> Any:
     """The value, with OWN_NAME wherever the name of the change's component, or else its own, stands
     in it."""
     name = change.component.rpartition(" ")[2] or change.urn.rpartition("::")[2]
     if len(name) < 2:
         return value
-    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])")
 
     def walk(part: Any) -> Any:
         if isinstance(part, str):
-            return pattern.sub(OWN_NAME, part)
-        if isinstance(part, dict):
-            items: dict[str, Any] = part  # pyright: ignore[reportUnknownVariableType]
-            return {walk(key): walk(item) for key, item in items.items()}
-        if isinstance(part, list):
-            elements: list[Any] = part  # pyright: ignore[reportUnknownVariableType]
-            return [walk(element) for element in elements]
+            return nameless(part, name)
+        if is_mapping(part):
+            return {walk(key): walk(item) for key, item in part.items()}
+        if is_list(part):
+            return [walk(element) for element in part]
         return part
 
     return walk(value)

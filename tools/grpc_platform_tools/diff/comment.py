@@ -6,9 +6,11 @@ anybody nor look like anything but a value.
 
 import html
 import re
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from grpc_platform_tools.diff.alike import OWN_NAME
 from grpc_platform_tools.diff.lines import all_lines, cut, one_line
 from grpc_platform_tools.diff.report import PropertyChange, Report, StackDiff
 from grpc_platform_tools.diff.wording import PAST, Group, Theirs, counts, groups
@@ -35,6 +37,17 @@ class _Block:
     text: str
     items: tuple[str, ...]
     """What it is about, to count what is not shown whole."""
+    generic: str
+    """The text, equal for what is the same in another stack but for a component's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """What stands under one heading: of a stack, or of several that share it."""
+
+    heading: str
+    blocks: list[_Block]
+    stack: bool
 
 
 def comment(report: Report, limit: int = LIMIT) -> str:
@@ -48,30 +61,68 @@ def comment(report: Report, limit: int = LIMIT) -> str:
     if not busy:
         top.append(f"No change in {_names(s.stack for s in idle)}.")
     foot = _foot(report)
-    # By place: in a report that somebody made up, two stacks may have one name.
-    blocks = [_blocks(stack) for stack in busy]
+    parts = _parts(busy)
     used = len("\n".join([*top, *foot])) + 2 * _RESERVE
     shown = 0
-    for stack, mine in zip(busy, blocks, strict=True):
-        sections = len({block.section for block in mine})
-        if used + (cost := len(_heading(stack)) + _RESERVE * sections) > limit:
+    for part in parts:
+        sections = len({block.section for block in part.blocks})
+        if used + (cost := len(part.heading) + _RESERVE * sections) > limit:
             break
         used += cost
         shown += 1
     kept: set[int] = set()
-    every = (block for place in range(shown) for block in blocks[place])
+    every = (block for part in parts[:shown] for block in part.blocks)
     for block in sorted(every, key=lambda block: block.rank):
         if used + len(block.text) + 2 <= limit:
             used += len(block.text) + 2
             kept.add(id(block))
     body: list[str] = []
-    for place, stack in enumerate(busy[:shown]):
-        body += [_heading(stack), *_sections(blocks[place], kept)]
-    if left := len(busy[shown:]):
+    for part in parts[:shown]:
+        body += [part.heading, *_sections(part.blocks, kept)]
+    if left := sum(part.stack for part in parts[shown:]):
         body.append(f"_{plural(left, 'more stack')} in diff.json._\n")
     if busy and idle:
         body.append(f"No change in {_names(s.stack for s in idle)}.")
     return "\n".join([*top, *body, *foot]) + "\n"
+
+
+def _parts(stacks: list[StackDiff]) -> list[_Part]:
+    """What several stacks share, once for each set of stacks; then what is each one's own."""
+    # By place: in a report that somebody made up, two stacks may have one name.
+    blocks = [_blocks(stack) for stack in stacks]
+    found: defaultdict[tuple[str, str], list[tuple[int, _Block]]] = defaultdict(list)
+    for place, mine in enumerate(blocks):
+        for block in mine:
+            found[block.section, block.generic].append((place, block))
+    together: defaultdict[tuple[int, ...], list[_Block]] = defaultdict(list)
+    said: set[int] = set()
+    for members in found.values():
+        places = tuple(place for place, _ in members)
+        if 1 < len(members) == len(set(places)):
+            said |= {id(block) for _, block in members}
+            together[places].append(_common([block for _, block in members]))
+    shared = [
+        _Part(
+            heading=f"#### {_names([stacks[p].stack for p in places], 10)}: the same in each\n",
+            blocks=sorted(several, key=lambda block: block.rank),
+            stack=False,
+        )
+        for places, several in together.items()
+    ]
+    own = [
+        _Part(heading=_heading(stack), blocks=left, stack=True)
+        for stack, mine in zip(stacks, blocks, strict=True)
+        if (left := [b for b in mine if id(b) not in said]) or stack.status != "compared"
+    ]
+    return shared + own
+
+
+def _common(blocks: list[_Block]) -> _Block:
+    """One for several that are the same, but for names."""
+    first = blocks[0]
+    if all(block.text == first.text for block in blocks):
+        return first
+    return replace(first, text=f"{first.generic}\n_{OWN_NAME} is each stack's own name._\n")
 
 
 def _foot(report: Report) -> list[str]:
@@ -114,16 +165,31 @@ def _sections(blocks: list[_Block], kept: set[int]) -> Iterable[str]:
 def _blocks(stack: StackDiff) -> list[_Block]:
     blocks: list[_Block] = []
 
-    def add(section: str, rank: int, text: str, items: Iterable[str]) -> None:
-        blocks.append(_Block(section=section, rank=rank, text=text, items=tuple(items)))
+    def add(
+        section: str, rank: int, text: str, items: Iterable[str], generic: str | None = None
+    ) -> None:
+        blocks.append(
+            _Block(
+                section=section,
+                rank=rank,
+                text=text,
+                items=tuple(items),
+                generic=text if generic is None else generic,
+            )
+        )
+
+    def add_group(section: str, rank: int, group: Group) -> None:
+        add(section, rank, _group(group), group.urns, _group(group.generic()))
 
     for side, problems in stack.problems.items():
         said = {"base": "Before the change", "head": "With the change"}[side]
         add(f"{said}, the program cannot be recorded", 0, _fenced(problems, ""), problems)
     found = groups(stack)
     for group in found:
-        if group.operation in ("replace", "delete"):
-            add(PAST[group.operation].capitalize(), 1, _group(group), group.urns)
+        if group.refused:
+            add_group("Refused", 0, group)
+        elif group.operation in ("replace", "delete"):
+            add_group(PAST[group.operation].capitalize(), 1, group)
     if stack.warnings:
         add("New warnings", 2, _fenced(stack.warnings[:_MOST_WARNINGS], ""), stack.warnings)
     if stack.times:
@@ -131,8 +197,8 @@ def _blocks(stack: StackDiff) -> list[_Block]:
     if stack.config:
         add("Config", 3, _fenced(all_lines(stack.config), "diff"), _paths(stack.config))
     for group in found:
-        if rank := _RANKS.get(group.operation):
-            add(PAST[group.operation].capitalize(), rank, _group(group), group.urns)
+        if (rank := _RANKS.get(group.operation)) and not group.refused:
+            add_group(PAST[group.operation].capitalize(), rank, group)
     if stack.outputs:
         text = _details("the stack's outputs", _fenced(all_lines(stack.outputs), "diff"))
         add("Outputs", 7, text, _paths(stack.outputs))
@@ -186,10 +252,10 @@ def _fenced(texts: Iterable[str], language: str) -> str:
     return f"{fence}{language}\n{content}\n{fence}\n"
 
 
-def _names(names: Iterable[str]) -> str:
+def _names(names: Iterable[str], most: int = 50) -> str:
     found = list(names)
-    left = len(found) - 50
-    return ", ".join(map(_code, found[:50])) + (f" and {left} more" if left > 0 else "")
+    left = len(found) - most
+    return ", ".join(map(_code, found[:most])) + (f" and {left} more" if left > 0 else "")
 
 
 def _code(text: str) -> str:

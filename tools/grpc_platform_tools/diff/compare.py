@@ -1,7 +1,7 @@
 """Two recordings of one stack, compared: what an engine would do if the base were deployed."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 from grpc_platform_tools.diff.forcing import Side, Sides
 from grpc_platform_tools.diff.recordings import Recording
@@ -9,6 +9,7 @@ from grpc_platform_tools.diff.report import PropertyChange, StackDiff
 from grpc_platform_tools.diff.resources import as_change, compare_resources, rotated
 from grpc_platform_tools.diff.values import differences
 from grpc_platform_tools.graph import STACK_TYPE, Graph
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.dns import chains
 from grpc_platform_tools.preview.stack_file import is_ciphertext
 
@@ -17,14 +18,14 @@ _TIMES = "timing"
 
 def compare(stack: str, base: Recording | None, head: Recording | None) -> StackDiff:
     """The diff of one stack; None where a revision has no file for it."""
-    problems = {
-        side: list(recording.problems)
-        for side, recording in (("base", base), ("head", head))
-        if recording and recording.problems
-    }
+    problems: dict[Literal["base", "head"], list[str]] = {}
+    if base and base.problems:
+        problems["base"] = list(base.problems)
+    if head and head.problems:
+        problems["head"] = list(head.problems)
     config = tuple(_config(base, head))
     if problems:
-        return StackDiff(stack=stack, status="failed", problems=problems, config=config)  # pyright: ignore[reportArgumentType]
+        return StackDiff(stack=stack, status="failed", problems=problems, config=config)
     if head is None:
         return StackDiff(stack=stack, status="removed", problems={})
     old = base.graph if base and base.graph else Graph(())
@@ -78,10 +79,9 @@ def _joined(key: str, path: str) -> str:
 
 
 def _has_ciphertext(value: Any) -> bool:
-    if isinstance(value, dict):
-        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return is_ciphertext(items) or any(map(_has_ciphertext, items.values()))
-    return isinstance(value, list) and any(map(_has_ciphertext, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    if is_mapping(value):
+        return is_ciphertext(value) or any(map(_has_ciphertext, value.values()))
+    return is_list(value) and any(map(_has_ciphertext, value))
 
 
 def _outputs(sides: Sides) -> tuple[list[PropertyChange], list[PropertyChange]]:

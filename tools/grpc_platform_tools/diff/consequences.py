@@ -1,54 +1,102 @@
-"""What follows for other resources: from a replacement, and from a new URN."""
+"""What follows for other resources: from a replacement, and from a new URN.
+
+pulumi-kubernetes deletes an object whose name stays before it makes the new one (Diff in
+https://github.com/pulumi/pulumi-kubernetes/blob/v4.32.0/provider/pkg/provider/provider.go), and
+before that the engine deletes whatever takes from it an input that forces a replacement: it asks
+with the whole of that input unknown (calculateDependentReplacements in
+https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go).
+"""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from grpc_platform_tools.diff.forcing import Sides, is_asked_to_replace, is_ignored
+from grpc_platform_tools.diff.forcing import PROVIDER, Sides, is_asked_to_replace, is_ignored
 from grpc_platform_tools.diff.pairs import Pair, described
-from grpc_platform_tools.diff.replacement import forces_replacement
+from grpc_platform_tools.diff.refusals import refused_removal
+from grpc_platform_tools.diff.replacement import forces_replacement, replaced_if_unknown
 from grpc_platform_tools.diff.report import ResourceChange
 from grpc_platform_tools.diff.values import Segment
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
+from grpc_platform_tools.preview.dns import namespace
+from grpc_platform_tools.preview.manifests import is_object
 
 _UNKNOWN = "[known after the replacement]"
 
 
 def spread(changes: dict[str, ResourceChange], pairs: list[Pair], sides: Sides) -> None:
-    """Replace also what is made from a replaced resource, by an input that forces it, and
-    everything that a replaced provider made."""
-    kept = {pair.new.urn: pair for pair in pairs if pair.old and pair.new}
+    """Replace also what is made from a replaced resource, by an input that forces it; everything
+    that a replaced provider made; and what falls with a resource that is deleted first."""
+    kept = {pair.new.urn: (pair.old, pair.new) for pair in pairs if pair.old and pair.new}
+    now = {old.urn: urn for urn, (old, _) in kept.items()}
     users: defaultdict[str, set[str]] = defaultdict(set)
-    for urn, pair in kept.items():
-        for carried in pair.current.property_dependencies.values():
+    for urn, (old, new) in kept.items():
+        for carried in new.property_dependencies.values():
             for cause in carried:
                 users[cause].add(urn)
-        if pair.current.provider:
-            users[pair.current.provider].add(urn)
+        for carried in old.property_dependencies.values():
+            for cause in carried:
+                users[now.get(cause, cause)].add(urn)
+        if new.provider:
+            users[new.provider].add(urn)
     causes = [urn for urn, change in changes.items() if change.operation == "replace"]
     while causes:
-        cause = sides.new.graph.by_urn(causes.pop())
-        for urn in sorted(users[cause.urn]):
-            user = kept[urn].current
-            paths = tuple(_carried(user, cause, sides))
-            if not paths and user.provider != cause.urn:
+        cause = causes.pop()
+        was, becomes = kept[cause]
+        for urn in sorted(users[cause]):
+            old, new = kept[urn]
+            paths = tuple(_carried(new, becomes, sides))
+            falls = tuple(_taken(old, new, was, sides)) if changes[cause].deleted_first else ()
+            if not paths and not falls and new.provider != cause:
                 continue
-            known = changes.get(urn) or described(kept[urn], sides)
-            if known.operation != "replace":
+            known = changes.get(urn) or described(Pair(old, new), sides)
+            forced = tuple(dict.fromkeys((*known.forced_by, *paths, *falls)))
+            because = tuple(dict.fromkeys((*known.because, cause)))
+            known = replace(known, forced_by=forced, because=because)
+            after = as_replaced(known, old, new, sides, deleted_first=bool(falls))
+            if (known.operation, known.deleted_first) != ("replace", after.deleted_first):
                 causes.append(urn)
-            forced = tuple(dict.fromkeys((*known.forced_by, *paths)))
-            because = (*known.because, cause.urn)
-            changes[urn] = as_replaced(replace(known, forced_by=forced, because=because), kept[urn])
+            changes[urn] = after
 
 
-def as_replaced(change: ResourceChange, pair: Pair) -> ResourceChange:
+def as_replaced(
+    change: ResourceChange, old: Resource, new: Resource, sides: Sides, *, deleted_first: bool
+) -> ResourceChange:
     """The change as a replacement, with what is to be said of that alone."""
-    notes = change.notes
-    if change.operation != "replace" and pair.old and pair.old.options.get("protect"):
-        notes = (*notes, "the engine refuses that while it is protected")
-    return replace(change, operation="replace", notes=notes)
+    first = deleted_first or change.deleted_first or _deletes_first(change, old, new)
+    change = replace(change, operation="replace", deleted_first=first, refused=refused_removal(old))
+    return with_calls(change, old, sides) if first else change
+
+
+def with_calls(change: ResourceChange, old: Resource, sides: Sides) -> ResourceChange:
+    """A change that deletes a resource, with the calls that are lost by that."""
+    served = old.urn in sides.old.serving and not old.options.get("retain_on_delete")
+    return replace(change, loses=change.loses or "the calls to its pods") if served else change
+
+
+def _deletes_first(change: ResourceChange, old: Resource, new: Resource) -> bool:
+    """Whether its own replacement begins with its deletion: the program says so, or a Kubernetes
+    object has a name of the program's that stays, and stays in its cluster."""
+    if new.options.get("delete_before_replace"):
+        return True
+    if PROVIDER in change.forced_by or new.provider in change.because:
+        return False
+    names = [r.inputs["metadata"].get("name") if is_object(r) else None for r in (old, new)]
+    return None not in names and names[0] == names[1] and namespace(old) == namespace(new)
+
+
+def _taken(old: Resource, new: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
+    """The inputs by which a resource falls with one that is deleted first."""
+    for key, urns in old.property_dependencies.items():
+        if cause.urn in urns and key in old.inputs and not is_ignored(new, (key,)):
+            provider = sides.new.provider(new)
+            if is_asked_to_replace(new, (key,)) or replaced_if_unknown(
+                old.type, key, old.inputs, provider
+            ):
+                yield key
 
 
 def _carried(user: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
@@ -69,11 +117,11 @@ def _carried(user: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
 
 
 def _leaves(raw: tuple[Segment, ...], value: Any) -> Iterator[tuple[tuple[Segment, ...], Any]]:
-    children: Any
-    if isinstance(value, dict):
-        children = value.items()  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    elif isinstance(value, list):
-        children = enumerate(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    children: Iterable[tuple[Segment, Any]]
+    if is_mapping(value):
+        children = value.items()
+    elif is_list(value):
+        children = enumerate(value)
     else:
         yield raw, value
         return

@@ -3,9 +3,11 @@ the provider's rules."""
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from grpc_platform_tools.diff.replacement import forces_replacement
+from grpc_platform_tools.diff.serving import serving
 from grpc_platform_tools.diff.values import Difference, Segment
 from grpc_platform_tools.graph import Graph, Resource
 
@@ -22,6 +24,11 @@ class Side:
 
     graph: Graph
     config: dict[str, Any]
+
+    @cached_property
+    def serving(self) -> frozenset[str]:
+        """The URNs of workloads that serve calls."""
+        return serving(self.graph)
 
     def provider(self, resource: Resource) -> dict[str, Any]:
         """The inputs of a resource's provider, or what config gives the default one."""

@@ -66,8 +66,6 @@ def described(pair: Pair, sides: Sides) -> ResourceChange:
 def _notes(pair: Pair) -> Iterable[str]:
     if pair.old and pair.old.options.get("retain_on_delete"):
         yield "what it was stays where it is (retain_on_delete)"
-    if pair.old and pair.new is None and pair.old.options.get("protect"):
-        yield "the engine refuses that while it is protected"
     if pair.old and pair.new and not known(pair.new.type):
         yield "may be replaced: which changes do that to this type is not known here"
     if pair.new and pair.old is None and (given := pair.new.options.get("import_id")):

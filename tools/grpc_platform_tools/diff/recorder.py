@@ -1,8 +1,9 @@
 """Records one stack of a program: a script for the Python of the program's own revision.
 
 `recordings` starts it by its path, with the root of the checkout, the program's directory in it,
-the stack and a folder, and the key for marks of secrets on its input. It leaves `resources.json`
-and `beside.json`, or `problems.json` where the program cannot be recorded. It needs nothing of that
+the stack and a folder. On its input it gets, as JSON, what only the tool's own process can know or
+read: the key for marks of secrets, and the program's fixtures. It leaves `resources.json` and
+`beside.json`, or `problems.json` where the program cannot be recorded. It needs nothing of that
 Python but the Pulumi SDK and what that brings.
 """
 
@@ -10,24 +11,33 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 RESOURCES, BESIDE, PROBLEMS = "resources.json", "beside.json", "problems.json"
 
 
-def main(checkout: Path, inside: Path, stack: str, output: Path, mark_key: bytes) -> None:
-    """Record, or say why not."""
+def main(checkout: Path, inside: Path, stack: str, output: Path, given: dict[str, Any]) -> None:
+    """Record, or say why not; `given` is what `recordings.given` makes."""
     # This tool, and nothing else of where it is installed.
     here = str(Path(__file__).parents[2])
     sys.path.insert(0, here)
     importlib.import_module("grpc_platform_tools")
     sys.path.remove(here)
+    from grpc_platform_tools.preview.fixtures import Fixtures
     from grpc_platform_tools.preview.program import run_program
     from grpc_platform_tools.preview.stack_file import read_stack_file
 
     directory = checkout / inside
     try:
         stack_file = read_stack_file(directory, stack)
-        graph = run_program(directory, stack, stack_file, checkout=checkout, mark_key=mark_key)
+        graph = run_program(
+            directory,
+            stack,
+            stack_file,
+            fixtures=Fixtures.of(given["fixtures"]),
+            checkout=checkout,
+            mark_key=bytes.fromhex(given["mark_key"]),
+        )
     except Exception as error:
         problems = getattr(error, "problems", None)
         if not isinstance(problems, list):
@@ -40,5 +50,5 @@ def main(checkout: Path, inside: Path, stack: str, output: Path, mark_key: bytes
 
 
 if __name__ == "__main__":
-    given = sys.argv
-    main(Path(given[1]), Path(given[2]), given[3], Path(given[4]), sys.stdin.buffer.read())
+    argv = sys.argv
+    main(Path(argv[1]), Path(argv[2]), argv[3], Path(argv[4]), json.load(sys.stdin))

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
 from threading import Event
@@ -21,8 +21,9 @@ from grpc_platform_tools.diff.redaction import Accounts, has_account
 from grpc_platform_tools.diff.revisions import Revision
 from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixture_file import read_fixtures
 from grpc_platform_tools.preview.layout import renamed
-from grpc_platform_tools.preview.stack_file import config_values
+from grpc_platform_tools.preview.stack_file import config_values, environment_values
 
 _ERRORS = "errors.txt"
 _RECORDER = Path(__file__).with_name("recorder.py")
@@ -91,7 +92,11 @@ def _run(
     started: Callable[[subprocess.Popen[bytes]], None],
 ) -> None:
     output.mkdir()
-    problems = [*revision.problems]
+    problems, handed = [*revision.problems], {}
+    try:
+        handed = given(revision, mark_key)
+    except UserError as error:
+        problems += error.problems
     if not problems:
         # -P: beside the recorder are modules whose names a program may use for its own.
         where = (revision.checkout, revision.inside)
@@ -107,7 +112,7 @@ def _run(
                 start_new_session=True,
             )
         started(process)
-        process.communicate(mark_key)
+        process.communicate(json.dumps(handed).encode())
         _end(process)
         if process.returncode:
             said = (output / _ERRORS).read_text(errors="replace")
@@ -115,6 +120,14 @@ def _run(
             problems = [f"the recorder ended with status {process.returncode}", *last]
     if problems:
         (output / PROBLEMS).write_text(json.dumps(problems))
+
+
+def given(revision: Revision, mark_key: bytes) -> dict[str, Any]:
+    """What a recorder is handed; UserError where the program's fixtures cannot be used."""
+    return {
+        "mark_key": mark_key.hex(),
+        "fixtures": asdict(read_fixtures(revision.directory)),
+    }
 
 
 def _environment() -> dict[str, str]:
@@ -135,7 +148,8 @@ def read_recording(output: Path, revision: Revision, stack: str, accounts: Accou
     config: dict[str, Any] | None = None
     problems: list[str] = []
     try:
-        config = accounts.hide(config_values(revision.directory, stack))
+        where = revision.directory, stack
+        config = accounts.hide(config_values(*where) | environment_values(*where))
     except UserError as error:
         problems = error.problems
     try:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.fixtures import ACCOUNT
 
 # Twelve digits, or as the console writes them; nobody's account is the one of the fixtures. Digests
@@ -25,12 +26,12 @@ class Accounts:
         if isinstance(value, int) and not isinstance(value, bool):
             text = str(value)
             return self.hide(text) if has_account(text) else value
-        if isinstance(value, dict):
-            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-            return {self.hide(key): self.hide(item) for key, item in items.items()}
-        if isinstance(value, list | tuple):
-            elements: list[Any] = [self.hide(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-            return elements if isinstance(value, list) else tuple(elements)
+        if is_mapping(value):
+            return {self.hide(key): self.hide(item) for key, item in value.items()}
+        if is_list(value):
+            return [self.hide(item) for item in value]
+        if isinstance(value, tuple):
+            return tuple(self.hide([*value]))
         return value
 
     def _name(self, found: re.Match[str]) -> str:

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from grpc_platform_tools.diff.replacement_aws import AWS, Change, Replaced
-from grpc_platform_tools.diff.replacement_kubernetes import forces, replaces_provider
+from grpc_platform_tools.diff.replacement_kubernetes import (
+    CLUSTER_KEYS,
+    forces,
+    forces_within,
+    replaces_provider,
+)
 
 Segment = str | int
 _KUBERNETES = "kubernetes:"
@@ -18,6 +23,7 @@ _KUBERNETES_PROVIDER = "pulumi:providers:kubernetes"
 _AWS_PROVIDER = "pulumi:providers:aws"
 # Two values of a property of which no more is known than that they differ within.
 _ANY_TWO = ("one", "another")
+_UNKNOWN = "[unknown]"
 
 PROTECTED_TYPES = {
     **dict.fromkeys(
@@ -111,6 +117,23 @@ def forces_replacement(
         _judged(rule, name, values, before, after)
         for name in _listed(rule)
         if (values := _values(tuple(name.split(".")), path, old, new, before, after))
+    )
+
+
+def replaced_if_unknown(
+    type_token: str, key: str, inputs: Mapping[str, Any], provider: Mapping[str, Any]
+) -> bool:
+    """Whether the provider would replace the resource if all of its input `key` were unknown: so
+    the engine asks what falls with something that is deleted before it is made again."""
+    if type_token == _KUBERNETES_PROVIDER:
+        return key in CLUSTER_KEYS and not inputs.get("clusterIdentifier")
+    if type_token.startswith(_KUBERNETES):
+        return forces_within(type_token.removeprefix(_KUBERNETES), key, inputs, provider)
+    rule = AWS.get(type_token)
+    return rule is not None and any(
+        _judged(rule, name, (_within(inputs, tuple(name.split("."))), _UNKNOWN), inputs, inputs)
+        for name in _listed(rule)
+        if name.split(".")[0] == key
     )
 
 

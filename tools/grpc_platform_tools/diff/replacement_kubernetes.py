@@ -10,7 +10,8 @@ import yaml
 
 Segment = str | int
 
-# pulumi-kubernetes 4.34 could not be had; 4.32 is the newest that could, and diff.go had then not
+# Written by hand: the rules are Go code and not in the provider's schema. Compared field by field
+# with diff.go at commit 94977969 of July 2026, after 4.32; 4.34 could not be had. It had then not
 # changed since 4.27. Every kind also has metadata.name and metadata.namespace. The provider knows
 # no other immutable fields: the API server refuses a change of those (of a CronJob, an Ingress, an
 # HPA, a NetworkPolicy, a CRD, an IngressClass … none that it has replaces it).
@@ -111,6 +112,13 @@ def forces(
     return any(_touches(path, old, new, tuple(listed.split("."))) for listed in fields)
 
 
+def forces_within(
+    kind: str, key: str, inputs: Mapping[str, Any], provider: Mapping[str, Any]
+) -> bool:
+    """Whether anything within the input `key` replaces a resource of `kind`."""
+    return any(listed.split(".")[0] == key for listed in _fields(kind, inputs, provider))
+
+
 def _fields(kind: str, after: Mapping[str, Any], provider: Mapping[str, Any]) -> tuple[str, ...]:
     listed = KUBERNETES.get(kind, ())
     if _is_set(provider.get(_MUTABLE.get(kind, ""))) and not after.get("immutable"):
@@ -160,6 +168,10 @@ def _within(value: Any, path: Sequence[str]) -> list[Any]:
     return []
 
 
+CLUSTER_KEYS = ("cluster", "context", "kubeconfig")
+"""The inputs of a provider that select its cluster."""
+
+
 def replaces_provider(
     path: tuple[Segment, ...],
     old: Any,
@@ -181,7 +193,7 @@ def replaces_provider(
             return False
         case "renderYamlToDirectory":
             return True
-        case "cluster" | "context" | "kubeconfig" if before and after:
+        case key if key in CLUSTER_KEYS and before and after:
             active = _active_cluster(before), _active_cluster(after)
             return None not in active and active[0] != active[1]
         case "kubeconfig":
@@ -190,6 +202,15 @@ def replaces_provider(
             return True
         case _:
             return False
+
+
+def is_unclear(
+    path: tuple[Segment, ...], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> bool:
+    """Whether a change may replace a provider, for all that is known here: its kubeconfig is secret
+    or a file, and no clusterIdentifier says that the cluster is the same."""
+    unknown = None in (_active_cluster(before), _active_cluster(after))
+    return path[0] in CLUSTER_KEYS and unknown and not _stays(before, after)
 
 
 def _stays(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

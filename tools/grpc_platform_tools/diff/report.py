@@ -20,7 +20,7 @@ Kind = Literal["added", "removed", "changed", "reformatted", "concealed", "revea
 """How a value differs; reformatted is the same JSON or YAML, written in another way, concealed was
 plain and is secret now, revealed the reverse."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the data form; a reader refuses any other."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -66,6 +66,10 @@ class ResourceChange:
     the one and create the other."""
     loses: str = ""
     """What is lost when it is deleted or replaced, where that is more than the resource itself."""
+    deleted_first: bool = False
+    """Whether it is replaced by deleting it before it is made again."""
+    refused: str = ""
+    """Why an update will not do this, and what to do."""
     notes: tuple[str, ...] = ()
     """What else to know: `kept in the cloud (retain_on_delete)`."""
 
@@ -109,7 +113,7 @@ class Report:
     """What was asked for and the commit it is: `main (1a2b3c4)`."""
     head: str
     stacks: tuple[StackDiff, ...]
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
 
     @property
     def failed(self) -> bool:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from grpc_platform_tools.diff.consequences import as_replaced, say_what_moved, spread
+from grpc_platform_tools.diff.consequences import as_replaced, say_what_moved, spread, with_calls
 from grpc_platform_tools.diff.forcing import PROVIDER, Sides, forces, is_ignored, segments
 from grpc_platform_tools.diff.pairs import Pair, described, pair_up
+from grpc_platform_tools.diff.refusals import refused_removal, refused_update
 from grpc_platform_tools.diff.replacement import forces_replacement
+from grpc_platform_tools.diff.replacement_kubernetes import CLUSTER_KEYS, is_unclear
 from grpc_platform_tools.diff.report import OPERATIONS, PropertyChange, ResourceChange
 from grpc_platform_tools.diff.values import Difference, differences
 from grpc_platform_tools.graph import Resource, mark_name
@@ -49,7 +51,10 @@ def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
     """How an engine would treat the resource for its own sake; None where it is the same."""
     change = described(pair, sides)
     if pair.new is None:
-        return replace(change, operation="delete")
+        change = replace(change, operation="delete")
+        if pair.old is None:
+            return change
+        return with_calls(replace(change, refused=refused_removal(pair.old)), pair.old, sides)
     found = list(_differences(pair, sides))
     change = replace(change, properties=tuple(map(as_change, found)))
     if pair.old is None:
@@ -59,9 +64,31 @@ def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
     elif not found:
         return None
     forced = tuple(d.path for d in found if forces(pair.old, pair.new, d, sides))
+    change = replace(
+        change, notes=(*change.notes, *_of_the_cluster(pair.old, pair.new, found, forced))
+    )
     if forced:
-        return as_replaced(replace(change, forced_by=forced), pair)
-    return replace(change, operation="change" if found else "rename")
+        change = replace(change, forced_by=forced)
+        return as_replaced(change, pair.old, pair.new, sides, deleted_first=False)
+    refused = refused_update(pair.old, pair.new)
+    return replace(change, operation="change" if found else "rename", refused=refused)
+
+
+def _of_the_cluster(
+    old: Resource, new: Resource, found: list[Difference], forced: tuple[str, ...]
+) -> Iterator[str]:
+    """What to say of a Kubernetes provider without a clusterIdentifier that stays."""
+    if new.type != "pulumi:providers:kubernetes" or not any(
+        d.raw[0] in CLUSTER_KEYS for d in found
+    ):
+        return
+    if forced and "clusterIdentifier" not in forced:
+        yield "if the cluster is the same, give it a clusterIdentifier in an update before this one"
+    elif any(is_unclear(d.raw, old.inputs, new.inputs) for d in found):
+        yield (
+            "may be replaced, and with it everything that it made: which cluster it was is not "
+            "known here. Give it a clusterIdentifier in an update before this one"
+        )
 
 
 def _differences(pair: Pair, sides: Sides) -> Iterator[Difference]:

@@ -56,7 +56,8 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
 
 
 def _print_group(group: Group, console: Console) -> None:
-    text = Text(f"  {PAST[group.operation]} ", style=_OPERATIONS[group.operation])
+    done = "refused," if group.refused else PAST[group.operation]
+    text = Text(f"  {done} ", style=_OPERATIONS[group.operation])
     text.append(one_line("".join(group.heading).replace("**", "")), style="not bold default")
     console.print(text, soft_wrap=True)
     if group.operation != "create":

@@ -12,6 +12,7 @@ import yaml
 
 from grpc_platform_tools.diff.report import Kind
 from grpc_platform_tools.graph import SECRET
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.stack_file import parse_yaml
 
 Segment = str | int
@@ -93,15 +94,14 @@ def _walk(old: Any, new: Any, at: _At) -> Iterator[Difference]:
     # Python takes 1, 1.0 and True for equal; JSON does not.
     if old == new and json.dumps(old) == json.dumps(new):
         return
-    match old, new:
-        case dict(), dict():
-            yield from _mappings(old, new, at)  # pyright: ignore[reportUnknownArgumentType]
-        case list(), list():
-            yield from _lists(old, new, at)  # pyright: ignore[reportUnknownArgumentType]
-        case str(), str():
-            yield from _texts(old, new, at)
-        case _:
-            yield at.said("changed", old, new)
+    if is_mapping(old) and is_mapping(new):
+        yield from _mappings(old, new, at)
+    elif is_list(old) and is_list(new):
+        yield from _lists(old, new, at)
+    elif isinstance(old, str) and isinstance(new, str):
+        yield from _texts(old, new, at)
+    else:
+        yield at.said("changed", old, new)
 
 
 def _mappings(old: dict[str, Any], new: dict[str, Any], at: _At) -> Iterator[Difference]:
@@ -142,7 +142,7 @@ def embedded(text: str) -> Any:
             return None
     else:
         return None
-    return data if isinstance(data, dict | list) else None  # pyright: ignore[reportUnknownVariableType]
+    return data if is_mapping(data) or is_list(data) else None
 
 
 def _lists(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:

@@ -2,9 +2,9 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from grpc_platform_tools.diff.alike import OWN_NAME, same, shared
+from grpc_platform_tools.diff.alike import OWN_NAME, nameless, same, shared
 from grpc_platform_tools.diff.lines import all_lines
 from grpc_platform_tools.diff.report import (
     OPERATIONS,
@@ -41,11 +41,28 @@ class Group:
     """In pieces, which are ours or `Theirs`."""
     urns: tuple[str, ...]
     lines: tuple[str, ...] = ()
+    refused: bool = False
+    """Whether an update will not do it."""
+    own_name: str = ""
+    """Of the one component that it is about, if so: what another stack may call otherwise."""
+
+    def generic(self) -> "Group":
+        """The same with OWN_NAME for that name."""
+        if len(self.own_name) < 2:
+            return self
+        heading = (
+            Theirs(nameless(piece, self.own_name)) if isinstance(piece, Theirs) else piece
+            for piece in self.heading
+        )
+        lines = (nameless(line, self.own_name) for line in self.lines)
+        return replace(self, heading=tuple(heading), lines=tuple(lines))
 
 
 def counts(stack: StackDiff) -> str:
     """`1 replaced, 3 changed`."""
     parts = [f"{n} {PAST[operation]}" for operation in OPERATIONS if (n := stack.count(operation))]
+    if refused := sum(bool(change.refused) for change in stack.resources):
+        parts.append(f"{refused} of them refused")
     if any(one.hidden for one in stack.config):
         # What reads it gets the same stand-in at both revisions.
         parts.append("an encrypted value changed, and so may what reads it")
@@ -56,11 +73,13 @@ def counts(stack: StackDiff) -> str:
 
 def groups(stack: StackDiff) -> list[Group]:
     """Every resource change, in the order in which a reviewer wants to read them."""
-    return [group for operation in OPERATIONS for group in _groups(stack, operation)]
+    labels = {change.urn: change.label for change in stack.resources}
+    refused = [_one(c, c.properties, labels) for c in stack.resources if c.refused]
+    return refused + [group for operation in OPERATIONS for group in _groups(stack, operation)]
 
 
 def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
-    changes = [change for change in stack.resources if change.operation == operation]
+    changes = [c for c in stack.resources if c.operation == operation and not c.refused]
     if operation == "rename":
         yield from _renamed(changes)
         return
@@ -83,20 +102,27 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
     together = [_alike_group(found, members, stack) for found, members in alike]
     # Of what is replaced each one matters; of what changes, the cause.
     yield from single + together if operation == "replace" else together + single
-    if followers:
-        causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
-        kinds = Counter(short_type(change.type) for change in followers).most_common()
-        few = len(followers) <= _MOST_NAMES
-        yield Group(
-            operation=operation,
-            heading=(
-                f"{plural(len(followers), 'resource')} made from ",
-                *(_names(causes) if len(causes) <= 3 else ("these",)),
-                ": ",
-                *_names([c.label for c in followers] if few else [f"{k} {n}" for k, n in kinds]),
-            ),
-            urns=_urns(followers),
-        )
+    for first in (True, False):
+        if same_way := [change for change in followers if change.deleted_first is first]:
+            yield _made_from(same_way, labels)
+
+
+def _made_from(followers: list[ResourceChange], labels: Mapping[str, str]) -> Group:
+    """Those that are replaced for the sake of others, in the same way."""
+    causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
+    kinds = Counter(short_type(change.type) for change in followers).most_common()
+    few = len(followers) <= _MOST_NAMES
+    how = "recreated with " if followers[0].deleted_first else "made from "
+    return Group(
+        operation=followers[0].operation,
+        heading=(
+            f"{plural(len(followers), 'resource')} {how}",
+            *(_names(causes) if len(causes) <= 3 else ("these",)),
+            ": ",
+            *_names([c.label for c in followers] if few else [f"{k} {n}" for k, n in kinds]),
+        ),
+        urns=_urns(followers),
+    )
 
 
 def _follows(change: ResourceChange) -> bool:
@@ -112,11 +138,14 @@ def _alike_group(
     operation = members[0].operation
     lost = dict.fromkeys(m.loses for m in members if m.loses and operation == "replace")
     loses = (f"; **loses {', '.join(lost)}**",) if lost else ()
+    first = ("; each recreated: deleted before the new one is made",) * all(
+        m.deleted_first for m in members
+    )
     whose = (f"; {OWN_NAME} is each one's own name",) if OWN_NAME in str(found) else ()
     names = _names(_short_names(members))
     return Group(
         operation=operation,
-        heading=(*_how_many(members, stack), ": ", *names, *forced, *loses, *whose),
+        heading=(*_how_many(members, stack), ": ", *names, *forced, *first, *loses, *whose),
         urns=_urns(members),
         lines=tuple(all_lines(found)),
     )
@@ -125,27 +154,33 @@ def _alike_group(
 def _one(
     change: ResourceChange, left: Iterable[PropertyChange], labels: Mapping[str, str]
 ) -> Group:
-    heading: list[str] = [Theirs(change.label)]
+    heading: list[str] = [f"would be {PAST[change.operation]}: "] if change.refused else []
+    heading.append(Theirs(change.label))
     if change.component not in ("", change.label):
         heading += [" in ", Theirs(change.component)]
     if _follows(change):
-        heading += ["; made from ", *_names((labels.get(urn, urn) for urn in change.because), 3)]
+        how = "recreated with " if change.deleted_first else "made from "
+        heading += [f"; {how}", *_names((labels.get(urn, urn) for urn in change.because), 3)]
     elif change.forced_by:
         heading += ["; forced by ", *_names(change.forced_by)]
+        if change.deleted_first:
+            heading.append("; recreated: deleted before the new one is made")
     if change.loses and change.operation in ("replace", "delete"):
         heading.append(f"; **loses {change.loses}**")
     if change.moved and change.operation == "delete":
         name = labels.get(change.moved, change.moved)
-        heading += ["; created anew as ", Theirs(name), ", which no alias says is the same"]
+        heading += ["; created again as ", Theirs(name), ", and no alias says that it is the same"]
     if change.was:
         heading += ["; was ", Theirs(change.was)]
-    for note in change.notes:
+    for note in filter(None, (change.refused, *change.notes)):
         heading += ["; ", Theirs(note)]
     return Group(
         operation=change.operation,
         heading=tuple(heading),
         urns=(change.urn,),
         lines=tuple(all_lines(left)),
+        refused=bool(change.refused),
+        own_name=change.component.rpartition(" ")[2],
     )
 
 

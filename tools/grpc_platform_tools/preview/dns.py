@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.manifests import clusters, kubernetes_objects, object_label
 
 RECORD_TYPE = "aws:route53/record:Record"
@@ -190,13 +191,13 @@ def _published(graph: Graph, names: dict[str | None, str]) -> dict[str, tuple[in
 
 
 def _pods(graph: Graph, service: Resource, cluster: str) -> Pods:
-    selector = _map(service.inputs, "spec", "selector").items()
+    selected = selector(service).items()
     beside = [
         r
         for r in kubernetes_objects(graph)
-        if r.provider == service.provider and _namespace(r) == _namespace(service)
+        if r.provider == service.provider and namespace(r) == namespace(service)
     ]
-    workload = next((r for r in beside if selector and selector <= _pod_labels(r).items()), None)
+    workload = next((r for r in beside if selected and selected <= pod_labels(r).items()), None)
     low = high = None
     if workload:
         low = high = _map(workload.inputs, "spec").get("replicas", 1)
@@ -230,7 +231,7 @@ def _routes(graph: Graph, names: dict[str | None, str]) -> dict[str, list[Route]
             host = str(rule.get("host") or "*")
             for path in _list(rule, "http", "paths"):
                 port = _map(path, "backend", "service", "port")
-                service = f"{_namespace(ingress)}/{_map(path, 'backend', 'service').get('name')}"
+                service = f"{namespace(ingress)}/{_map(path, 'backend', 'service').get('name')}"
                 route = Route(
                     cluster=names[ingress.provider],
                     ingress=object_label(ingress),
@@ -242,7 +243,8 @@ def _routes(graph: Graph, names: dict[str | None, str]) -> dict[str, list[Route]
     return routes
 
 
-def _namespace(resource: Resource) -> str:
+def namespace(resource: Resource) -> str:
+    """Where a Kubernetes object is."""
     return _map(resource.inputs, "metadata").get("namespace") or "default"
 
 
@@ -250,21 +252,27 @@ def _kind_and_name(resource: Resource) -> tuple[str, str]:
     return resource.inputs["kind"], resource.inputs["metadata"].get("name") or resource.name
 
 
-def _pod_labels(resource: Resource) -> dict[str, Any]:
+def selector(service: Resource) -> dict[str, Any]:
+    """The labels of the pods that a Service leads to."""
+    return _map(service.inputs, "spec", "selector")
+
+
+def pod_labels(resource: Resource) -> dict[str, Any]:
+    """The labels of the pods that a workload makes."""
     return _map(resource.inputs, "spec", "template", "metadata", "labels")
 
 
 def _map(value: Any, *keys: str) -> dict[str, Any]:
     """The mapping under `keys`; empty where there is none, or only a secret."""
     for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+        value = value.get(key) if is_mapping(value) else None
+    return value if is_mapping(value) else {}
 
 
 def _list(value: Any, *keys: str) -> list[Any]:
     """The list under `keys`; empty where there is none, or only a secret."""
     found = _map(value, *keys[:-1]).get(keys[-1])
-    return found if isinstance(found, list) else []  # pyright: ignore[reportUnknownVariableType]
+    return found if is_list(found) else []
 
 
 def _name(name: str) -> str:

@@ -1,58 +1,65 @@
-"""Read a program's own fixtures, which answer for what an engine would have asked others."""
+"""Read a program's own fixtures, which answer for what an engine would have asked others.
+
+Runs in the tool's own process, where pydantic is; a recorder under another Python is handed what
+was read.
+"""
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.plain import is_mapping
 from grpc_platform_tools.preview.fixtures import FILE, Computed, Fixtures, LookUp
 from grpc_platform_tools.preview.stack_file import parse_yaml
+
+_FORM = TypeAdapter(Fixtures)
+_MUST_BE = {
+    "dict_type": "must be a mapping",
+    "dataclass_type": "must be a mapping",
+    "mapping_type": "must be a mapping",
+    "missing": "is missing",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+}
+_ENTRIES = {"lookups": LookUp, "computed": Computed}
 
 
 def read_fixtures(directory: Path) -> Fixtures:
     """The fixtures of the program in `directory`; none where it has no such file.
 
-    Raises UserError with the file, and the place in it, that cannot be used.
+    Raises UserError with a line for each place in the file that cannot be used.
     """
     path = directory / FILE
     if not path.is_file():
         return Fixtures()
     document = _document(path)
-    given = _mapping(document, str(path), {"stacks", "lookups", "computed"})
-    stacks = _mapping(given.get("stacks"), f"{path}: stacks")
-    return Fixtures(
-        stacks={name: _outputs(path, name, value) for name, value in stacks.items()},
-        lookups=tuple(
-            LookUp(
-                function=_text(entry, "function", where),
-                arguments=_mapping(entry.get("arguments"), f"{where}.arguments"),
-                result=_mapping(entry.get("result"), f"{where}.result"),
-            )
-            for where, entry in _entries(
-                given, "lookups", path, {"function", "arguments", "result"}
-            )
-        ),
-        computed=tuple(
-            Computed(
-                type=_text(entry, "type", where),
-                name=_text(entry, "name", where) if "name" in entry else None,
-                outputs=_mapping(entry.get("outputs"), f"{where}.outputs"),
-            )
-            for where, entry in _entries(given, "computed", path, {"type", "name", "outputs"})
-        ),
-    )
+    if is_mapping(document):  # a key without a value is as good as none
+        document = {key: value for key, value in document.items() if value is not None}
+        if is_mapping(stacks := document.get("stacks")):
+            document["stacks"] = {name: _outputs(path, name, v) for name, v in stacks.items()}
+    try:
+        return _FORM.validate_json(json.dumps({} if document is None else document))
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        problems = [_problem(each["type"], each["loc"], each["input"]) for each in found]
+        raise UserError(*(f"{path}{problem}" for problem in problems)) from error
 
 
-def _outputs(path: Path, stack: str, value: Any) -> dict[str, Any]:
+def _outputs(path: Path, stack: str, value: Any) -> Any:
     """A stack's outputs, written out or in a file such as the `outputs.json` of a preview."""
     if not isinstance(value, str):
-        return _mapping(value, f"{path}: stacks.{stack}")
+        return value
     file = path.parent / value
     if not file.is_file():
         raise UserError(f"{path}: stacks.{stack}: there is no file {file}")
-    return _mapping(_document(file), str(file))
+    if not is_mapping(outputs := _document(file)):
+        raise UserError(f"{file}: must be a mapping")
+    return outputs
 
 
 def _document(path: Path) -> Any:
@@ -62,32 +69,12 @@ def _document(path: Path) -> Any:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _entries(
-    given: dict[str, Any], section: str, path: Path, keys: set[str]
-) -> list[tuple[str, dict[str, Any]]]:
-    value: object = given.get(section) or []
-    if not isinstance(value, list):
-        raise UserError(f"{path}: {section}: must be a list")
-    elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-    places = [f"{path}: {section}[{index}]" for index in range(len(elements))]
-    return [
-        (where, _mapping(entry, where, keys)) for where, entry in zip(places, elements, strict=True)
-    ]
-
-
-def _mapping(value: Any, where: str, keys: set[str] | None = None) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):  # pyright: ignore[reportUnknownVariableType]
-        raise UserError(f"{where}: must be a mapping")
-    items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    if keys and (strange := sorted(items.keys() - keys)):
-        raise UserError(f"{where}: {strange[0]}: unknown key; there are {', '.join(sorted(keys))}")
-    return items
-
-
-def _text(entry: dict[str, Any], key: str, where: str) -> str:
-    value = entry.get(key)
-    if not isinstance(value, str):
-        raise UserError(f"{where}.{key} = {json.dumps(value)}: must be text")
-    return value
+def _problem(kind: str, place: tuple[int | str, ...], value: Any) -> str:
+    """`: lookups[0].function = 3: must be text`."""
+    where = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in place)
+    where = f": {where.lstrip('.')}" if where else ""
+    if kind == "unexpected_keyword_argument":
+        known = fields(_ENTRIES[str(place[0])] if len(place) > 1 else Fixtures)
+        return f"{where}: unknown key; there are {', '.join(sorted(f.name for f in known))}"
+    said = "" if kind == "missing" else f" = {json.dumps(value)}"[:60]
+    return f"{where}{said}: {_MUST_BE[kind]}"

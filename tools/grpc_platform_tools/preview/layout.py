@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from grpc_platform_tools.plain import is_list, is_mapping
+
 # How the SDK marks what is no plain value on the wire (pulumi.runtime.rpc keeps the names private).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 _ASSET_SIGNATURES = ("c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7")
@@ -47,17 +49,15 @@ class Layout:
         """The value without the folders, and with assets by their content."""
         if isinstance(value, str):
             return renamed(value, self._names)
-        if isinstance(value, list):
-            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-            return [self.settled(item) for item in elements]
-        if not isinstance(value, dict):
+        if is_list(value):
+            return [self.settled(item) for item in value]
+        if not is_mapping(value):
             return value
-        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if items.get(SIGNATURE) in _ASSET_SIGNATURES:
-            return self._asset(items)
+        if value.get(SIGNATURE) in _ASSET_SIGNATURES:
+            return self._asset(value)
         return {
             renamed(key, self._names): self._code(item) if key == _PROVIDER else self.settled(item)
-            for key, item in items.items()
+            for key, item in value.items()
         }
 
     def _asset(self, items: dict[str, Any]) -> dict[str, Any]:
@@ -73,9 +73,8 @@ class Layout:
 
     def _code(self, value: Any) -> Any:
         """A digest of pickled code that says nothing of the folder it was read from."""
-        if isinstance(value, dict):  # a secret, as a rule
-            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-            return items | {"value": self._code(items.get("value"))}
+        if is_mapping(value):  # a secret, as a rule
+            return value | {"value": self._code(value.get("value"))}
         if not isinstance(value, str):
             return value
         digest = hashlib.sha256()
@@ -93,7 +92,8 @@ def renamed(text: str, names: dict[str, str]) -> str:
     """The text with each path, also as the start of a longer one, by its name."""
     for path, name in names.items():
         if path in text:
-            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)", lambda _: name, text)  # noqa: B023 (called at once)
+            literal = name.replace("\\", r"\\")
+            text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)", literal, text)
     return text
 
 

@@ -1,7 +1,7 @@
 """A graph's Kubernetes manifests: what `kubectl apply --server-side -f` takes, in order."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -9,12 +9,13 @@ from typing import Any
 import yaml
 
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.plain import is_list, is_mapping
 
 _PULUMI_ANNOTATION = "pulumi.com/"  # read by Pulumi's provider only
 _FIRST = ("apiVersion", "kind", "metadata", "name", "namespace")
 # Text that Go's YAML reads as a number or a boolean and PyYAML, to which it is text, leaves bare.
 _NUMBER_OR_BOOLEAN = re.compile(r"[-+.]?[0-9][0-9a-fA-FxXoO_.:eE+-]*|[yYnN]")
-_LINE_BREAK = re.compile(r"[\x85\u2028\u2029\ufeff]")  # to YAML 1.1; Go's reader is of two minds
+_LINE_BREAK = re.compile(r"[\x85\u2028\u2029\ufeff]")  # to YAML 1.1, and sometimes to Go's reader
 
 
 @dataclass(frozen=True)
@@ -133,15 +134,13 @@ def kubernetes_body(resource: Resource) -> dict[str, Any]:
 def dashed(value: Any) -> Any:
     """Pulumi's provider has no dashes in names, and makes x-kubernetes-* of x_kubernetes_*:
     https://github.com/pulumi/pulumi-kubernetes/blob/master/provider/pkg/provider/provider.go"""
-    if isinstance(value, dict):
-        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    if is_mapping(value):
         return {
             key.replace("_", "-") if key.startswith("x_kubernetes_") else key: dashed(item)
-            for key, item in items.items()
+            for key, item in value.items()
         }
-    if isinstance(value, list):
-        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [dashed(item) for item in elements]
+    if is_list(value):
+        return [dashed(item) for item in value]
     return value
 
 
@@ -159,12 +158,12 @@ def yaml_text(value: Any, *, flow: bool = False) -> str:
 
 def _ordered(value: Any) -> Any:
     """What identifies an object first, the rest by name: the same bytes from run to run."""
-    if isinstance(value, dict):
-        items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return {key: _ordered(items[key]) for key in sorted(items, key=_rank)}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        elements: Iterable[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_ordered(item) for item in elements]
+    if is_mapping(value):
+        return {key: _ordered(value[key]) for key in sorted(value, key=_rank)}
+    if isinstance(value, tuple):
+        return _ordered([*value])
+    if is_list(value):
+        return [_ordered(item) for item in value]
     return value
 
 
@@ -175,20 +174,15 @@ def _rank(key: str) -> tuple[int, str]:
 class _Dumper(yaml.CSafeDumper):  # written in C: half the time for the same text
     """Text of several lines as a block, and quotes wherever a YAML reader might see no text."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 (PyYAML's signature)
-        return True
 
-
-def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+def _text_node(_dumper: _Dumper, text: str) -> yaml.ScalarNode:
     if _LINE_BREAK.search(text):
         style = '"'
     elif "\n" in text:
         style = "|"
     else:
         style = "'" if _NUMBER_OR_BOOLEAN.fullmatch(text) else None
-    return dumper.represent_scalar(  # pyright: ignore[reportUnknownMemberType]
-        "tag:yaml.org,2002:str", text, style
-    )
+    return yaml.ScalarNode("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text_node)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.mocks import MockMonitor
@@ -30,7 +30,7 @@ class Engine:
         self.warnings: list[str] = []
         self.errors: list[str] = []
 
-    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+    def Log(self, request: engine_pb2.LogRequest) -> empty_pb2.Empty:
         if request.severity == engine_pb2.WARNING:
             self.warnings.append(request.message)
         elif request.severity == engine_pb2.ERROR:
@@ -42,12 +42,18 @@ class Monitor(MockMonitor):
     """Answers registrations from fixtures and keeps them; the rest is the SDK's own mock."""
 
     def __init__(
-        self, project: str, stack: str, fixtures: Fixtures, layout: Layout, mark_key: bytes
+        self,
+        project: str,
+        stack: str,
+        region: str | None,
+        fixtures: Fixtures,
+        layout: Layout,
+        mark_key: bytes,
     ) -> None:
         no_mocks: Any = None  # all that would ask them is answered here
         super().__init__(no_mocks)
         self._project, self._stack, self._fixtures = project, stack, fixtures
-        self._layout, self._mark_key = layout, mark_key
+        self._region, self._layout, self._mark_key = region, layout, mark_key
         self.marks: dict[str, str] = {}
         self._recorded: list[Resource] = []
         self._outputs: dict[str, Plain] = {}
@@ -64,13 +70,16 @@ class Monitor(MockMonitor):
         qualified = type_ if parent_type == STACK_TYPE else f"{parent_type}${type_}"
         return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
 
-    def RegisterResource(  # noqa: N802 (gRPC method)
+    def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
         inputs = self._plain(request.object, "inputs")
         trigger = self._plain(_trigger(request), "options")
-        identifier, computed = self._fixtures.made(request.type, request.name, inputs.values)
+        region = inputs.values.get("region") or self._region_of(request.provider)
+        identifier, computed = self._fixtures.made(
+            request.type, request.name, inputs.values, region
+        )
         resource = Resource(
             urn=urn,
             type=request.type,
@@ -103,7 +112,7 @@ class Monitor(MockMonitor):
             state.update(computed)
         return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=state)
 
-    def RegisterResourceOutputs(  # noqa: N802 (gRPC method)
+    def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         outputs = self._plain(request.outputs, "outputs")
@@ -112,12 +121,13 @@ class Monitor(MockMonitor):
             self._note(request.urn, outputs)
         return empty_pb2.Empty()
 
-    def Invoke(  # noqa: N802 (gRPC method)
+    def Invoke(
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
         arguments = self._plain(request.args, "args").values
         try:
-            answer = self._fixtures.looked_up(request.tok, arguments)
+            region = arguments.get("region") or self._region_of(request.provider)
+            answer = self._fixtures.looked_up(request.tok, arguments, region)
         except LookupError as error:
             self.unanswered.add(str(error))
             answer = {}
@@ -126,7 +136,7 @@ class Monitor(MockMonitor):
         response: Any = {"return": value}  # a keyword of Python
         return resource_pb2.ResourceInvokeResponse(**response)
 
-    def ReadResource(  # noqa: N802 (gRPC method)
+    def ReadResource(
         self, request: resource_pb2.ReadResourceRequest
     ) -> resource_pb2.ReadResourceResponse:
         arguments = self._plain(request.properties, "properties").values
@@ -143,7 +153,8 @@ class Monitor(MockMonitor):
                 "secretOutputNames": [k for k, v in exports.items() if SECRET in json.dumps(v)],
             }
         else:
-            _, known = self._fixtures.made(request.type, request.name, arguments)
+            region = self._region_of(request.provider)
+            _, known = self._fixtures.made(request.type, request.name, arguments, region)
         state = struct_pb2.Struct()
         state.CopyFrom(request.properties)
         state.update(known)
@@ -154,11 +165,12 @@ class Monitor(MockMonitor):
             response.id = request.id
         return response
 
-    def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: ARG002, N802 (gRPC method)
+    def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:
+        del request  # only that there is one matters
         self.warnings.add(_TRANSFORMS)
         return empty_pb2.Empty()
 
-    def RegisterStackInvokeTransform(self, request: Any) -> empty_pb2.Empty:  # noqa: N802 (gRPC method)
+    def RegisterStackInvokeTransform(self, request: Any) -> empty_pb2.Empty:
         return self.RegisterStackTransform(request)
 
     def _registered(self, parent: str) -> str:
@@ -166,6 +178,13 @@ class Monitor(MockMonitor):
         while parent in self._read:
             parent = self._read[parent]
         return parent
+
+    def _region_of(self, provider: str) -> str | None:
+        """Of an explicit provider, `<urn>::<id>`, or of the stack."""
+        urn = provider.rpartition("::")[0]
+        with self._lock:
+            own = (r.inputs.get("region") for r in self._recorded if urn and r.urn == urn)
+            return next(own, None) or self._region
 
     def _plain(self, struct: struct_pb2.Struct, root: str) -> Plain:
         return plain(struct, root, self._mark_key, self._layout)
@@ -194,7 +213,7 @@ class Monitor(MockMonitor):
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
         """What the resource was called before, by its own aliases and by its parents'."""
-        aliases: Any = getattr(request, "aliases")  # noqa: B009 (the stubs leave its element type out)
+        aliases = cast("Any", request).aliases  # the stubs leave the type of its elements out
         urns: list[str] = []
         for alias in aliases:
             spec = alias.spec

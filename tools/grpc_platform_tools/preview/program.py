@@ -6,13 +6,14 @@ import sys
 import traceback
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pulumi import RunError
 
 from grpc_platform_tools.errors import FailedProgramError, UserError
 from grpc_platform_tools.graph import Graph
-from grpc_platform_tools.preview.fixture_file import read_fixtures
+from grpc_platform_tools.preview.fixtures import Fixtures
 from grpc_platform_tools.preview.record import record
 from grpc_platform_tools.preview.stack_file import ENCRYPTED, StackFile, read_project
 
@@ -24,11 +25,14 @@ def run_program(
     stack: str,
     stack_file: StackFile,
     *,
+    fixtures: Fixtures | None = None,
     checkout: Path | None = None,
     mark_key: bytes = b"",
 ) -> Graph:
-    """The graph that the program in `directory` registers for `stack`, with its own components and
-    its own fixtures; `mark_key` as for `record`.
+    """The graph that the program in `directory` registers for `stack`, with its own components.
+
+    `fixtures` are read from the program's own file where they are not given; `mark_key` as for
+    `record`.
 
     `checkout` is the root of the revision that it is part of: components there, which an editable
     install would give the program, are that revision's.
@@ -38,10 +42,14 @@ def run_program(
     FailedProgramError for any other exception of the program.
     """
     main = _main_of(directory)
-    fixtures = read_fixtures(directory)
+    if fixtures is None:
+        # Only here: it needs pydantic, which a recorder's Python may not have.
+        from grpc_platform_tools.preview.fixture_file import read_fixtures
+
+        fixtures = read_fixtures(directory)
     try:
         with _alone_in(main.parent, checkout or main.parent):
-            return record(
+            graph = record(
                 lambda: runpy.run_path(str(main), run_name="__main__"),
                 project=stack_file.project,
                 stack=stack,
@@ -51,11 +59,12 @@ def run_program(
                 mark_key=mark_key,
                 checkout=checkout or directory,
             )
+            return replace(graph, warnings=(*graph.warnings, *stack_file.warnings))
     except (Exception, SystemExit) as error:
         if isinstance(getattr(error, "problems", None), list):
             raise
         if isinstance(error, RunError):
-            raise UserError(_explained(str(error))) from error
+            raise UserError(_explained(str(error)), *stack_file.warnings) from error
         raise FailedProgramError(_where_and_what(error, directory.resolve())) from error
 
 

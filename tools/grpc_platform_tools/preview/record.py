@@ -18,7 +18,7 @@ from pulumi.runtime.settings import SETTINGS, Settings, configure
 from pulumi.runtime.stack import run_in_stack
 
 from grpc_platform_tools.graph import Graph, in_dependency_order
-from grpc_platform_tools.preview.fixtures import Fixtures
+from grpc_platform_tools.preview.fixtures import REGION, Fixtures
 from grpc_platform_tools.preview.layout import Layout
 from grpc_platform_tools.preview.monitor import Engine, Monitor
 from grpc_platform_tools.preview.stack_file import ENCRYPTED
@@ -45,7 +45,8 @@ def record(
 ) -> Graph:
     """Run `program` as stack `stack` of `project` and return the graph of what it registered.
 
-    `config` maps full keys (`aws:region`) to strings, as the engine passes them. `secret_keys` are
+    `config` maps full keys (`aws:region`) to strings, as the engine passes them; a program that is
+    given none is in the region of the fixtures. `secret_keys` are
     with anything encrypted in the stack file: such a value reads ENCRYPTED, where `config` says so
     or else in place of the whole key. `fixtures` are the program's own answers. With
     a `mark_key` (random, and known to nobody else) the graph has marks, by which two recordings
@@ -57,9 +58,10 @@ def record(
     program logged; and whatever the program itself raises.
     """
     layout = Layout(Path.cwd(), (checkout or Path.cwd()).resolve())
-    monitor = Monitor(project, stack, fixtures or Fixtures(), layout, mark_key)
+    values = {"aws:region": REGION} if config is None else dict(config)
+    region = values.get("aws:region")
+    monitor = Monitor(project, stack, region, fixtures or Fixtures(), layout, mark_key)
     engine = Engine()
-    values = dict(config or {})
     for key in secret_keys:
         if ENCRYPTED not in values.get(key, ""):
             values[key] = ENCRYPTED

@@ -12,6 +12,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.plain import is_list, is_mapping
 
 _MOST = 1_000_000
 """Nodes of a file with its aliases written out."""
@@ -25,13 +26,21 @@ class StackFile:
     """What `Pulumi.yaml` and `Pulumi.<stack>.yaml` say.
 
     `config` maps full keys (`aws:region`) to what the engine passes: text as it is, anything else
-    as JSON, with ENCRYPTED where a value is encrypted. `secret_keys` are the keys with such a value
-    at any depth: the engine too marks only a whole key as secret.
+    as JSON with its keys sorted, and ENCRYPTED where a value is encrypted. `secret_keys` are the
+    keys with such a value at any depth: the engine too marks only a whole key as secret.
     """
 
     project: str
     config: Mapping[str, str]
     secret_keys: tuple[str, ...]
+    environments: tuple[str, ...] = ()
+    """Of Pulumi ESC: what they give is not known here."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a preview cannot know of the config."""
+        names = ", ".join(self.environments)
+        return [f"config from {names} (Pulumi ESC) is not known here"] if names else []
 
 
 def read_stack_file(directory: Path, stack: str) -> StackFile:
@@ -46,6 +55,7 @@ def read_stack_file(directory: Path, stack: str) -> StackFile:
         project=name,
         config=texts,
         secret_keys=tuple(sorted(key for key, text in texts.items() if ENCRYPTED in text)),
+        environments=_environments(_stack_document(directory, stack).get("environment")),
     )
 
 
@@ -72,24 +82,64 @@ def config_values(directory: Path, stack: str) -> dict[str, Any]:
     Raises UserError as `read_stack_file` does.
     """
     name, project = read_project(directory)
+    defaults = project.get("config")
+    if isinstance(defaults, str):  # formerly the name of stackConfigDir
+        defaults = {}
+    values = {
+        _full_key(name, key): _default(value)
+        for key, value in _mapping(directory / "Pulumi.yaml", defaults, "config: ").items()
+        if _default(value) is not None
+    }
+    of_stack = _stack_document(directory, stack).get("config")
+    given = _mapping(_path(directory, stack), of_stack, "config: ")
+    return values | {_full_key(name, key): value for key, value in given.items()}
+
+
+def environment_values(directory: Path, stack: str) -> dict[str, Any]:
+    """What the file of `stack` says of Pulumi ESC, as `config_values` has config: the environments
+    that it imports, and what it defines itself as hidden as ciphertext."""
+    given = _stack_document(directory, stack).get("environment")
+    names = _environments(given)
+    values: dict[str, Any] = {"environment": list(names)} if names else {}
+    if is_mapping(given) and (own := {k: v for k, v in given.items() if k != "imports"}):
+        values["environment (its own)"] = {"secure": json.dumps(own)}
+    return values
+
+
+def stacks_of(directory: Path) -> list[str]:
+    """The stacks that have a file for the program in `directory`."""
+    folder = _path(directory, "").parent
+    names = [path.name for path in folder.glob("Pulumi.?*.yaml") if path.is_file()]
+    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+
+
+def _path(directory: Path, stack: str) -> Path:
+    """The file of a stack: beside Pulumi.yaml, or in the folder that `stackConfigDir` names there
+    (in older projects `config`)."""
+    try:
+        _, project = read_project(directory)
+    except UserError:  # which whoever reads the program is told
+        project = {}
+    folder = project.get("stackConfigDir") or project.get("config")
+    return directory / (folder if isinstance(folder, str) else ".") / f"Pulumi.{stack}.yaml"
+
+
+def _stack_document(directory: Path, stack: str) -> dict[str, Any]:
     stacks = stacks_of(directory)
     if stack not in stacks:
         known = f"stacks here: {', '.join(stacks)}" if stacks else "there is no Pulumi.<stack>.yaml"
         raise UserError(f"no stack {stack!r} in {directory}; {known}")
-    path = directory / f"Pulumi.{stack}.yaml"
-    values = {
-        _full_key(name, key): _default(value)
-        for key, value in _config(directory / "Pulumi.yaml", project).items()
-        if _default(value) is not None
-    }
-    of_stack = _config(path, _mapping(path, _parse(path)))
-    return values | {_full_key(name, key): value for key, value in of_stack.items()}
+    path = _path(directory, stack)
+    return _mapping(path, _parse(path))
 
 
-def stacks_of(directory: Path) -> list[str]:
-    """The stacks that have a file in `directory`."""
-    names = [path.name for path in directory.glob("Pulumi.?*.yaml") if path.is_file()]
-    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+def _environments(given: Any) -> tuple[str, ...]:
+    """The names in `environment:`, a list of them or a mapping with `imports`; an entry may be a
+    mapping of the name to how it is merged."""
+    entries = given.get("imports") if is_mapping(given) else given
+    listed = entries if is_list(entries) else []
+    names = [[*entry] if is_mapping(entry) else [entry] for entry in listed]
+    return tuple(str(name) for several in names for name in several)
 
 
 def _full_key(project: str, key: str) -> str:
@@ -99,50 +149,41 @@ def _full_key(project: str, key: str) -> str:
 def _default(value: Any) -> Any:
     """A project's entry is a value, or a declaration with a value or default among its keys; one
     declared secret is to be as little seen as if it were encrypted."""
-    if isinstance(value, dict):
-        declaration: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        given = declaration.get("value", declaration.get("default"))
-        secret = declaration.get("secret") is True and given is not None
+    if is_mapping(value):
+        given = value.get("value", value.get("default"))
+        secret = value.get("secret") is True and given is not None
         return {"secure": "declared in Pulumi.yaml"} if secret else given
     return value
 
 
 def _text(value: Any) -> str:
     plain = _without_ciphertext(value)
-    return plain if isinstance(plain, str) else json.dumps(plain)
+    if isinstance(plain, str):
+        return plain
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))  # as Go's encoding/json
 
 
 def _without_ciphertext(value: Any) -> Any:
-    if isinstance(value, dict):
-        items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-        if is_ciphertext(items):
+    if is_mapping(value):
+        if is_ciphertext(value):
             return ENCRYPTED
-        return {key: _without_ciphertext(item) for key, item in items.items()}
-    if isinstance(value, list):
-        elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_without_ciphertext(item) for item in elements]
+        return {key: _without_ciphertext(item) for key, item in value.items()}
+    if is_list(value):
+        return [_without_ciphertext(item) for item in value]
     return value
 
 
 def is_ciphertext(value: Any) -> bool:
     """Whether a config value is what `pulumi config set --secret` writes."""
-    if not isinstance(value, dict):
-        return False
-    items: dict[Any, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    return list(items) == ["secure"] and isinstance(items["secure"], str)
-
-
-def _config(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
-    values = document.get("config")
-    return _mapping(path, values, "config: ")
+    return is_mapping(value) and list(value) == ["secure"] and isinstance(value["secure"], str)
 
 
 def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
     if document is None:
         return {}
-    if not isinstance(document, dict):
+    if not is_mapping(document):
         raise UserError(f"{path}: {where}must be a mapping")
-    return document  # pyright: ignore[reportUnknownVariableType]
+    return document
 
 
 def parse_yaml(text: str | bytes) -> Any:
@@ -223,7 +264,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.yaml_implicit_resolvers = {}
+_Loader.yaml_implicit_resolvers = {}  # by the first character of a value
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ("~", "n", "N", "")),
@@ -231,6 +272,7 @@ for _tag, _pattern, _first in (
     ("float", r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ("merge", r"<<", "<"),
 ):
-    _Loader.add_implicit_resolver(  # pyright: ignore[reportUnknownMemberType]
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"), list(_first)
-    )
+    for _character in _first:
+        _Loader.yaml_implicit_resolvers.setdefault(_character, []).append(
+            (f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_pattern})$"))
+        )

@@ -8,6 +8,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.plain import is_mapping
 from grpc_platform_tools.preview.dns import Chain, chains
 from grpc_platform_tools.preview.manifests import manifest_warnings
 from grpc_platform_tools.preview.outline import Component, outline, plural, short_type
@@ -31,7 +32,7 @@ def summarise(graph: Graph, stack: str) -> Summary:
     """Gather what both forms say."""
     found = chains(graph)
     timing = graph.exports.get("timing")
-    times: dict[str, object] = timing if isinstance(timing, dict) else {}  # pyright: ignore[reportUnknownVariableType]
+    times = timing if is_mapping(timing) else {}
     return Summary(
         stack=stack,
         root=outline(graph),

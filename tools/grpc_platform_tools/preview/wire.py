@@ -10,6 +10,7 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
 from grpc_platform_tools.graph import SECRET
+from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.layout import SIGNATURE, Layout
 from grpc_platform_tools.preview.stack_file import ENCRYPTED
 
@@ -41,19 +42,17 @@ def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes, layout: Layout)
     bared: list[str] = []
 
     def walk(value: Any, path: str) -> Any:
-        if isinstance(value, dict):
-            items: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-            if items.get(SIGNATURE) == _SECRET_SIGNATURE:
+        if is_mapping(value):
+            if value.get(SIGNATURE) == _SECRET_SIGNATURE:
                 secret.append(path)
                 if mark_key:
-                    text = json.dumps(items.get("value"), sort_keys=True)
+                    text = json.dumps(value.get("value"), sort_keys=True)
                     marks.append(hmac.new(mark_key, text.encode(), "sha256").hexdigest())
                 return SECRET
             # Each request brings the same few names anew.
-            return {sys.intern(key): walk(items[key], f"{path}.{key}") for key in sorted(items)}
-        if isinstance(value, list):
-            elements: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-            return [walk(item, f"{path}[{index}]") for index, item in enumerate(elements)]
+            return {sys.intern(key): walk(value[key], f"{path}.{key}") for key in sorted(value)}
+        if is_list(value):
+            return [walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, float) and value.is_integer():
             return int(value)  # protobuf has but one kind of number
         if isinstance(value, str) and UNKNOWN in value:

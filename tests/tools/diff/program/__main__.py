@@ -50,7 +50,7 @@ publisher = iam.Role(
             ],
         }
     ),
-    opts=names.child,
+    opts=ResourceOptions(parent=names, protect=pulumi.get_stack() == "prod"),
 )
 
 kubeconfig = {

@@ -1,0 +1,41 @@
+"""What an update refuses or fails at, and what to do: said before it is tried."""
+
+import re
+from typing import Any
+
+from grpc_platform_tools.graph import Resource
+
+PROTECTED = (
+    "pulumi up refuses the whole update: this is protected. If it was only renamed, give it an "
+    "alias; to let it go, run pulumi state unprotect first"
+)
+_CLUSTER = "aws:eks/cluster:Cluster"
+_MINOR = re.compile(r"1\.(\d+)")
+
+
+def refused_removal(old: Resource) -> str:
+    """Why the engine will not delete or replace a resource; nothing where it will."""
+    return PROTECTED if old.options.get("protect") else ""
+
+
+def refused_update(old: Resource, new: Resource) -> str:
+    """Why the provider's service will not make an update.
+
+    EKS upgrades one minor at a time and goes back to none:
+    https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
+    """
+    if new.type != _CLUSTER:
+        return ""
+    before, after = (_minor(r.inputs.get("version")) for r in (old, new))
+    if before is None or after is None or 0 <= after - before <= 1:
+        return ""
+    if after < before:
+        return f"EKS does not go back from Kubernetes 1.{before} to 1.{after}"
+    return (
+        f"EKS upgrades one Kubernetes minor at a time: go from 1.{before} to 1.{before + 1} first"
+    )
+
+
+def _minor(version: Any) -> int | None:
+    found = _MINOR.fullmatch(str(version))
+    return int(found[1]) if found else None
