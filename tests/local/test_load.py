@@ -118,7 +118,9 @@ def add_up(report: Report) -> None:
         assert sum(target["codes"].values()) == target["calls"]
         assert sum(w["ok"] for w in windows) == target["codes"].get("OK", 0)
         assert sum(w["ok"] + w["failed"] for w in windows) == target["calls"]
-        callers: Counter[str] = sum((Counter(w["callers"]) for w in windows), Counter())
+        callers: Counter[str] = Counter()
+        for window in windows:
+            callers.update(window["callers"])
         assert callers == target["callers"]
         assert sum(target["pods"].values()) == sum(callers.values())
         assert sum(w["opened"] for w in windows) == target["connections"]
@@ -214,7 +216,7 @@ def test_a_reconnect_to_the_same_place_is_told(serve: Serve, call: Call) -> None
 def test_health_is_served_until_the_end(serve: Serve) -> None:
     server = serve()
     with grpc.insecure_channel(server.address) as channel:
-        check = health_pb2_grpc.HealthStub(channel).Check
+        check: Any = health_pb2_grpc.HealthStub(channel).Check  # pyright: ignore[reportAttributeAccessIssue]
         for service in ("", "load.v1.Load"):
             said = check(health_pb2.HealthCheckRequest(service=service))
             assert said.status == health_pb2.HealthCheckResponse.SERVING

@@ -23,7 +23,7 @@ def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     box = Sandbox(tmp_path)
-    monkeypatch.setattr(box, "command", lambda *_: ["false"])
+    monkeypatch.setattr(box, "command", mock.Mock(return_value=["false"]))
     box.exits.put(("etcd", -9))
     with pytest.raises(LocalError, match="etcd was killed by signal 9"):
         deploy.apply(Cluster(box, Builder(tmp_path)), [{"kind": "ConfigMap"}])
@@ -42,8 +42,8 @@ def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -
 def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
     builder = mock.create_autospec(Builder, instance=True)
     builder.progress.return_value = [Progress("contour", "built", seconds=101.4)]
-    console = Console(file=io.StringIO(), width=80)
-    display = Display(console, builder)
+    out = io.StringIO()
+    display = Display(Console(file=out, width=80), builder)
     display.tick()
     display.tick()
-    assert console.file.getvalue() == "  built contour in 101 s\n"
+    assert out.getvalue() == "  built contour in 101 s\n"
