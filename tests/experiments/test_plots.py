@@ -87,18 +87,18 @@ def test_a_share_of_nothing_is_drawn_without_a_name(tmp_path: Path) -> None:
     assert ">idle</text>" not in text
 
 
-@pytest.mark.parametrize(
-    ("draw", "values", "said"),
-    [
-        (plots.lines, ({},), "lines: no series"),
-        (plots.lines, ({"p99": ([], [])},), "lines: .*p99.* empty"),
-        (plots.lines, ({"p99": ([1], [1, 2])},), "2 values for 1"),
-        (plots.stacked, ([], {"a": []}), "stacked: .*a.* empty"),
-        (plots.stacked, ([1], {"a": [1, 2]}), "2 values for 1"),
-        (plots.bars, ([], {"a": []}), "bars: .*a.* empty"),
-        (plots.bars, (["p50"], {"a": [plots.Bar(value=1)] * 2}), "2 values for 1"),
-    ],
-)
+NOTHING: list[tuple[Any, tuple[Any, ...], str]] = [
+    (plots.lines, ({},), "lines: no series"),
+    (plots.lines, ({"p99": ([], [])},), "lines: .*p99.* empty"),
+    (plots.lines, ({"p99": ([1], [1, 2])},), "2 values for 1"),
+    (plots.stacked, ([], {"a": []}), "stacked: .*a.* empty"),
+    (plots.stacked, ([1], {"a": [1, 2]}), "2 values for 1"),
+    (plots.bars, ([], {"a": []}), "bars: .*a.* empty"),
+    (plots.bars, (["p50"], {"a": [plots.Bar(value=1)] * 2}), "2 values for 1"),
+]
+
+
+@pytest.mark.parametrize(("draw", "values", "said"), NOTHING)
 def test_nothing_to_draw_is_an_error(
     draw: Callable[..., None], values: tuple[Any, ...], said: str
 ) -> None:

@@ -77,8 +77,11 @@ class Bench:
 
     def container(self, pod: str, name: str = "main") -> Object:
         status = self.get("pod", pod)["status"]
-        every = status.get("containerStatuses", []) + status.get("initContainerStatuses", [])
-        return next((one for one in every if one["name"] == name), {"restartCount": 0, "state": {}})
+        every: list[Object] = status.get("containerStatuses", []) + status.get(
+            "initContainerStatuses", []
+        )
+        missing: Object = {"restartCount": 0, "state": {}}
+        return next((one for one in every if one["name"] == name), missing)
 
     def events(self, pod: str, reason: str) -> list[str]:
         field = f"involvedObject.name={pod},reason={reason}"

@@ -46,7 +46,7 @@ def test_a_sidecar_starts_first_and_ends_with_the_job(bench: Bench) -> None:
         "run": "cat /shared/up",
         "volumeMounts": [{"name": "shared", "mountPath": "/shared"}],
     }
-    volumes = [{"name": "shared", "emptyDir": {}}]
+    volumes: list[Object] = [{"name": "shared", "emptyDir": {}}]
     bench.pod("sides", main, initContainers=[sidecar], restartPolicy="Never", volumes=volumes)
     bench.wait_phase("sides", "Succeeded")
     assert bench.log("sides") == "up\n"
