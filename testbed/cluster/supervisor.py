@@ -176,6 +176,9 @@ class Supervisor:
 
 def main() -> None:
     """Run as `python -m testbed.cluster.supervisor LOGS`."""
+    if os.getpid() != 1:
+        # It would change the network and the resolver of the machine itself.
+        sys.exit("the supervisor is the first process of a sandbox: python -m testbed up starts it")
     try:
         make_network(Path(sys.argv[1]).parent)
     except OSError as error:

@@ -1,6 +1,7 @@
 """What a person is told of a run: its own cause, once."""
 
 import io
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 pytest.importorskip("testbed.cluster.run", reason="needs the local group")
 
 from testbed import __main__ as cli
-from testbed.cluster import deploy, run
+from testbed.cluster import deploy, run, sandbox, supervisor
 from testbed.cluster.build import Builder, Progress
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
@@ -47,3 +48,39 @@ def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
     display.tick()
     display.tick()
     assert out.getvalue() == "  built contour in 101 s\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("up", "nosuch"), "no stack 'nosuch'"),
+        (("up", "--program", "{empty}"), "not a Pulumi program"),
+        (("up", "--program", "{empty}/none"), "does not exist"),
+        (("up", "--graph", "{empty}/none"), "does not exist"),
+        (("up", "--graph", "pyproject.toml"), "is not the resources.json of a preview"),
+        (("deploy", "pyproject.toml"), "no local cluster is up"),
+        (("exec", "default/x"), "no local cluster is up"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], cause: str
+) -> None:
+    """Whatever would start raises."""
+    started = mock.Mock(side_effect=AssertionError("something started"))
+    monkeypatch.setattr(run, "Sandbox", mock.Mock(kept=Sandbox.kept, side_effect=started))
+    monkeypatch.setattr(sandbox, "running", mock.Mock(return_value=None))
+    given = [one.replace("{empty}", str(tmp_path)) for one in arguments]
+    ended = CliRunner(env={"COLUMNS": "400"}).invoke(cli.app, given)
+    assert ended.exit_code in (1, 2)
+    assert isinstance(ended.exception, SystemExit)
+    assert cause in ended.output.replace("\n", " ")
+
+
+def test_the_supervisor_changes_nothing_outside_of_a_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_network = mock.Mock(side_effect=AssertionError("it would change this machine"))
+    monkeypatch.setattr(supervisor, "make_network", make_network)
+    monkeypatch.setattr(sys, "argv", ["supervisor", "--help"])
+    with pytest.raises(SystemExit, match="first process of a sandbox"):
+        supervisor.main()
