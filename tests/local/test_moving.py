@@ -54,7 +54,7 @@ class Two:
         directory = self.directory / str(self.steps)
         directory.mkdir()
         services = {"greeter": place, "ticker": {"streaming": True, **place}}
-        program = changed_program(directory, "local", 1, services=services, **SECTIONS)
+        program = changed_program(directory, "local", services=services, **SECTIONS)
         graph = preview("local", directory / "preview", program)
         parts = {context: part(graph, context) for context in self.clusters}
         # As the engine does: what is new is made before what is gone is deleted.
