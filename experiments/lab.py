@@ -92,7 +92,7 @@ class Lab:
         self.wait_for_name()
 
     def envoys(self) -> dict[str, str]:
-        """Addresses of the Envoys that are ready and not on their way out, by pod."""
+        """Addresses of the Envoys that are ready and not terminating, by pod."""
         return {
             pod["metadata"]["name"]: pod["status"]["podIP"]
             for pod in pods.of_app(self.cluster, "envoy")
@@ -152,7 +152,7 @@ class Lab:
         )
 
     def wait_until_settled(self) -> None:
-        """Wait until no Envoy, Contour or server is on its way out, and the name leads to the
+        """Wait until no Envoy, Contour or server is terminating, and the name leads to the
         fleet."""
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(

@@ -14,13 +14,13 @@ _EXTERNAL_DNS = (f"deployment/{EXTERNAL_DNS}", "-n", EXTERNAL_DNS_NAMESPACE)
 
 
 def kill(cluster: Cluster, pod: str, container: str, namespace: str = CONTOUR_NAMESPACE) -> None:
-    """SIGKILL a container's first process, as for want of memory. The container starts again."""
+    """SIGKILL a container's first process, as the OOM killer does. The container restarts."""
     cluster.inside("sh", "-c", f"kill -KILL {process(cluster, namespace, pod, container)}")
 
 
 def lose(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
-    """Take a pod away as a lost node does: from one moment to the next it sends nothing more, not
-    even that its connections end. The API server is told at once, which a real one is not.
+    """Remove a pod as a lost node does: at once it sends nothing more, not even FIN or RST. Unlike
+    with a real node, the API server learns of it at once.
     """
     in_network(cluster, pod, namespace, "silence")
     delete_now(cluster, pod, namespace)
@@ -35,8 +35,8 @@ def delete_now(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -
 def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> Generator[None]:
     """Drop all that a pod sends, and so answer nothing it is sent; its processes go on.
 
-    Its readiness probe comes over the network: the API server calls the pod unready, and DNS lets
-    go of it, when the probe has timed out as often as its threshold.
+    Its readiness probe comes over the network: the pod becomes unready, and leaves DNS, when the
+    probe has timed out as often as its threshold says.
     """
     in_network(cluster, pod, namespace, "silence")
     try:
@@ -47,13 +47,13 @@ def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) 
 
 @contextlib.contextmanager
 def without_api_server(cluster: Cluster) -> Generator[None]:
-    """Kill the API server, and start it again in the end; pods and Envoys go on.
+    """Kill the API server, and restart it in the end; pods and Envoys go on.
 
-    After 15 s the Contour that led ends for want of its Lease, and fails with a growing back-off
-    for as long as there is no API server.
+    After 15 s the leading Contour ends because it cannot renew its Lease. It crashes with a growing
+    back-off until the API server is back.
     """
     name = "kube-apiserver"
-    # Told to end it takes no more connections, and lives on for the 60 s of its watches.
+    # On SIGTERM it refuses new connections and waits up to 60 s for its watches.
     cluster.sandbox.end(cluster.place.prefix + name, signal.SIGKILL)
     try:
         yield
