@@ -48,7 +48,7 @@ def main() -> int:
     names = asked.only.split(",") if asked.only else list(QUICK if asked.quick else EXPERIMENTS)
     for name in names:
         if name not in EXPERIMENTS:
-            parser.error(f"--only: {name} is none of {', '.join(EXPERIMENTS)}")
+            parser.error(f"--only: no experiment {name}; there are {', '.join(EXPERIMENTS)}")
     if not 1 <= asked.factor <= 10:
         parser.error(f"--factor: {asked.factor:g} is not from 1 to 10: gRPC and Kubernetes have "
                      "periods of their own that nothing shortens")  # fmt: skip

@@ -271,7 +271,7 @@ def _stickiness(result: Result) -> list[str]:
     reconnects = report["moved"] + report["stayed"]
     return [
         f"Of grpc-go's {reconnects} reconnects {100 * report['moved'] / reconnects:.0f} % led to "
-        "another Envoy: it may dial the old addresses again before it has looked the name up anew, "
+        "another Envoy: it may dial the old addresses again before it has resolved the name again, "
         "so a new Envoy gets its share somewhat later than from independent picks.",
         "",
     ]

@@ -59,7 +59,7 @@ def run(lab: Lab) -> Result:
     study = fleet_cost.study((5,) if lab.quick else fleet_cost.NODES)
     for row in study["comparisons"]:
         if (row["curve"], row["nodes"]) != _DRAWN:
-            del row["series"]  # megabytes, for nobody
+            del row["series"]  # megabytes that no chart draws
     windows = [
         {"at": w["at"] - began, "ok": w["ok"], "failed": w["failed"], "p99": w["p99"]}
         for w in report["windows"]

@@ -16,7 +16,7 @@ _CALLS_EACH = 20  # calls/s of a client
 
 def run(lab: Lab) -> Result:
     """All sizes of both policies side by side: each client is a channel of its own, and a few calls
-    a second disturb nobody."""
+    a second do not disturb others."""
     lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
     fleet = sorted(lab.envoys().values())
     period = lab.times.reconnect_interval.total_seconds()

@@ -1,6 +1,6 @@
 """A fleet of Envoys under a load curve: whose connections move only as they age.
 
-A connection picks any Envoy that DNS holds, and picks anew when `Delays.reconnect` is over. So an
+A connection picks any Envoy that DNS holds, and picks again when `Delays.reconnect` is over. So an
 Envoy's share of the load is the mean, over the last `reconnect`, of its chance to be picked: a new
 one takes nothing at first and its whole share only after `timing.rebalance_time`; one that ends
 keeps its load for a while, where the autoscaler no longer sees it. The shares are expected values:
@@ -74,7 +74,7 @@ class Fleet:
 
     @property
     def replicas(self) -> int:
-        """Those that nobody has decided to end."""
+        """Those that are not being removed."""
         return sum(each.pods for each in self.cohorts if each.ended == _NEVER)
 
     def scale(self, period: int, replicas: int) -> None:

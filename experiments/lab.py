@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import json
 import shutil
 import sys
 import time
@@ -15,12 +14,12 @@ from grpc_platform.conventions import CONTOUR_NAMESPACE
 from grpc_platform.specs import EnvoySpec
 from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
-from testbed import disruptions
 from testbed.cluster import deploy, readiness, run
 from testbed.cluster.build import Builder
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
 from testbed.cluster.sandbox import Sandbox, end_leftover
+from testbed.disruptions import operations, pods
 from testbed.load.clients import FAMILIES, Client, install, server_manifest, start_client
 from testbed.load.part import LOAD
 from testbed.program import ROOT, changed_program, preview
@@ -89,15 +88,15 @@ class Lab:
 
     def resize(self, envoys: int) -> None:
         """Bring the fleet to so many Envoys, and wait until they are under its name."""
-        disruptions.resize_fleet(self.cluster, envoys)
+        operations.resize_fleet(self.cluster, envoys)
         self.wait_for_name()
 
     def envoys(self) -> dict[str, str]:
-        """Addresses of the Envoys that are ready and not on their way out, by pod."""
+        """Addresses of the Envoys that are ready and not terminating, by pod."""
         return {
             pod["metadata"]["name"]: pod["status"]["podIP"]
-            for pod in disruptions.pods(self.cluster, "envoy")
-            if disruptions.ready(pod)
+            for pod in pods.of_app(self.cluster, "envoy")
+            if pods.ready(pod)
         }
 
     def wait_for_name(self) -> None:
@@ -114,13 +113,9 @@ class Lab:
 
     def read(self, addresses: Iterable[str], port: int, path: str) -> dict[str, str]:
         """What an HTTP server in each of these pods answers, by address."""
-        ask = (
-            "import json, sys; from urllib.request import urlopen; "
-            "print(json.dumps({a: urlopen(f'http://{a}:{sys.argv[1]}').read().decode()"
-            " for a in sys.argv[2:]}))"
-        )
-        command = (sys.executable, "-c", ask, f"{port}/{path}", *addresses)
-        return json.loads(self.cluster.inside(*command).stdout)
+        each = list(addresses)
+        said = self.cluster.fetch(*(f"http://{address}:{port}/{path}" for address in each))
+        return dict(zip(each, said, strict=True))
 
     # --- traffic -------------------------------------------------------------------------------
 
@@ -157,7 +152,7 @@ class Lab:
         )
 
     def wait_until_settled(self) -> None:
-        """Wait until no Envoy, Contour or server is on its way out, and the name leads to the
+        """Wait until no Envoy, Contour or server is terminating, and the name leads to the
         fleet."""
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(

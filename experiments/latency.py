@@ -8,8 +8,7 @@ from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import ZONE, Lab, spread
 from grpc_platform.specs import EnvoySpec
-from testbed.cluster import deploy
-from testbed.load.certificate import make_certificate
+from testbed.load.certificate import provide_certificate
 from testbed.load.clients import DIRECT
 from testbed.load.sampler import Sampler, answered, cores
 
@@ -21,15 +20,13 @@ _QUANTILES = ("p50", "p99", "p99.9")
 _CONCURRENCIES = (10, 100)
 _RATES = (100, 500, 1000, 2000)
 _SECURE = "secure"
-_PARTS = "/parts"
-"""Where a pod finds what the lab leaves for it."""
 
 
 def run(lab: Lab) -> Result:
     """One server and one Envoy, so that all calls take one way; every client calls its targets in
     turn, so that whatever else the machine does hits them alike."""
     selector = {"app.kubernetes.io/name": "load"}
-    provide_certificate(lab, _SECURE)
+    ca = provide_certificate(lab.cluster, f"{_SECURE}-tls", f"{_SECURE}.{ZONE}")
     lab.deploy(
         envoy={"min_replicas": 1, "max_replicas": 1},
         services={_SECURE: {"tls_secret": f"{_SECURE}-tls", "selector": selector}},
@@ -62,7 +59,7 @@ def run(lab: Lab) -> Result:
     found["one"] = measure(**direct_envoy)
     lab.say("over TLS and in plaintext, one call at a time")
     secure = f"{_SECURE}.{ZONE}:{EnvoySpec().https_port}"
-    found["tls"] = _tls(lab, secure, seconds, repeats)
+    found["tls"] = _tls(lab, secure, ca, seconds, repeats)
     found["concurrent"] = {}
     for concurrency in _CONCURRENCIES if not lab.quick else ():
         lab.say(f"{concurrency} calls at a time on one connection")
@@ -83,31 +80,13 @@ def run(lab: Lab) -> Result:
     return found
 
 
-def provide_certificate(lab: Lab, service: str) -> None:
-    """The Secret `<service>-tls`, and the certificate for clients to trust."""
-    key, certificate = make_certificate(f"{service}.{ZONE}")
-    (lab.cluster.state / "parts" / f"{service}.crt").write_text(certificate)
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "type": "kubernetes.io/tls",
-        "metadata": {"name": f"{service}-tls", "namespace": "default"},
-        "stringData": {"tls.crt": certificate, "tls.key": key},
-    }
-    deploy.apply(lab.cluster, [secret])
-
-
-def _tls(lab: Lab, secure: str, seconds: int, repeats: int) -> Result:
+def _tls(lab: Lab, secure: str, ca: str, seconds: int, repeats: int) -> Result:
     """A client speaks TLS to all its targets or to none: two clients at a time, one call each."""
     each: dict[str, list[dict[str, float]]] = {"plain": [], "tls": []}
     for _ in range(repeats):
         clients = {
             "plain": lab.client(f"--duration={seconds}s", targets={"envoy": lab.target()}),
-            "tls": lab.client(
-                f"--duration={seconds}s",
-                f"--ca={_PARTS}/{_SECURE}.crt",
-                targets={"envoy": secure},
-            ),
+            "tls": lab.client(f"--duration={seconds}s", f"--ca={ca}", targets={"envoy": secure}),
         }
         for name, client in clients.items():
             each[name].append(client.report()["targets"]["envoy"]["milliseconds"])

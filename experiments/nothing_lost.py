@@ -21,7 +21,7 @@ CALLS = 100_000
 RUNS = 2
 _RATE = 2_000
 _QUICK_CALLS = 60_000
-_STREAM = 2.0  # seconds; ended and begun anew all the time
+_STREAM = 2.0  # seconds; a new one begins when it ends
 # The contract's policy, and the other one that docs/services.md names, at half the rate each.
 CLIENTS: dict[str, tuple[str, ...]] = {
     "round_robin": ("--policy=round_robin", "--channels=12", f"--rate={_RATE // 2}"),
@@ -253,10 +253,10 @@ def tell(result: Result) -> str:
 def _conclusions(result: Result) -> list[str]:
     names = {scenario["name"]: scenario for scenario in _done(result)}
     said = [
-        "The preStop hooks nobody can do without: an Envoy that is not held back ends with calls "
-        "in flight, and leaves clients with silent addresses (streams fail many times over: their "
-        "client begins the next at once). With the hooks it stays until nobody is connected, so "
-        "with a drain delay of 0 or a TTL beyond the drain, too, whoever still comes is served; "
+        "The preStop hooks are required: without them an Envoy ends with calls in flight, and "
+        "leaves clients with silent addresses (streams fail many times over: their client begins "
+        "the next at once). With the hooks an Envoy stays until no client is connected, so late "
+        "clients are served even with a drain delay of 0 or a TTL longer than the drain; "
         "and where an address is silent these clients try the next one "
         "after 250 ms ([Happy Eyeballs](https://github.com/grpc/grpc-go/pull/7725)). The drain "
         "delay is for clients that try one address after the other, as grpc-java does "

@@ -44,7 +44,7 @@ def by_period(
 def random_picks(
     channels: int, envoys: int, periods: int, *, trials: int = 4000
 ) -> Mapping[str, float]:
-    """What `max_over_mean` would be if each channel picked an Envoy at random anew each period:
+    """What `max_over_mean` would be if each channel picked an Envoy at random in each period:
     the ``median``, and what 95 of 100 (``p95``) and 999 of 1,000 such runs (``p999``) are below."""
     dice = random.Random(1)
     found: list[float] = []

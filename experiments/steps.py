@@ -6,9 +6,9 @@ from typing import Any
 from experiments.lab import PLATFORM, Lab
 from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
 from grpc_platform.timing import EXTERNAL_DNS_REACTION, whole_seconds
-from testbed import disruptions
 from testbed.cluster import deploy, readiness
 from testbed.cluster.readiness import Object
+from testbed.disruptions import losses, operations, pods
 from testbed.load.clients import server_manifest
 
 ENVOYS = 3
@@ -36,7 +36,7 @@ def nothing(_: Lab) -> None:
 
 
 def scale_in(lab: Lab) -> None:
-    disruptions.resize_fleet(lab.cluster, ENVOYS - 1)
+    operations.resize_fleet(lab.cluster, ENVOYS - 1)
 
 
 def scale_in_and_settle(lab: Lab) -> None:
@@ -45,31 +45,31 @@ def scale_in_and_settle(lab: Lab) -> None:
 
 
 def scale_out(lab: Lab) -> None:
-    disruptions.resize_fleet(lab.cluster, ENVOYS)
+    operations.resize_fleet(lab.cluster, ENVOYS)
 
 
 def roll_envoys(lab: Lab) -> None:
-    disruptions.restart(lab.cluster, "envoy")
+    operations.restart(lab.cluster, "envoy")
 
 
 def drain_nodes(lab: Lab) -> None:
     for name in lab.envoys():
-        disruptions.evict(lab.cluster, name)
+        operations.evict(lab.cluster, name)
         _wait_for_fleet(lab)
 
 
 def kill_envoy(lab: Lab) -> None:
-    disruptions.kill(lab.cluster, next(iter(lab.envoys())), "envoy")
+    losses.kill(lab.cluster, next(iter(lab.envoys())), "envoy")
     _wait_for_fleet(lab)
 
 
 def lose_envoy(lab: Lab) -> None:
-    disruptions.lose(lab.cluster, next(iter(lab.envoys())))
+    losses.lose(lab.cluster, next(iter(lab.envoys())))
     _wait_for_fleet(lab)
 
 
 def black_hole_envoy(lab: Lab) -> None:
-    with disruptions.black_holed(lab.cluster, next(iter(lab.envoys()))):
+    with losses.black_holed(lab.cluster, next(iter(lab.envoys()))):
         lab.pause(BLACK_HOLE)
     _wait_for_fleet(lab)
 
@@ -79,7 +79,7 @@ def kill_drain(lab: Lab) -> None:
     scale_in(lab)
     (leaving,) = before - set(lab.envoys())
     lab.pause(5)
-    disruptions.kill(lab.cluster, leaving, "shutdown-manager")
+    losses.kill(lab.cluster, leaving, "shutdown-manager")
 
 
 def _wait_for_fleet(lab: Lab) -> None:
@@ -91,44 +91,44 @@ def _wait_for_fleet(lab: Lab) -> None:
 
 
 def roll_contour(lab: Lab) -> None:
-    disruptions.restart(lab.cluster, "contour")
+    operations.restart(lab.cluster, "contour")
 
 
 def kill_leader(lab: Lab) -> None:
-    dead = disruptions.kill_leader(lab.cluster)
-    lab.cluster.wait("another Contour to lead", lambda: disruptions.leader(lab.cluster) != dead)
+    dead = losses.kill_leader(lab.cluster)
+    lab.cluster.wait("another Contour to lead", lambda: losses.leader(lab.cluster) != dead)
 
 
 def renew(lab: Lab) -> None:
-    disruptions.renew_certificates(lab.cluster)
+    operations.renew_certificates(lab.cluster)
 
 
 def renew_and_scale_out(lab: Lab) -> None:
-    disruptions.resize_fleet(lab.cluster, ENVOYS, wait=False)
-    disruptions.renew_certificates(lab.cluster)
+    operations.resize_fleet(lab.cluster, ENVOYS, wait=False)
+    operations.renew_certificates(lab.cluster)
     _wait_for_fleet(lab)
 
 
 def renew_and_roll_contour(lab: Lab) -> None:
-    disruptions.restart(lab.cluster, "contour", wait=False)
-    disruptions.renew_certificates(lab.cluster)
+    operations.restart(lab.cluster, "contour", wait=False)
+    operations.renew_certificates(lab.cluster)
     readiness.wait_until_ready(lab.cluster, _deployment(lab, "contour"))
 
 
 def without_external_dns(lab: Lab) -> None:
-    with disruptions.without_external_dns(lab.cluster):
+    with losses.without_external_dns(lab.cluster):
         lab.pause(30)
 
 
 def roll_envoys_without_external_dns(lab: Lab) -> None:
-    with disruptions.without_external_dns(lab.cluster):
-        disruptions.restart(lab.cluster, "envoy", wait=False)
+    with losses.without_external_dns(lab.cluster):
+        operations.restart(lab.cluster, "envoy", wait=False)
         lab.pause(OUTAGE)
     readiness.wait_until_ready(lab.cluster, _deployment(lab, "envoy"), timeout=300)
 
 
 def without_api_server(lab: Lab) -> None:
-    with disruptions.without_api_server(lab.cluster):
+    with losses.without_api_server(lab.cluster):
         lab.pause(API_SERVER_AWAY)
 
 
@@ -136,7 +136,7 @@ def without_api_server(lab: Lab) -> None:
 
 
 def roll_servers(lab: Lab) -> None:
-    disruptions.restart(lab.cluster, "load", "default")
+    operations.restart(lab.cluster, "load", "default")
 
 
 def scale_servers(replicas: int) -> Step:
@@ -147,9 +147,9 @@ def scale_servers(replicas: int) -> Step:
 
 
 def kill_server(lab: Lab) -> None:
-    pods = disruptions.pods(lab.cluster, "load", "default")
-    disruptions.kill(lab.cluster, pods[0]["metadata"]["name"], "load", "default")
-    lab.cluster.wait("the server to be back", lambda: _is_back(lab, pods[0]["metadata"]["name"]))
+    server = pods.of_app(lab.cluster, "load", "default")[0]["metadata"]["name"]
+    losses.kill(lab.cluster, server, "load", "default")
+    lab.cluster.wait("the server to be back", lambda: _is_back(lab, server))
 
 
 def _is_back(lab: Lab, pod: str) -> bool:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import PLATFORM, Lab
-from testbed import disruptions
+from testbed.disruptions import operations
 from testbed.load.clients import Client
 
 _DEADLINE = "15s"
@@ -81,7 +81,7 @@ def _watch(lab: Lab, lengths: dict[str, float], *, rollout: bool) -> dict[str, A
     clients = {name: _client(lab, length, 0.5) for name, length in lengths.items()}
     if rollout:
         lab.pause(3)
-        disruptions.restart(lab.cluster, "envoy")
+        operations.restart(lab.cluster, "envoy")
     return {name: client.report()["targets"]["envoy"] for name, client in clients.items()}
 
 

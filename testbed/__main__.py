@@ -22,7 +22,10 @@ app = typer.Typer(
 )
 
 _Directory = Annotated[
-    Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
+    Path,
+    typer.Option(
+        metavar="DIR", exists=True, file_okay=False, help="Where Pulumi.yaml and __main__.py are."
+    ),
 ]
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -33,7 +36,12 @@ def up(
     program: _Directory = Path(),
     graph: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Deploy this resources.json, not a fresh preview."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Deploy this resources.json, not a fresh preview.",
+        ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
 ) -> None:

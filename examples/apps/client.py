@@ -10,15 +10,21 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import grpc
 
 greeter, greeter_services = grpc.protos_and_services("greeter.proto")
 ticker, ticker_services = grpc.protos_and_services("ticker.proto")
 
+Invoke = Callable[[], tuple[str, str]]
+"""Makes one call; returns (pod, caller)."""
+Option = tuple[str, str | int]
+
 CONFIG = {"loadBalancingConfig": [{"pick_first": {"shuffleAddressList": True}}]}
-OPTIONS = (
+OPTIONS: tuple[Option, ...] = (
     # Channels of one process share connections otherwise.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.service_config", json.dumps(CONFIG)),
@@ -38,8 +44,8 @@ class Tally:
         self.first_answer = 0.0
         self._lock = threading.Lock()
 
-    def call(self, invoke) -> None:
-        """Make one call; ``invoke`` returns (pod, caller)."""
+    def call(self, invoke: Invoke) -> None:
+        """Make one call and count what came of it."""
         started = time.perf_counter()
         try:
             pod, caller = invoke()
@@ -56,7 +62,7 @@ class Tally:
             self.callers[caller] += 1
             self.milliseconds.append(elapsed)
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """Counts by status code, server pod and caller (Envoy), and latencies of good calls."""
         times = sorted(self.milliseconds)
         at = {f"p{q}": times[min(len(times) - 1, len(times) * q // 100)] for q in (50, 99) if times}
@@ -71,14 +77,14 @@ class Tally:
         }
 
 
-def _channel(target: str, ca: str | None, options: tuple) -> grpc.Channel:
+def _channel(target: str, ca: str | None, options: Sequence[Option]) -> grpc.Channel:
     if ca is None:
         return grpc.insecure_channel(f"dns:///{target}", options)
     trusted = grpc.ssl_channel_credentials(Path(ca).read_bytes())
     return grpc.secure_channel(f"dns:///{target}", trusted, options)
 
 
-def _greet(channel: grpc.Channel):
+def _greet(channel: grpc.Channel) -> Invoke:
     stub = greeter_services.GreeterStub(channel)
 
     def invoke() -> tuple[str, str]:
@@ -88,7 +94,7 @@ def _greet(channel: grpc.Channel):
     return invoke
 
 
-def _tick(channel: grpc.Channel, count: int, interval: float):
+def _tick(channel: grpc.Channel, count: int, interval: float) -> Invoke:
     stub = ticker_services.TickerStub(channel)
 
     def invoke() -> tuple[str, str]:
@@ -99,7 +105,7 @@ def _tick(channel: grpc.Channel, count: int, interval: float):
     return invoke
 
 
-def _chain(target: str) -> dict:
+def _chain(target: str) -> dict[str, Any]:
     """What the resolver says of a target's name: its canonical name and the addresses."""
     host = target.rpartition(":")[0]
     try:
@@ -128,12 +134,18 @@ def main() -> None:
     tallies = [Tally(target) for target in arguments.targets]
     until = time.monotonic() + arguments.seconds if arguments.seconds else None
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())  # and report
 
-    given = (("grpc.default_authority", arguments.authority),) if arguments.authority else ()
+    def end(*_: object) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+
+    given: list[Option] = []
+    if arguments.authority:
+        given.append(("grpc.default_authority", arguments.authority))
     if arguments.re_resolve:
         floor = int(arguments.re_resolve * 1000)
-        given += (("grpc.dns_min_time_between_resolutions_ms", floor),)
+        given.append(("grpc.dns_min_time_between_resolutions_ms", floor))
 
     def work() -> None:
         options = (*OPTIONS, *given)

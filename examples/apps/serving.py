@@ -10,9 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2_grpc as _untyped
 from grpc_reflection.v1alpha import reflection
 
+health_services: Any = _untyped
 PORT = int(os.environ.get("PORT", "50051"))
 GRACE = 20.0
 OPTIONS = (
@@ -34,7 +36,7 @@ def serve(service: str, add: Any, servicer: object) -> None:
     server = grpc.server(ThreadPoolExecutor(64), options=OPTIONS)
     add(servicer, server)
     status = health.HealthServicer()
-    health_pb2_grpc.add_HealthServicer_to_server(status, server)
+    health_services.add_HealthServicer_to_server(status, server)
     names = (service, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     for name in ("", service):

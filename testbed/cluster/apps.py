@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import yaml
 
 from grpc_platform_tools.graph import Graph
-from testbed.cluster import deploy, readiness
+from testbed.cluster import deploy, fetch, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.control_plane import PYTHON
 from testbed.cluster.errors import LocalError
@@ -67,10 +66,7 @@ def install(cluster: Cluster) -> None:
     }
     # Contour makes every Envoy listen here, for reading only.
     url = "http://127.0.0.1:9001/config_dump"
-    read = f'from urllib.request import urlopen; print(urlopen("{url}").read().decode())'
-    # Its reader may have had enough (| head), which is no fault.
-    quiet = "from signal import *; signal(SIGPIPE, SIG_DFL)"
-    scripts[CONFIG_DUMP] = f"exec {python} -c '{quiet}; {read}'"
+    scripts[CONFIG_DUMP] = f"exec {python} -P {shlex.quote(fetch.__file__)} {url}"
     for name, script in scripts.items():
         program = parts / name
         program.write_text(f"#!/bin/sh\n{script}\n")
@@ -111,11 +107,9 @@ def start_client(
 
 
 def stop_client(cluster: Cluster, name: str) -> None:
-    """Tell the client in pod ``name`` that it has called enough."""
-    tell = f"import os; os.kill(1, {int(signal.SIGTERM)})"
-    inside = ("-c", CLIENT, f"default/{name}", "--", PYTHON, "-c", tell)
-    # The pod ends with its first process, and so may what told it to.
-    cluster.enter(*inside, check=False)
+    """Tell the client in pod ``name`` to stop calling and report."""
+    # The pod ends with its first process, and the shell may end with it.
+    cluster.enter("-c", CLIENT, f"default/{name}", "--", "sh", "-c", "kill -TERM 1", check=False)
 
 
 def client_report(cluster: Cluster, name: str, *, timeout: float = 120) -> dict[str, Any]:

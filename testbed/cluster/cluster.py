@@ -17,6 +17,7 @@ from testbed.cluster.sandbox import Sandbox
 
 POD_PARTS = ("contour", "external-dns")
 """Built parts that run in pods: linked where the node agent looks for them once they are built."""
+_FETCH = (control_plane.PYTHON, "-m", "testbed.cluster.fetch")
 
 
 class CommandError(LocalError):
@@ -86,18 +87,17 @@ class Cluster:
         self.started["kube-controller-manager"] = self._since("kube-controller-manager")
 
     def start_resolver(self, zones: Collection[str]) -> None:
-        """Start CoreDNS, or start it anew where it answers other ``zones``."""
+        """Start CoreDNS; restart it when ``zones`` differ from those it answers."""
         if zones == self._zones:
             return
         if self._zones is not None:
             self.sandbox.end(f"{self.place.prefix}coredns")
         self._zones = zones
         self._run_part("coredns", control_plane.coredns(self.state, self.place, zones))
-        ready = f"http://{self.place.dns_address}:8181/ready"
-        probe = f"import urllib.request; urllib.request.urlopen({ready!r}, timeout=2)"
+        ready = (*_FETCH, f"http://{self.place.dns_address}:8181/ready")
         self.wait(
             "CoreDNS to be ready",
-            lambda: self.inside(control_plane.PYTHON, "-c", probe, check=False).returncode == 0,
+            lambda: self.inside(*ready, check=False).returncode == 0,
             blame="coredns",
         )
         self.started["coredns"] = self._since("coredns")
@@ -148,15 +148,20 @@ class Cluster:
         """`kubectl get ... -o json`."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
+    def fetch(self, *urls: str) -> list[str]:
+        """What HTTP servers answer; LocalError names the status of one that is not 200."""
+        return self.inside(*_FETCH, *urls).stdout.split("\0")
+
     def addresses(self, name: str) -> list[str]:
         """What the pods' resolver answers for ``name``, this moment."""
-        lookup = "import socket, sys; print(*socket.gethostbyname_ex(sys.argv[1])[2])"
-        return self.inside(control_plane.PYTHON, "-c", lookup, name, check=False).stdout.split()
+        return self._look_up(name, "A", 53)
 
     def published(self, name: str, kind: str) -> bool:
-        """Whether the zone's name server knows ``name``; asking makes no resolver remember a no."""
-        command = (control_plane.PYTHON, "-m", "testbed.cluster.lookup", name, kind)
-        return self.inside(*command, check=False).returncode == 0
+        """Whether the zone's name server has records of ``kind`` for ``name``.
+
+        Asked directly: the resolver would cache an NXDOMAIN.
+        """
+        return bool(self._look_up(name, kind, control_plane.NAME_SERVER_PORT))
 
     def pod_log(self, namespace: str, pod: str, container: str) -> Path | None:
         """The log of a container's latest start; None before the first."""
@@ -232,6 +237,10 @@ class Cluster:
             f"--cache-dir={self.state}/kubectl",
         )
         return [str(self._kubectl_program), *options, *arguments]
+
+    def _look_up(self, name: str, kind: str, port: int) -> list[str]:
+        ask = (control_plane.PYTHON, "-m", "testbed.cluster.lookup", name, kind)
+        return self.inside(*ask, FIRST.dns_address, str(port), check=False).stdout.split()
 
     def _try(self, *arguments: str) -> str:
         return self.inside(*self._kubectl(*arguments), check=False).stdout

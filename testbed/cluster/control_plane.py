@@ -128,8 +128,7 @@ def agent(state: Path, place: Place) -> list[str]:
 
 def route53() -> list[str]:
     """The emulated Route53; it forgets everything when it ends."""
-    code = "from moto.server import main; main()"
-    return [PYTHON, "-c", code, "--host", GATEWAY, "--port", str(ROUTE53[1])]
+    return [PYTHON, "-m", "moto.server", "--host", GATEWAY, "--port", str(ROUTE53[1])]
 
 
 def name_server(propagation: float) -> list[str]:

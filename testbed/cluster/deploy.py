@@ -139,7 +139,7 @@ def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:
 def _write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
     """Write records, and wait until the name server knows them, as the engine waits for Route53.
 
-    A CNAME is written when its target is known, so that nobody looks up and remembers a no.
+    A CNAME is written after its target, so that no resolver caches an NXDOMAIN.
     """
     names = [record for record in records if record["Type"] == "CNAME"]
     for record in names:

@@ -1,30 +1,38 @@
-"""The name server of the emulated Route53's zones; runs inside the sandbox.
+"""The name server of the emulated Route53's zones, over UDP and TCP; runs inside the sandbox.
 
 Of several weighted records of one name it answers with one, by weight, as Route53 does. CoreDNS's
-route53 plugin does not: it puts them all into one answer
+route53 plugin puts them all into one answer
 (https://github.com/coredns/coredns/blob/master/plugin/route53/route53.go). A change shows
-``--propagation`` seconds after it was made: 0 unless given, and then each question reads the
-emulator anew. Whoever asks caches.
+``--propagation`` seconds after it was made; with 0, each question reads the emulator. Caching is
+left to whoever asks.
 """
 
 import argparse
 import functools
 import importlib
 import random
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from testbed.cluster.control_plane import NAME_SERVER_PORT
 from testbed.cluster.place import FIRST
 
-TYPES = {"A": 1, "CNAME": 5, "SOA": 6}
-_REFUSED, _NO_SUCH_NAME, _FAILED = 5, 3, 2
+# Neither is typed.
+dnslib: Any = importlib.import_module("dnslib")
+dnslib_server: Any = importlib.import_module("dnslib.server")
+
 _MAX_STEPS = 8
 _LOOK_AGAIN = 0.5  # seconds between looks at the emulator, where changes take time to show
+_UDP_SIZE = 512  # bytes that a client takes over UDP unless it says more (RFC 1035, 2.3.4)
+
+_DATA: dict[str, Callable[[str], Any]] = {
+    "A": dnslib.A,
+    "CNAME": dnslib.CNAME,
+    "SOA": lambda value: dnslib.SOA(*value.split()[:2], [int(one) for one in value.split()[2:]]),
+}
+"""What makes a record's data of Route53's text, for the types that are answered."""
 
 Record = dict[str, Any]  # a ResourceRecordSet of Route53's
 Zones = dict[str, list[Record]]
@@ -33,22 +41,23 @@ Answer = tuple[list[Record], list[Record], int]
 """Record sets that answer, record sets of the authority section, and the response code."""
 
 
-def answer(records: list[Record], zone: str, name: str, kind: int) -> Answer:
+def answer(records: list[Record], zone: str, name: str, kind: str) -> Answer:
     """What Route53 answers for ``name`` of ``zone``, whose record sets are ``records``."""
     found: list[Record] = []
     soa = [r for r in records if r["Type"] == "SOA"]
     for _ in range(_MAX_STEPS):
         here = [r for r in records if _bare(r["Name"]) == name]
-        wanted = [r for r in here if TYPES.get(r["Type"]) == kind]
+        wanted = [r for r in here if r["Type"] == kind]
         aliases = [r for r in here if r["Type"] == "CNAME"]
         if wanted or not aliases:
             if wanted:
-                return [*found, _by_weight(wanted)], [], 0
-            return found, soa, 0 if here or found or name == zone else _NO_SUCH_NAME
+                return [*found, _by_weight(wanted)], [], dnslib.RCODE.NOERROR
+            known = here or found or name == zone
+            return found, soa, dnslib.RCODE.NOERROR if known else dnslib.RCODE.NXDOMAIN
         alias = _by_weight(aliases)
         found.append(alias)
         name = _bare(alias["ResourceRecords"][0]["Value"])
-    return found, soa, 0
+    return found, soa, dnslib.RCODE.NOERROR
 
 
 def _by_weight(several: list[Record]) -> Record:
@@ -76,58 +85,29 @@ class Propagation:
         return [zones for seen, zones in self._seen if seen <= at - self._delay][-1]
 
 
-def respond(question: bytes, zones: Zones) -> bytes:
-    """The response to a question (RFC 1035, section 4)."""
-    number, flags = struct.unpack(">2H", question[:4])
-    name, end = _read_name(question)
-    kind = struct.unpack(">H", question[end : end + 2])[0]
+def respond(request: Any, zones: Zones) -> Any:
+    """The response to a question; both are ``dnslib.DNSRecord``."""
+    response = request.reply(ra=0)
+    name = _bare(str(request.q.qname))
     held = [zone for zone in zones if f".{name}".endswith(f".{zone}")]
-    if held:
-        zone = max(held, key=len)
-        found, authority, code = answer(zones[zone], zone, name, kind)
-    else:
-        found, authority, code = [], [], _REFUSED
-    answers, authorities = _records(found), _records(authority)
-    counts = (1, len(answers), len(authorities), 0)
-    # It is a response (QR), and authoritative (AA); RD is given back.
-    header = struct.pack(">6H", number, 0x8400 | flags & 0x0100 | code, *counts)
-    return header + question[12 : end + 4] + b"".join((*answers, *authorities))
+    if not held:
+        response.header.rcode = dnslib.RCODE.REFUSED
+        return response
+    zone = max(held, key=len)
+    kind = dnslib.QTYPE.get(request.q.qtype)
+    found, authority, response.header.rcode = answer(zones[zone], zone, name, kind)
+    response.add_answer(*_records(found))
+    response.add_auth(*_records(authority))
+    return response
 
 
-def _records(sets: Iterable[Record]) -> list[bytes]:
-    records: list[bytes] = []
+def _records(sets: Iterable[Record]) -> Iterator[Any]:
     for one in sets:
+        kind = one["Type"]
         # Rotated, as Route53 does: clients often take the first.
-        values = random.sample(one["ResourceRecords"], len(one["ResourceRecords"]))
-        for value in values:
-            data = _data(one["Type"], value["Value"])
-            head = struct.pack(">2HIH", TYPES[one["Type"]], 1, int(one["TTL"]), len(data))
-            records.append(_name(one["Name"]) + head + data)
-    return records
-
-
-def _data(kind: str, value: str) -> bytes:
-    if kind == "A":
-        return socket.inet_aton(value)
-    if kind == "CNAME":
-        return _name(value)
-    server, contact, *times = value.split()
-    return _name(server) + _name(contact) + struct.pack(">5I", *map(int, times))
-
-
-def _name(name: str) -> bytes:
-    labels = _bare(name).split(".")
-    return b"".join(bytes([len(label)]) + label.encode() for label in labels) + b"\0"
-
-
-def _read_name(message: bytes) -> tuple[str, int]:
-    """The name asked for, and where it ends."""
-    labels: list[str] = []
-    at = 12
-    while length := message[at]:
-        labels.append(message[at + 1 : at + 1 + length].decode("ascii", "replace").lower())
-        at += 1 + length
-    return ".".join(labels), at + 1
+        for value in random.sample(one["ResourceRecords"], len(one["ResourceRecords"])):
+            data = _DATA[kind](value["Value"])
+            yield dnslib.RR(one["Name"], getattr(dnslib.QTYPE, kind), rdata=data, ttl=one["TTL"])
 
 
 def _bare(name: str) -> str:
@@ -142,7 +122,7 @@ def _zones(client: Any) -> Zones:
                 HostedZoneId=zone["Id"]
             )
             for record in page["ResourceRecordSets"]
-            if record["Type"] in TYPES
+            if record["Type"] in _DATA
         ]
         for zone in client.list_hosted_zones()["HostedZones"]
     }
@@ -167,6 +147,30 @@ def _delayed(read: Callable[[], Zones], delay: float) -> Callable[[], Zones]:
     return lambda: propagation.shown(time.monotonic())
 
 
+class Resolver:
+    """Answers with what ``zones`` gives at the time of a question, SERVFAIL when it raises."""
+
+    def __init__(self, zones: Callable[[], Zones]) -> None:
+        self._zones = zones
+
+    def resolve(self, request: Any, handler: Any) -> Any:
+        sizes = (one.rclass for one in request.ar if one.rtype == dnslib.QTYPE.OPT)
+        handler.udplen = max(_UDP_SIZE, *sizes, 0)
+        try:
+            return respond(request, self._zones())
+        except Exception as error:
+            print(f"no answer: {error!r}", flush=True)  # noqa: T201 (its log)
+            response = request.reply(ra=0)
+            response.header.rcode = dnslib.RCODE.SERVFAIL
+            return response
+
+
+def server(zones: Callable[[], Zones], address: str, port: int, *, tcp: bool) -> Any:
+    """A ``dnslib.server.DNSServer``, which listens and is not started."""
+    quiet = dnslib_server.DNSLogger("error")
+    return dnslib_server.DNSServer(Resolver(zones), address, port, tcp=tcp, logger=quiet)
+
+
 def main() -> None:
     """Answer until the sandbox ends."""
     parser = argparse.ArgumentParser()
@@ -177,17 +181,8 @@ def main() -> None:
     zones: Callable[[], Zones] = functools.partial(_zones, boto3.client("route53"))
     if delay:
         zones = _delayed(zones, delay)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind((FIRST.dns_address, NAME_SERVER_PORT))
-        while True:
-            question, asker = server.recvfrom(4096)
-            try:
-                server.sendto(respond(question, zones()), asker)
-            except Exception as error:
-                print(f"no answer: {error!r}", flush=True)  # noqa: T201 (its log)
-                server.sendto(
-                    question[:2] + struct.pack(">5H", 0x8000 | _FAILED, 0, 0, 0, 0), asker
-                )
+    server(zones, FIRST.dns_address, NAME_SERVER_PORT, tcp=False).start_thread()
+    server(zones, FIRST.dns_address, NAME_SERVER_PORT, tcp=True).start()
 
 
 if __name__ == "__main__":

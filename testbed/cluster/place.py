@@ -9,8 +9,8 @@ _HALF = 2**15  # addresses of a cluster's pods
 
 @dataclass(frozen=True)
 class Place:
-    """The addresses and ports of one cluster's own programs. Route53 and its name server are of
-    all."""
+    """The addresses and ports of one cluster's own programs. All clusters share Route53 and its
+    name server."""
 
     number: int
 

@@ -52,6 +52,9 @@ def up(
     well so far that there is something to look at.
     """
     began = time.time()
+    recorded = _load(graph) if graph else None
+    if recorded is None:
+        _require_stack(directory, stack)
     output = directory / "build" / "local"
     output.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(output), ends_in_order():
@@ -62,7 +65,7 @@ def up(
         for name in REPORTS:
             (output / name).unlink(missing_ok=True)
         box, builder = Sandbox(state), Builder()
-        preview = None if graph else _start_preview(directory, stack, output)
+        preview = _start_preview(directory, stack, output) if recorded is None else None
         doors = usage.Doors.open() if keep else None
         how: list[str] = []
         kept = False
@@ -71,11 +74,11 @@ def up(
                 cluster = Cluster(box, builder, on_wait=display.tick)
                 _start(cluster, display, doors)
                 with display.step("preview"):
-                    graph = graph or _finish_preview(preview, directory, stack, output)
-                    resources = Graph.load(graph)
+                    if recorded is None:
+                        recorded = _finish_preview(preview, directory, stack, output)
                 if doors:
-                    how = usage.connect(cluster, doors, apps.services(resources), output)
-                report = _deploy_and_call(cluster, display, resources, stack, began)
+                    how = usage.connect(cluster, doors, apps.services(recorded), output)
+                report = _deploy_and_call(cluster, display, recorded, stack, began)
             report.save(output)
             report.show(console)
             kept = keep
@@ -105,10 +108,7 @@ def deploy_beside(directory: Path, graph: Path) -> deploy.Deployed:
     """
     output = directory / "build" / "local"
     box, builder = Sandbox.kept(output / "state"), Builder()
-    try:
-        resources = Graph.load(graph)
-    except ValueError:
-        raise LocalError(f"{graph} is not the resources.json of a preview") from None
+    resources = _load(graph)
     if resources.of_type(deploy.ZONE):
         raise LocalError(
             "the stack has a zone of its own, which a cluster that is up does not answer",
@@ -281,14 +281,31 @@ def _start_preview(directory: Path, stack: str, output: Path) -> subprocess.Pope
 
 def _finish_preview(
     preview: subprocess.Popen[bytes] | None, directory: Path, stack: str, output: Path
-) -> Path:
+) -> Graph:
     if preview is None or preview.wait() != 0:
         raise LocalError(
             f"the preview of stack {stack} failed",
             advice=f"make preview STACK={stack} shows it alone",
             log=output / "preview.log",
         )
-    return directory / "build" / "preview" / stack / "resources.json"
+    return Graph.load(directory / "build" / "preview" / stack / "resources.json")
+
+
+def _require_stack(directory: Path, stack: str) -> None:
+    """Refuse before the cluster starts what the preview would refuse after it."""
+    if not (directory / "Pulumi.yaml").exists():
+        raise LocalError(
+            f"no Pulumi.yaml in {directory}: not a Pulumi program", advice="name one by --program"
+        )
+    if not (directory / f"Pulumi.{stack}.yaml").exists():
+        raise LocalError(f"no stack {stack!r}: {directory} has no Pulumi.{stack}.yaml")
+
+
+def _load(graph: Path) -> Graph:
+    try:
+        return Graph.load(graph)
+    except ValueError:
+        raise LocalError(f"{graph} is not the resources.json of a preview") from None
 
 
 def keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:

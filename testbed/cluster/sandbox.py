@@ -23,7 +23,7 @@ from typing import Any
 from testbed.cluster.errors import LocalError
 
 TOOLS = ("unshare", "nsenter", "setpriv")
-"""Programs of the host that everything here stands on; a Linux without them is a rare one."""
+"""Programs of the host that the sandbox needs; almost every Linux has them."""
 
 
 class Sandbox:
@@ -136,7 +136,7 @@ class Sandbox:
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(BrokenPipeError):  # an order that nobody read
+            with contextlib.suppress(BrokenPipeError):  # an order that was not read
                 if stream:
                     stream.close()
         self._process = None

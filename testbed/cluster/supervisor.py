@@ -49,7 +49,7 @@ def make_network(state: Path) -> None:
         for address in (place.kubernetes_address, place.dns_address):
             netlink.add_address(BRIDGE, f"{address}/32")
     netlink.bring_up(BRIDGE)
-    # What every pod gets: a kernel without it is told of now, not by pods that never start.
+    # What every pod gets: a kernel without it is reported now, not by pods that never start.
     netlink.add_veth("veth0", "02:00:00:00:00:01", "veth1", os.getpid())
     netlink.remove("veth0")
     # Whatever runs beside the pods resolves names as they do.
@@ -169,13 +169,16 @@ class Supervisor:
         await asyncio.start_server(accept, sock=listener)
 
     def _say(self, **event: object) -> None:
-        with contextlib.suppress(BrokenPipeError):  # kept: nobody listens any more
+        with contextlib.suppress(BrokenPipeError):  # kept: its starter is gone
             sys.stdout.write(json.dumps(event) + "\n")
             sys.stdout.flush()
 
 
 def main() -> None:
     """Run as `python -m testbed.cluster.supervisor LOGS`."""
+    if os.getpid() != 1:
+        # It would change the network and the resolver of the machine itself.
+        sys.exit("the supervisor is the first process of a sandbox: python -m testbed up starts it")
     try:
         make_network(Path(sys.argv[1]).parent)
     except OSError as error:

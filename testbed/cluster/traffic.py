@@ -71,7 +71,7 @@ def _route(
     for code, count in one["targets"][0]["codes"].items() if one else ():
         codes[code] = codes.get(code, 0) + count
     callers: dict[str, int] = called["callers"]
-    # Latency is told of the calls that had the machine to themselves, where there are any.
+    # Latency is of the calls that had the machine to themselves, where there are any.
     alone = one["targets"][0] if one else called
     return Route(
         service=service.name,

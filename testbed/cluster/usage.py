@@ -31,30 +31,6 @@ VERSIONS = {
     "external-dns": parts.EXTERNAL_DNS,
 }
 
-# By the command's own name; Python programs by their module. VmRSS counts shared pages in each.
-_MEASURE = """
-import json, os, pathlib
-found = {}
-for process in pathlib.Path("/proc").glob("[0-9]*"):
-    if process.name == str(os.getpid()):
-        continue
-    try:
-        argv = (process / "cmdline").read_bytes().decode().split("\\0")
-        status = (process / "status").read_text()
-    except OSError:
-        continue
-    rss = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-    if not rss:
-        continue
-    name = pathlib.Path(argv[0]).name
-    if name.startswith("python"):
-        name = next((a for a in argv if a.startswith("testbed.")), "")
-        name = name.rpartition(".")[2] or ("route53" if "moto" in str(argv) else argv[-1])
-    count, total = found.get(name, (0, 0))
-    found[name] = (count + 1, total + int(rss[0]))
-print(json.dumps(found))
-"""
-
 
 @dataclass(frozen=True)
 class Doors:
@@ -101,7 +77,7 @@ def _shown(path: Path) -> Path:
 
 def measure(cluster: Cluster) -> list[Part]:
     """The programs of the cluster with their memory, the largest first."""
-    said = cluster.inside(PYTHON, "-c", _MEASURE).stdout
+    said = cluster.inside(PYTHON, "-m", "testbed.cluster.programs").stdout
     found: Mapping[str, tuple[int, int]] = json.loads(said)
     named = {
         "node_agent": "node-agent",
@@ -116,10 +92,10 @@ def measure(cluster: Cluster) -> list[Part]:
             name=named.get(name, name),
             version=VERSIONS.get(name, ""),
             processes=count,
-            mebibytes=kibibytes / 1024,
+            mebibytes=resident / 2**20,
             ready_seconds=started.get(named.get(name, name)),
         )
-        for name, (count, kibibytes) in found.items()
+        for name, (count, resident) in found.items()
         if name in {*VERSIONS, *named, "route53"}
     ]
     return sorted(measured, key=lambda part: -part.mebibytes)

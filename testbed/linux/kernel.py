@@ -72,7 +72,7 @@ def remount_read_only(target: str) -> None:
 
 
 def pivot_root(new_root: str) -> None:
-    """Make new_root the root of this mount namespace and let go of the old one."""
+    """Make new_root the root of this mount namespace and unmount the old one."""
     os.chdir(new_root)
     number = _SYS_PIVOT_ROOT[os.uname().machine]
     _done(_libc.syscall(number, b".", b"."), f"pivot_root {new_root}")

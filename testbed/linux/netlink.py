@@ -70,8 +70,8 @@ def add_default_route(gateway: str) -> None:
 
 
 def silence() -> None:
-    """Drop whatever this network namespace sends, but over loopback: nobody is told, and even a
-    connection that is asked for goes unanswered."""
+    """Drop whatever this network namespace sends, except over loopback. Peers get no RST, and
+    connection attempts no answer."""
     _ask(_NEWRULE, _NEW, _silence(), "drop what is sent")
 
 

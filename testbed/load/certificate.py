@@ -1,32 +1,32 @@
-"""A self-signed server certificate."""
+"""A TLS host's certificate, where the cluster and its clients look for it."""
 
-import datetime
+import trustme
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from testbed.cluster import deploy
+from testbed.cluster.cluster import Cluster
 
 
-def make_certificate(host: str) -> tuple[str, str]:
-    """Key and certificate for a host, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+def provide_certificate(cluster: Cluster, secret: str, host: str) -> str:
+    """Apply ``secret`` of namespace ``default``, with a certificate of ``host``.
+
+    Returns the file that clients in pods trust.
+    """
+    authority = trustme.CA()
+    issued = authority.issue_cert(host)
+    authority.cert_pem.write_to_path(cluster.state / "parts" / f"{secret}.crt")
+    deploy.apply(
+        cluster,
+        [
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "type": "kubernetes.io/tls",
+                "metadata": {"name": secret, "namespace": "default"},
+                "stringData": {
+                    "tls.crt": issued.cert_chain_pems[0].bytes().decode(),
+                    "tls.key": issued.private_key_pem.bytes().decode(),
+                },
+            }
+        ],
     )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private.decode(), certificate.public_bytes(pem).decode()
+    return f"/parts/{secret}.crt"

@@ -1,4 +1,4 @@
-"""Servers and clients of the load generator (experiments/load), in pods of the local cluster."""
+"""Servers and clients of the load generator, in pods of the local cluster."""
 
 import itertools
 import shlex
@@ -18,7 +18,6 @@ DIRECT = f"load.default.svc.cluster.local:{PORT}"
 """The servers past Envoy: the service's headless name."""
 FAMILIES = {"grpc-go": ("load", "client"), "C-core": ("load-ccore",)}
 """Commands of a client on each of gRPC's implementations."""
-_SOURCES = Path(__file__).parent / "load"
 _NAMESPACE = "default"
 _PATIENCE = 900.0  # seconds until a client must have ended
 _numbers = itertools.count()
@@ -50,7 +49,7 @@ def install(cluster: Cluster, program: Path) -> None:
     """Let pods run the load generator: ``program``, and the same on C-core."""
     cluster.link("load", program)
     script = cluster.state / "parts" / FAMILIES["C-core"][0]
-    shutil.copy(_SOURCES / "ccore.py", script.with_suffix(".py"))
+    shutil.copy(Path(__file__).with_name("ccore.py"), script.with_suffix(".py"))
     python = shlex.quote(sys.executable)
     script.write_text(f'#!/bin/sh\nexec {python} -B /parts/{script.name}.py "$@"\n')
     script.chmod(0o755)

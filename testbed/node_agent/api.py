@@ -100,7 +100,7 @@ class Api:
                         known[item["metadata"]["uid"]] = item
                     yield kind, item
             except (ApiError, httpx.HTTPError, ValueError) as error:
-                log.warning("watch of %s lost, listing anew: %r", path, error)
+                log.warning("watch of %s lost, listing again: %r", path, error)
                 await asyncio.sleep(0.5)
 
     async def _watch(self, path: str, version: str) -> AsyncIterator[tuple[str, Json]]:

@@ -151,7 +151,7 @@ General differences from a kubelet
   - Every container sees the host's /usr read-only.
   - Services have no virtual address (no kube-proxy) and NetworkPolicies are not enforced.
   - kubectl logs works; kubectl exec, attach, port-forward and cp do not: use `enter`.
-  - Nothing is evicted for want of memory or disk, and no container is killed for its memory limit.
+  - Nothing is evicted when memory or disk is short, and no container killed for its limit.
   - ConfigMap and Secret volumes follow within a second, the kubelet within a minute.
 """
 

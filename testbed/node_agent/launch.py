@@ -87,7 +87,7 @@ def start(plan: Start) -> None:
     try:
         os.setsid()
         log = os.open(plan["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        # A program that opens /dev/stdout opens this file anew, as the user it runs as.
+        # A program that opens /dev/stdout reopens this file as the user it runs as.
         os.fchmod(log, 0o666)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)

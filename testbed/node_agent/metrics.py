@@ -1,13 +1,14 @@
-"""What pods use, measured in /proc and told as metrics.k8s.io."""
+"""What pods use, measured per process and told as metrics.k8s.io."""
 
 import asyncio
-import os
 import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from testbed.node_agent import Json
 from testbed.node_agent.status import timestamp
@@ -16,8 +17,6 @@ GROUP = "/apis/metrics.k8s.io/v1beta1"
 
 _PAUSE = 5.0  # seconds between samples
 _KEPT = 4  # samples: usage is a mean over 15 s, the resolution of metrics-server
-_TICK = os.sysconf("SC_CLK_TCK")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _SELECTOR = re.compile(
     r"\s*(!)?\s*([\w./-]+)\s*(?:(==|=|!=)\s*([\w.-]*)|\s(in|notin)\s*\(([^)]*)\))?\s*(?:,|$)"
 )
@@ -86,26 +85,18 @@ def _sample(containers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str, i
         except OSError:
             continue
     totals: dict[tuple[str, str, int], Usage] = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    for process in psutil.process_iter():
         try:
-            used = _process(entry)
-            space = (entry / "ns/pid").stat().st_ino
-        except OSError:
+            # Of the process and of the children that it has waited for.
+            cpu, memory = sum(process.cpu_times()[:4]), process.memory_info().rss
+            space = Path(f"/proc/{process.pid}/ns/pid").stat().st_ino
+        except (psutil.Error, OSError):
             continue  # it ended meanwhile
         for key in (spaces.get(space), (*NODE, 0)):
             if key is not None:
                 before = totals.get(key, Usage(0.0, 0))
-                totals[key] = Usage(before.cpu + used.cpu, before.memory + used.memory)
+                totals[key] = Usage(before.cpu + cpu, before.memory + memory)
     return totals
-
-
-def _process(entry: Path) -> Usage:
-    """One process with the children it has waited for."""
-    stat = (entry / "stat").read_text().rpartition(")")[2].split()
-    ticks = sum(int(word) for word in stat[11:15])  # utime, stime, cutime, cstime
-    return Usage(ticks / _TICK, int(stat[21]) * _PAGE)
 
 
 def resources() -> Json:

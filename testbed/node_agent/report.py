@@ -1,4 +1,4 @@
-"""What the API server is told of one pod: its status when it changes, and its end."""
+"""Reports one pod to the API server: its status when it changes, and its end."""
 
 import asyncio
 import logging

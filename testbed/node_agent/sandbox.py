@@ -22,12 +22,7 @@ from typing import Any, ClassVar, TypeVar
 from testbed.linux import kernel, netlink
 from testbed.node_agent.launch import Command, Join, Pod, Start
 
-_IMPORT_ROOT = str(Path(__file__).parents[2])
-_LAUNCHER = (
-    sys.executable, "-I", "-S", "-c",
-    f"import sys; sys.path.insert(0, {_IMPORT_ROOT!r}); "
-    "from testbed.node_agent.launch import main; main()",
-)  # fmt: skip
+_LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")))
 _OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as the kubelet's
 SILENT_PODS = 64  # each a port of the bridge, which has 1,024
 

@@ -85,7 +85,7 @@ def test_a_name_that_is_none_is_refused_with_those_that_are(
         command.main()
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert "balnce is none of balance, " in said
+    assert "no experiment balnce; there are balance, " in said
 
 
 def test_they_are_listed_with_what_they_ask(

@@ -87,27 +87,26 @@ def test_a_share_of_nothing_is_drawn_without_a_name(tmp_path: Path) -> None:
     assert ">idle</text>" not in text
 
 
-@pytest.mark.parametrize(
-    ("draw", "said"),
-    [
-        (lambda axes: plots.lines(axes, {}, y_label="s"), "lines: no series"),
-        (lambda axes: plots.lines(axes, {"p99": ([], [])}, y_label="s"), "lines: .*p99.* empty"),
-        (lambda axes: plots.lines(axes, {"p99": ([1], [1, 2])}, y_label="s"), "2 values for 1"),
-        (lambda axes: plots.stacked(axes, [], {"a": []}, y_label="s"), "stacked: .*a.* empty"),
-        (lambda axes: plots.stacked(axes, [1], {"a": [1, 2]}, y_label="s"), "2 values for 1"),
-        (lambda axes: plots.bars(axes, [], {"a": []}, y_label="s"), "bars: .*a.* empty"),
-        (
-            lambda axes: plots.bars(axes, ["p50"], {"a": [plots.Bar(value=1)] * 2}, y_label="s"),
-            "2 values for 1",
-        ),
-    ],
-)
-def test_nothing_to_draw_is_an_error(draw: Callable[[Any], None], said: str) -> None:
+NOTHING: list[tuple[Any, tuple[Any, ...], str]] = [
+    (plots.lines, ({},), "lines: no series"),
+    (plots.lines, ({"p99": ([], [])},), "lines: .*p99.* empty"),
+    (plots.lines, ({"p99": ([1], [1, 2])},), "2 values for 1"),
+    (plots.stacked, ([], {"a": []}), "stacked: .*a.* empty"),
+    (plots.stacked, ([1], {"a": [1, 2]}), "2 values for 1"),
+    (plots.bars, ([], {"a": []}), "bars: .*a.* empty"),
+    (plots.bars, (["p50"], {"a": [plots.Bar(value=1)] * 2}), "2 values for 1"),
+]
+
+
+@pytest.mark.parametrize(("draw", "values", "said"), NOTHING)
+def test_nothing_to_draw_is_an_error(
+    draw: Callable[..., None], values: tuple[Any, ...], said: str
+) -> None:
     with (
         pytest.raises(ValueError, match=said),
         plots.panels("A chart") as (_, [axes]),
     ):
-        draw(axes)
+        draw(axes, *values, y_label="s")
 
 
 def test_the_callers_own_style_is_left_alone() -> None:

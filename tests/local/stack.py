@@ -1,14 +1,14 @@
 """The local stack on the running cluster, as the tests see it."""
 
-import sys
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from grpc_platform.conventions import CONTOUR_NAMESPACE
 from grpc_platform_tools.graph import Graph
-from testbed import disruptions
 from testbed.cluster import apps, deploy
 from testbed.cluster.cluster import Cluster
+from testbed.disruptions import pods
 
 _numbers = count()
 
@@ -49,16 +49,12 @@ class Platform:
         return self.report(self.start(*arguments))
 
     def envoys(self) -> list[dict[str, Any]]:
-        """Envoy's pods that are not on their way out."""
-        return disruptions.pods(self.cluster, "envoy")
+        """Envoy's pods that are not terminating."""
+        return pods.of_app(self.cluster, "envoy")
 
     def config_dump(self) -> str:
         """What one Envoy is configured with."""
         pod = self.envoys()[0]["metadata"]["name"]
-        ask = (
-            "import http.client, socket; c = http.client.HTTPConnection('envoy'); "
-            "c.sock = socket.socket(socket.AF_UNIX); c.sock.connect('/admin/admin.sock'); "
-            "c.request('GET', '/config_dump'); print(c.getresponse().read().decode())"
+        return self.cluster.enter(
+            "-c", "envoy", f"{CONTOUR_NAMESPACE}/{pod}", "--", apps.CONFIG_DUMP
         )
-        inside = ("-c", "envoy", f"projectcontour/{pod}", "--", sys.executable, "-c", ask)
-        return self.cluster.enter(*inside)

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -41,7 +42,7 @@ class Emulator:
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch) -> Emulator:
     there = Emulator()
-    monkeypatch.setattr(route53.boto3, "client", lambda *_, **__: there)
+    monkeypatch.setattr(route53.boto3, "client", mock.Mock(return_value=there))
     return there
 
 

@@ -16,12 +16,14 @@ from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2_grpc as _untyped
 
 from testbed.cluster.build import Builder
 from testbed.load import ccore
 from testbed.load.part import LOAD
 
+services: Any = _untyped
 Report = dict[str, Any]
 
 
@@ -118,7 +120,9 @@ def add_up(report: Report) -> None:
         assert sum(target["codes"].values()) == target["calls"]
         assert sum(w["ok"] for w in windows) == target["codes"].get("OK", 0)
         assert sum(w["ok"] + w["failed"] for w in windows) == target["calls"]
-        callers: Counter[str] = sum((Counter(w["callers"]) for w in windows), Counter())
+        callers: Counter[str] = Counter()
+        for window in windows:
+            callers.update(window["callers"])
         assert callers == target["callers"]
         assert sum(target["pods"].values()) == sum(callers.values())
         assert sum(w["opened"] for w in windows) == target["connections"]
@@ -214,7 +218,7 @@ def test_a_reconnect_to_the_same_place_is_told(serve: Serve, call: Call) -> None
 def test_health_is_served_until_the_end(serve: Serve) -> None:
     server = serve()
     with grpc.insecure_channel(server.address) as channel:
-        check = health_pb2_grpc.HealthStub(channel).Check
+        check = services.HealthStub(channel).Check
         for service in ("", "load.v1.Load"):
             said = check(health_pb2.HealthCheckRequest(service=service))
             assert said.status == health_pb2.HealthCheckResponse.SERVING

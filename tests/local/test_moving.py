@@ -1,6 +1,5 @@
 """Services move between two clusters by the steps of docs/moving.md, under load."""
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,14 +75,9 @@ class Two:
 
     def counted(self, context: str, name: str) -> int:
         """One of Envoy's statistics, over a cluster's Envoys."""
-        ask = (
-            "import sys; from urllib.request import urlopen; "
-            "print(*(urlopen(f'http://{a}:8002/stats?filter=^{sys.argv[1]}$').read().decode()"
-            " for a in sys.argv[2:]))"
-        )
-        command = (sys.executable, "-c", ask, name, *self.envoys(context))
-        said = self.clusters[context].inside(*command).stdout
-        return sum(int(line.rpartition(":")[2]) for line in said.splitlines() if name in line)
+        urls = [f"http://{a}:8002/stats?filter=^{name}$" for a in self.envoys(context)]
+        lines = "\n".join(self.clusters[context].fetch(*urls)).splitlines()
+        return sum(int(line.rpartition(":")[2]) for line in lines if name in line)
 
     def wait_for(self, what: str, context: str, counter: str, *, at_least: int) -> None:
         """Wait until a counter is high enough, or for 0 until it is 0."""

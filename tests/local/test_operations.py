@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from grpc_platform.dns.external_dns import ownership_record
-from testbed import disruptions
 from testbed.cluster import apps, deploy
-from testbed.load.certificate import make_certificate
+from testbed.disruptions import losses, operations, pods
+from testbed.load.certificate import provide_certificate
 from testbed.program import changed_program, preview
 from tests.local.stack import Platform
 
@@ -20,7 +20,7 @@ def test_certificates_are_renewed_while_calls_flow(platform: Platform) -> None:
     calling = platform.start(
         platform.services["greeter"].target, "--channels=4", "--seconds=15", "--pause=0.01"
     )
-    disruptions.renew_certificates(platform.cluster)
+    operations.renew_certificates(platform.cluster)
     report = platform.report(calling)
     assert set(report["codes"]) == {"OK"}
     assert report["codes"]["OK"] > 500
@@ -136,20 +136,7 @@ def test_a_fleet_without_a_ready_pod_keeps_its_names(platform: Platform) -> None
 
 def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path: Path) -> None:
     """The greeter's pods stand behind a second bundle, which names a certificate."""
-    key, certificate_ = make_certificate("secure.grpc.test")
-    (platform.cluster.state / "parts" / "apps" / "secure.crt").write_text(certificate_)
-    deploy.apply(
-        platform.cluster,
-        [
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "type": "kubernetes.io/tls",
-                "metadata": {"name": "secure-tls", "namespace": "default"},
-                "stringData": {"tls.crt": certificate_, "tls.key": key},
-            }
-        ],
-    )
+    ca = f"--ca={provide_certificate(platform.cluster, 'secure-tls', 'secure.grpc.test')}"
     spec = {"tls_secret": "secure-tls", "selector": {"app.kubernetes.io/name": "greeter"}}
     program = changed_program(tmp_path, "local", services={"secure": spec})
     graph = preview("local", tmp_path / "preview", program)
@@ -161,9 +148,9 @@ def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path
     assert contract["tls"]
     platform.cluster.wait(
         "the TLS host to be served",
-        lambda: "OK" in platform.call(target, "--ca=secure.crt", "--calls=1")["codes"],
+        lambda: "OK" in platform.call(target, ca, "--calls=1")["codes"],
     )
-    assert platform.call(target, "--ca=secure.crt", "--calls=20")["codes"] == {"OK": 20}
+    assert platform.call(target, ca, "--calls=20")["codes"] == {"OK": 20}
     plain_port = platform.services["greeter"].target.rpartition(":")[2]
     refused = platform.call(f"secure.grpc.test:{plain_port}", "--calls=2")
     assert refused["codes"] == {"UNIMPLEMENTED": 2}, "the plain port knows no such host"
@@ -172,7 +159,8 @@ def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path
 
 @pytest.mark.parametrize("namespace", [NAMESPACE, "external-dns"])
 def test_no_component_asks_for_more_than_its_rights(platform: Platform, namespace: str) -> None:
-    refused, granted = set(), set()
+    refused: set[str] = set()
+    granted: set[str] = set()
     for entry in audited(platform, namespace):
         path = entry["requestURI"].partition("?")[0]
         code = entry.get("responseStatus", {}).get("code")
@@ -232,7 +220,7 @@ def test_the_record_that_release_0_1_owned_is_taken_over(platform: Platform) -> 
         "heritage=external-dns,external-dns/owner=grpc-platform/local/local,"
         "external-dns/resource=service/projectcontour/envoy"
     )
-    with disruptions.without_external_dns(platform.cluster):
+    with losses.without_external_dns(platform.cluster):
         deploy.write_records(
             platform.cluster,
             ["grpc.test"],
@@ -261,13 +249,14 @@ def squeezed(text: str) -> str:
 
 
 def ready_addresses(platform: Platform) -> list[str]:
-    return sorted(pod["status"]["podIP"] for pod in platform.envoys() if disruptions.ready(pod))
+    return sorted(pod["status"]["podIP"] for pod in platform.envoys() if pods.ready(pod))
 
 
 def external_dns_syncs(platform: Platform) -> int:
     """How often external-dns has compared Route53 with the cluster."""
     pod = platform.cluster.get("pods", "-n", "external-dns")["items"][0]
     log = platform.cluster.pod_log("external-dns", pod["metadata"]["name"], "external-dns")
+    assert log is not None
     return log.read_text().count("All records are already up to date")
 
 

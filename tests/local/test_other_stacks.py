@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from grpc_platform_tools.graph import Graph
-from testbed.cluster import deploy, readiness
+from testbed.cluster import deploy, pki, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
-from testbed.cluster.pki import SERVER
+from testbed.cluster.place import FIRST
 from testbed.program import ROOT, preview
 from tests.local.stack import Platform
 
@@ -73,21 +73,8 @@ def grant(cluster: Cluster, kubeconfig: Path) -> None:
         ],
     )
     token = cluster.kubectl("create", "token", "-n", NAMESPACE, ACCOUNT, "--duration=1h").strip()
-    ca = str(cluster.state / "pki" / "ca.crt")
-    kubeconfig.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "local",
-                "contexts": [{"name": "local", "context": {"cluster": "local", "user": ACCOUNT}}],
-                "clusters": [
-                    {"name": "local", "cluster": {"server": SERVER, "certificate-authority": ca}}
-                ],
-                "users": [{"name": ACCOUNT, "user": {"token": token}}],
-            }
-        )
-    )
+    server = f"https://{FIRST.kubernetes_address}"
+    pki.write_kubeconfig(kubeconfig, cluster.state / "pki", server, token)
 
 
 def target(graph: Graph, service: str) -> str:

@@ -360,8 +360,12 @@ def test_a_spec_that_cannot_be_is_refused(
 def test_a_plain_argument_that_cannot_be_is_refused(
     recorded: Recorder, given: dict[str, Any], message: str
 ) -> None:
-    usual: dict[str, Any] = {"subnet_ids": ["subnet-a"], "pod_address_cooldown": COOLDOWN}
-    args = ClusterArgs(**{"spec": auto(), **usual, **given})
+    usual: dict[str, Any] = {
+        "spec": auto(),
+        "subnet_ids": ["subnet-a", "subnet-b"],
+        "pod_address_cooldown": COOLDOWN,
+    }
+    args = ClusterArgs(**(usual | given))
     with pytest.raises(ValueError, match=re.escape(message)):
         recorded(lambda: Cluster("main", args))
 

@@ -1,17 +1,22 @@
 """What the cluster's controllers need of a node: Jobs, rollouts, CPU for the autoscaler, logs."""
 
 import json
+from typing import Any
+
+from testbed.cluster.readiness import Object
+from tests.local.agent.bench import MOUNTS, PROGRAMS, VOLUMES, Bench, shell
 
 
-def deployment(bench, name, run, replicas=None, **fields):
-    spec = {
+def deployment(name: str, run: str, *, replicas: int | None = None, **fields: Any) -> Object:
+    spec: Object = {
         "selector": {"matchLabels": {"app": name}},
         "template": {
             "metadata": {"labels": {"app": name}},
             "spec": {
                 "automountServiceAccountToken": False,
                 "terminationGracePeriodSeconds": 2,
-                "containers": [bench.shell(run=run, **fields)],
+                "containers": [shell(run=run, volumeMounts=MOUNTS, **fields)],
+                "volumes": VOLUMES,
             },
         },
     }
@@ -20,22 +25,22 @@ def deployment(bench, name, run, replicas=None, **fields):
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec}
 
 
-def job(bench, run, **spec):
-    template = {"spec": {"restartPolicy": "Never", "containers": [bench.shell(run=run)]}}
+def job(run: str, **spec: Any) -> Object:
+    template = {"spec": {"restartPolicy": "Never", "containers": [shell(run=run)]}}
     return {"template": template, **spec}
 
 
-def test_a_job_completes_and_a_failing_one_gives_up(bench):
+def test_a_job_completes_and_a_failing_one_gives_up(bench: Bench) -> None:
     kind = {"apiVersion": "batch/v1", "kind": "Job"}
-    bench.apply({**kind, "metadata": {"name": "good"}, "spec": job(bench, "echo done")})
-    bench.apply({**kind, "metadata": {"name": "bad"}, "spec": job(bench, "exit 1", backoffLimit=0)})
+    bench.apply({**kind, "metadata": {"name": "good"}, "spec": job("echo done")})
+    bench.apply({**kind, "metadata": {"name": "bad"}, "spec": job("exit 1", backoffLimit=0)})
     bench.kubectl("wait", "job/good", "--for=condition=Complete", "--timeout=20s")
     bench.kubectl("wait", "job/bad", "--for=condition=Failed", "--timeout=20s")
     assert bench.kubectl("logs", "job/good") == "done\n"
 
 
-def test_a_cron_jobs_run_completes(bench):
-    cron = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job(bench, "echo tick")}}
+def test_a_cron_jobs_run_completes(bench: Bench) -> None:
+    cron = {"schedule": "0 0 1 1 *", "jobTemplate": {"spec": job("echo tick")}}
     bench.apply(
         {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "cron"}, "spec": cron}
     )
@@ -43,10 +48,10 @@ def test_a_cron_jobs_run_completes(bench):
     bench.kubectl("wait", "job/now", "--for=condition=Complete", "--timeout=20s")
 
 
-def test_a_rollout_replaces_every_pod(bench):
-    bench.apply(deployment(bench, "rolls", "echo 1; sleep infinity", replicas=2))
+def test_a_rollout_replaces_every_pod(bench: Bench) -> None:
+    bench.apply(deployment("rolls", "echo 1; sleep infinity", replicas=2))
     bench.kubectl("rollout", "status", "deployment/rolls", "--timeout=30s")
-    bench.apply(deployment(bench, "rolls", "echo 2; sleep infinity", replicas=2))
+    bench.apply(deployment("rolls", "echo 2; sleep infinity", replicas=2))
     bench.kubectl("rollout", "status", "deployment/rolls", "--timeout=30s")
     bench.wait(
         "the old ones to go",
@@ -56,14 +61,10 @@ def test_a_rollout_replaces_every_pod(bench):
     assert [bench.kubectl("logs", name) for name in names] == ["2\n", "2\n"]
 
 
-def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench):
-    # 30 ms of CPU in every 100 ms; less where others want the cores.
-    burn = "a = time.process_time()\n  while time.process_time() - a < 0.03: pass"
-    code = f"import time\nwhile True:\n  {burn}\n  time.sleep(0.07)"
-    busy = f'exec python3 -c "{code}"'
+def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench: Bench) -> None:
     resources = {"requests": {"cpu": "100m"}}
     bench.apply(
-        deployment(bench, "busy", busy, resources=resources),
+        deployment("busy", f"exec python3 {PROGRAMS}/burn.py", resources=resources),
         {
             "apiVersion": "autoscaling/v2",
             "kind": "HorizontalPodAutoscaler",
@@ -95,7 +96,7 @@ def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench):
     assert 0.05e9 < int(measured["usage"]["cpu"].removesuffix("n")) < 0.35e9
 
 
-def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench):
+def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench: Bench) -> None:
     bench.pod("talks", {"run": "echo one; echo two; echo three; test -e /tmp/again || exit 1"})
     bench.wait("a restart", lambda: bench.container("talks")["restartCount"] >= 1)
     assert bench.kubectl("logs", "talks", "--previous", "--tail=2") == "two\nthree\n"
@@ -106,7 +107,7 @@ def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench):
     assert bench.kubectl("logs", "-f", "counts") == "1\n2\n3\n"
 
 
-def test_a_pod_that_does_nothing_causes_no_status_updates(bench):
+def test_a_pod_that_does_nothing_causes_no_status_updates(bench: Bench) -> None:
     probe = {"exec": {"command": ["true"]}, "periodSeconds": 1}
     bench.pod("quiet", {"readinessProbe": probe, "livenessProbe": probe})
     before = bench.wait_ready("quiet")["metadata"]["resourceVersion"]

@@ -2,15 +2,14 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 
 from testbed.cluster.control_plane import PYTHON
 from testbed.cluster.errors import LocalError
+from testbed.cluster.readiness import Object
 from testbed.node_agent.sandbox import SILENT_PODS
-
-HERE = Path(__file__).parent
+from tests.local.agent.bench import MOUNTS, PROGRAMS, VOLUMES, Bench, shell
 
 
 @pytest.mark.parametrize(
@@ -23,22 +22,14 @@ HERE = Path(__file__).parent
     ],
     ids=lambda handler: next(iter(handler)),
 )
-def test_readiness_follows_the_probe(bench, handler):
+def test_readiness_follows_the_probe(bench: Bench, handler: Object) -> None:
     serve = "python3 -m http.server 8080 --bind 0.0.0.0 --directory /tmp & SERVER=$!"
     begin, end = ("touch /tmp/ok", "rm /tmp/ok")
     if "tcpSocket" in handler:
         serve, begin, end = ("", "touch /tmp/ok", "rm /tmp/ok; kill $SERVER; wait $SERVER")
         begin = "python3 -m http.server 8080 --bind 0.0.0.0 & SERVER=$!"
     if "grpc" in handler:
-        bench.apply(
-            {
-                "apiVersion": "v1",
-                "kind": "ConfigMap",
-                "metadata": {"name": "health"},
-                "data": {"server.py": (HERE / "health_server.py").read_text()},
-            }
-        )
-        serve = f"{PYTHON} /code/server.py /tmp/ok &"
+        serve = f"{PYTHON} {PROGRAMS}/health_server.py /tmp/ok &"
     wait = "until test -e /tmp/stop; do sleep 0.1; done"
     script = f"{serve}\nsleep 1; {begin}; {wait}; {end}; sleep infinity"
     bench.pod(
@@ -47,9 +38,9 @@ def test_readiness_follows_the_probe(bench, handler):
             "run": script,
             "ports": [{"name": "web", "containerPort": 8080}],
             "readinessProbe": {**handler, "periodSeconds": 1, "failureThreshold": 1},
-            "volumeMounts": [{"name": "code", "mountPath": "/code"}],
+            "volumeMounts": MOUNTS,
         },
-        volumes=[{"name": "code", "configMap": {"name": "health", "optional": True}}],
+        volumes=VOLUMES,
     )
     bench.wait("it to run", lambda: "running" in bench.container("probed")["state"])
     assert not bench.ready("probed")
@@ -59,7 +50,7 @@ def test_readiness_follows_the_probe(bench, handler):
     assert bench.container("probed")["restartCount"] == 0
 
 
-def test_a_failed_liveness_probe_restarts_the_container_after_its_pre_stop(bench):
+def test_a_failed_liveness_probe_restarts_the_container_after_its_pre_stop(bench: Bench) -> None:
     probe = {"exec": {"command": ["cat", "/v/alive"]}, "periodSeconds": 1, "failureThreshold": 2}
     bench.pod(
         "lives",
@@ -80,7 +71,7 @@ def test_a_failed_liveness_probe_restarts_the_container_after_its_pre_stop(bench
     assert bench.enter("lives", "ls", "/v") == "alive\nstopped\n"
 
 
-def test_the_startup_probe_holds_back_the_others(bench):
+def test_the_startup_probe_holds_back_the_others(bench: Bench) -> None:
     script = "sleep 3; touch /tmp/started; sleep infinity"
     check = {"exec": {"command": ["cat", "/tmp/started"]}, "periodSeconds": 1}
     bench.pod(
@@ -97,7 +88,7 @@ def test_the_startup_probe_holds_back_the_others(bench):
     assert bench.container("slow")["restartCount"] == 0
 
 
-def test_crashes_are_restarted_with_growing_pauses_and_keep_their_message(bench):
+def test_crashes_are_restarted_with_growing_pauses_and_keep_their_message(bench: Bench) -> None:
     bench.pod(
         "crashes",
         {"run": "echo boom; exit 7", "terminationMessagePolicy": "FallbackToLogsOnError"},
@@ -113,12 +104,12 @@ def test_crashes_are_restarted_with_growing_pauses_and_keep_their_message(bench)
     assert (last["exitCode"], last["message"]) == (7, "boom\n")
 
 
-def test_deletion_runs_pre_stop_then_term_and_waits_for_the_process(bench):
+def test_deletion_runs_pre_stop_then_term_and_waits_for_the_process(bench: Bench) -> None:
     script = "trap 'echo term; sleep 1; echo bye; exit 0' TERM; while :; do sleep 0.1; done"
     stop = {"exec": {"command": ["sh", "-c", "echo pre-stop > /proc/1/fd/1; sleep 1"]}}
     bench.pod("graceful", {"run": script, "lifecycle": {"preStop": stop}})
     bench.wait_ready("graceful")
-    log = bench.cluster.pod_log("agent-tests", "graceful", "main")
+    log = bench.run_log("graceful")
     before = time.monotonic()
     bench.kubectl("delete", "pod", "graceful")
     assert 2 <= time.monotonic() - before < 4.5
@@ -128,7 +119,7 @@ def test_deletion_runs_pre_stop_then_term_and_waits_for_the_process(bench):
 @pytest.mark.parametrize(
     "spec", [{"sleep": {"seconds": 2}}, {"httpGet": {"port": 8080, "path": "/x"}}]
 )
-def test_other_pre_stop_hooks_are_run_too(bench, spec):
+def test_other_pre_stop_hooks_are_run_too(bench: Bench, spec: Object) -> None:
     serve = "python3 -u -m http.server 8080 --bind 0.0.0.0 2>&1 & sleep infinity"
     bench.pod(
         "hooked",
@@ -139,7 +130,7 @@ def test_other_pre_stop_hooks_are_run_too(bench, spec):
         },
     )
     bench.wait_ready("hooked")
-    log = bench.cluster.pod_log("agent-tests", "hooked", "main")
+    log = bench.run_log("hooked")
     before = time.monotonic()
     bench.kubectl("delete", "pod", "hooked")
     taken = time.monotonic() - before
@@ -149,7 +140,7 @@ def test_other_pre_stop_hooks_are_run_too(bench, spec):
         assert '"GET /x HTTP/1.1" 404' in log.read_text()
 
 
-def test_a_process_that_ignores_term_is_killed_at_the_end_of_its_grace(bench):
+def test_a_process_that_ignores_term_is_killed_at_the_end_of_its_grace(bench: Bench) -> None:
     bench.pod("stubborn", {"run": "trap '' TERM; while :; do sleep 0.1; done #stubborn"})
     bench.wait_ready("stubborn")
     before = time.monotonic()
@@ -158,7 +149,7 @@ def test_a_process_that_ignores_term_is_killed_at_the_end_of_its_grace(bench):
     assert bench.processes("#stubborn") == 0
 
 
-def test_a_shorter_grace_given_later_counts(bench):
+def test_a_shorter_grace_given_later_counts(bench: Bench) -> None:
     bench.pod(
         "hurried",
         {"run": "trap '' TERM; while :; do sleep 0.1; done"},
@@ -171,20 +162,20 @@ def test_a_shorter_grace_given_later_counts(bench):
     assert time.monotonic() - before < 4
 
 
-def test_a_forced_deletion_leaves_no_process(bench):
+def test_a_forced_deletion_leaves_no_process(bench: Bench) -> None:
     bench.pod("forced", {"run": "trap '' TERM; while :; do sleep 0.1; done #forced"})
     bench.wait_ready("forced")
     bench.kubectl("delete", "pod", "forced", "--grace-period=0", "--force")
     bench.wait("its processes to go", lambda: bench.processes("#forced") == 0, timeout=5)
 
 
-def test_pods_deleted_while_they_start_leave_nothing(bench):
+def test_pods_deleted_while_they_start_leave_nothing(bench: Bench) -> None:
     names = [f"brief-{number}" for number in range(8)]
     for name in names:
         bench.pod(
             name,
             {"run": "sleep infinity #brief"},
-            initContainers=[bench.shell(name="i", run="sleep 0.3")],
+            initContainers=[shell(name="i", run="sleep 0.3")],
         )
     bench.kubectl("delete", "pods", "--all", "--grace-period=1")
     bench.wait("everything to go", lambda: bench.processes("#brief") == 0, timeout=5)
@@ -196,7 +187,7 @@ def test_pods_deleted_while_they_start_leave_nothing(bench):
     bench.wait("networks to go but the silent", lambda: links() <= SILENT_PODS, timeout=5)
 
 
-def test_a_namesake_made_at_once_is_another_pod(bench):
+def test_a_namesake_made_at_once_is_another_pod(bench: Bench) -> None:
     for number in range(3):
         bench.pod("again", {"run": f"echo {number}; sleep infinity"})
         bench.wait_ready("again")
@@ -204,7 +195,7 @@ def test_a_namesake_made_at_once_is_another_pod(bench):
         bench.kubectl("delete", "pod", "again", "--grace-period=0", "--force")
 
 
-def test_a_missing_executable_is_waited_for(bench):
+def test_a_missing_executable_is_waited_for(bench: Bench) -> None:
     bench.apply(
         {
             "apiVersion": "v1",
@@ -228,7 +219,7 @@ def test_a_missing_executable_is_waited_for(bench):
     assert bench.log("late") == "arrived\n"
 
 
-def test_evictions_respect_the_disruption_budget(bench):
+def test_evictions_respect_the_disruption_budget(bench: Bench) -> None:
     bench.apply(
         {
             "apiVersion": "policy/v1",
@@ -258,7 +249,7 @@ def test_evictions_respect_the_disruption_budget(bench):
     bench.wait("it to go", lambda: bench.gone("kept"))
 
 
-def test_a_probe_that_hangs_fails_in_time_and_leaves_no_process(bench):
+def test_a_probe_that_hangs_fails_in_time_and_leaves_no_process(bench: Bench) -> None:
     probe = {"exec": {"command": ["sh", "-c", "sleep 1000 #hangs"]}, "timeoutSeconds": 1}
     bench.pod("hangs", {"readinessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 1}})
     bench.wait("the event", lambda: bench.events("hangs", "Unhealthy"))
@@ -266,7 +257,7 @@ def test_a_probe_that_hangs_fails_in_time_and_leaves_no_process(bench):
     bench.wait("a moment between two tries", lambda: bench.processes("sleep 1000") == 0)
 
 
-def test_a_post_start_hook_comes_before_ready_and_its_failure_restarts(bench):
+def test_a_post_start_hook_comes_before_ready_and_its_failure_restarts(bench: Bench) -> None:
     hook = {"exec": {"command": ["sh", "-c", "sleep 1; touch /tmp/hook"]}}
     bench.pod("hooked", {"lifecycle": {"postStart": hook}})
     bench.wait_ready("hooked")
@@ -276,7 +267,7 @@ def test_a_post_start_hook_comes_before_ready_and_its_failure_restarts(bench):
     assert bench.events("unhooked", "FailedPostStartHook")
 
 
-def test_readiness_is_probed_until_a_stopping_pod_ends(bench):
+def test_readiness_is_probed_until_a_stopping_pod_ends(bench: Bench) -> None:
     probe = {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1}
     stop = {"exec": {"command": ["sh", "-c", "rm /tmp/ok; sleep 4"]}}
     bench.pod(
@@ -293,6 +284,6 @@ def test_readiness_is_probed_until_a_stopping_pod_ends(bench):
     bench.wait("it to be unready", lambda: not bench.ready("leaves"), timeout=3)
 
 
-def test_a_pod_ends_at_its_own_active_deadline(bench):
+def test_a_pod_ends_at_its_own_active_deadline(bench: Bench) -> None:
     bench.pod("bounded", {}, activeDeadlineSeconds=2, restartPolicy="Never")
     assert bench.wait_phase("bounded", "Failed")["status"]["reason"] == "DeadlineExceeded"

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -34,7 +35,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
         program.write_text(f"#!/bin/sh\n{script}")
         program.chmod(0o755)
         monkeypatch.setattr(parts, "go_program", lambda: program)
-        monkeypatch.setattr(parts, "on_path", lambda *_: None)
+        monkeypatch.setattr(parts, "on_path", mock.Mock(return_value=None))
         return Builder(tmp_path / "cache", wanted=wanted)
 
     return with_script
@@ -131,7 +132,7 @@ def test_too_small_a_disk_is_told_before_anything_is_built(
     go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=10**9)
-    monkeypatch.setattr(build.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(build.shutil, "disk_usage", mock.Mock(return_value=usage))
     with pytest.raises(LocalError, match="GiB free"):
         go(GOOD).start()
 
@@ -154,15 +155,12 @@ def test_a_program_on_path_is_used_in_its_very_version_only(
     said = program.parent / "version"
     said.write_text("")
     version = "1.35.4"
-    monkeypatch.setattr(
-        parts.subprocess,
-        "run",
-        lambda *_, **__: parts.subprocess.CompletedProcess([], 0, "Kubernetes v1.35.40", ""),
-    )
+
+    def says(version: str) -> None:
+        done = parts.subprocess.CompletedProcess([], 0, f"Kubernetes v{version}", "")
+        monkeypatch.setattr(parts.subprocess, "run", mock.Mock(return_value=done))
+
+    says("1.35.40")
     assert parts.on_path("true", version, ("--version",)) is None
-    monkeypatch.setattr(
-        parts.subprocess,
-        "run",
-        lambda *_, **__: parts.subprocess.CompletedProcess([], 0, f"Kubernetes v{version}", ""),
-    )
+    says(version)
     assert parts.on_path("true", version, ("--version",)) == program

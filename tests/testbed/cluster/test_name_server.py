@@ -4,7 +4,11 @@ import struct
 from collections import Counter
 from typing import Any
 
-from testbed.cluster.name_server import TYPES, Propagation, answer, respond
+import pytest
+
+pytest.importorskip("dnslib", reason="needs the local group")
+
+from testbed.cluster.name_server import Propagation, Zones, answer, dnslib, respond, server
 
 ZONE = "grpc.test"
 SOA = {
@@ -34,7 +38,7 @@ def led_to(records: list[dict[str, Any]], times: int = 4000) -> Counter[str]:
     """Which cluster's name each of many look-ups led to."""
     found: Counter[str] = Counter()
     for _ in range(times):
-        alias, addresses = answer(records, ZONE, "greeter.grpc.test", TYPES["A"])[0]
+        alias, addresses = answer(records, ZONE, "greeter.grpc.test", "A")[0]
         assert alias["ResourceRecords"][0]["Value"] == addresses["Name"].rstrip(".")
         found[addresses["Name"].partition(".")[0]] += 1
     return found
@@ -52,28 +56,75 @@ def test_weights_that_are_all_0_are_equal() -> None:
 
 
 def test_a_name_that_is_not_there_is_told_from_one_without_such_a_record() -> None:
-    assert answer(moving(1, 1), ZONE, "nobody.grpc.test", TYPES["A"]) == ([], [SOA], 3)
-    assert answer(moving(1, 1), ZONE, "old.grpc.test", 28) == ([], [SOA], 0)  # AAAA
-    assert answer(moving(1, 1), ZONE, ZONE, TYPES["A"]) == ([], [SOA], 0)
+    assert answer(moving(1, 1), ZONE, "nobody.grpc.test", "A") == ([], [SOA], 3)
+    assert answer(moving(1, 1), ZONE, "old.grpc.test", "AAAA") == ([], [SOA], 0)
+    assert answer(moving(1, 1), ZONE, ZONE, "A") == ([], [SOA], 0)
 
 
 def test_a_circle_of_names_ends() -> None:
     circle = [record("a.grpc.test", "CNAME", "a.grpc.test")]
-    assert len(answer(circle, ZONE, "a.grpc.test", TYPES["A"])[0]) == 8
+    assert len(answer(circle, ZONE, "a.grpc.test", "A")[0]) == 8
 
 
 def test_a_response_has_the_question_and_its_answers_on_the_wire() -> None:
-    asked = b"\7greeter\4grpc\4test\0" + struct.pack(">2H", TYPES["A"], 1)
-    question = struct.pack(">6H", 7, 0x0100, 1, 0, 0, 1) + asked + b"the rest"
-    response = respond(question, {ZONE: moving(0, 1)})
+    asked = b"\7greeter\4grpc\4test\0" + struct.pack(">2H", 1, 1)
+    options = b"\0" + struct.pack(">2HIH", 41, 1232, 0, 0)
+    question = struct.pack(">6H", 7, 0x0100, 1, 0, 0, 1) + asked + options
+    response = respond(dnslib.DNSRecord.parse(question), {ZONE: moving(0, 1)}).pack()
     assert struct.unpack(">6H", response[:12]) == (7, 0x8500, 1, 2, 0, 0)
     assert response[12 : 12 + len(asked)] == asked
-    assert response.endswith(struct.pack(">2HIH", TYPES["A"], 1, 30, 4) + bytes([10, 1, 0, 1]))
+    assert response.endswith(struct.pack(">2HIH", 1, 1, 30, 4) + bytes([10, 1, 0, 1]))
+
+
+def test_no_such_name_comes_with_the_zones_soa_on_the_wire() -> None:
+    response = respond(dnslib.DNSRecord.question("nobody.grpc.test"), {ZONE: moving(0, 1)})
+    (soa,) = dnslib.DNSRecord.parse(response.pack()).auth
+    assert response.header.rcode == dnslib.RCODE.NXDOMAIN
+    assert str(soa.rdata) == "ns.example. admin.example. 1 2 3 4 30"
 
 
 def test_other_zones_are_refused() -> None:
     question = struct.pack(">6H", 7, 0, 1, 0, 0, 0) + b"\3org\0" + struct.pack(">2H", 1, 1)
-    assert struct.unpack(">6H", respond(question, {ZONE: []})[:12]) == (7, 0x8405, 1, 0, 0, 0)
+    response = respond(dnslib.DNSRecord.parse(question), {ZONE: []}).pack()
+    assert struct.unpack(">6H", response[:12]) == (7, 0x8405, 1, 0, 0, 0)
+
+
+def ask(zones: Any, *, tcp: bool, udp_size: int = 0) -> Any:
+    """What a name server over loopback answers."""
+    asked = server(zones, "127.0.0.1", 0, tcp=tcp)
+    asked.start_thread()
+    question = dnslib.DNSRecord.question("fleet.grpc.test")
+    if udp_size:
+        question.add_ar(dnslib.EDNS0(udp_len=udp_size))
+    try:
+        port = asked.server.server_address[1]
+        return dnslib.DNSRecord.parse(question.send("127.0.0.1", port, tcp=tcp, timeout=10))
+    finally:
+        asked.stop()
+        asked.server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("how", "fits"),
+    [
+        ({"tcp": False}, False),
+        ({"tcp": False, "udp_size": 1232}, True),
+        ({"tcp": True}, True),
+    ],
+)
+def test_a_fleet_too_large_for_a_datagram_is_told_over_tcp(how: Any, fits: bool) -> None:
+    fleet = [f"10.0.0.{number}" for number in range(1, 61)]
+    zones: Zones = {ZONE: [SOA, record("fleet.grpc.test", "A", *fleet)]}
+    said = ask(lambda: zones, **how)
+    assert said.header.tc == (not fits), "truncated"
+    assert {str(one.rdata) for one in said.rr} == (set(fleet) if fits else set())
+
+
+def test_an_emulator_that_does_not_answer_is_a_failure_of_the_server() -> None:
+    def unread() -> Zones:
+        raise OSError("no emulator")
+
+    assert ask(unread, tcp=False).header.rcode == dnslib.RCODE.SERVFAIL
 
 
 def test_a_change_shows_only_when_it_has_propagated() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_a_stack_that_cannot_be_deployed_beside_others_is_refused(
     said: str | None,
     cause: str,
 ) -> None:
-    monkeypatch.setattr(sandbox, "running", lambda _: os.getpid() if up else None)
+    monkeypatch.setattr(sandbox, "running", mock.Mock(return_value=os.getpid() if up else None))
     file = tmp_path / "resources.json"
     Graph(RESOURCES).save(file)
     if said is not None:

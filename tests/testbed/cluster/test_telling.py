@@ -1,6 +1,7 @@
 """What a person is told of a run: its own cause, once."""
 
 import io
+import sys
 from pathlib import Path
 from unittest import mock
 
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 pytest.importorskip("testbed.cluster.run", reason="needs the local group")
 
 from testbed import __main__ as cli
-from testbed.cluster import deploy, run
+from testbed.cluster import deploy, run, sandbox, supervisor
 from testbed.cluster.build import Builder, Progress
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
@@ -23,7 +24,7 @@ def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     box = Sandbox(tmp_path)
-    monkeypatch.setattr(box, "command", lambda *_: ["false"])
+    monkeypatch.setattr(box, "command", mock.Mock(return_value=["false"]))
     box.exits.put(("etcd", -9))
     with pytest.raises(LocalError, match="etcd was killed by signal 9"):
         deploy.apply(Cluster(box, Builder(tmp_path)), [{"kind": "ConfigMap"}])
@@ -42,8 +43,44 @@ def test_a_directory_of_another_user_is_named(monkeypatch: pytest.MonkeyPatch) -
 def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
     builder = mock.create_autospec(Builder, instance=True)
     builder.progress.return_value = [Progress("contour", "built", seconds=101.4)]
-    console = Console(file=io.StringIO(), width=80)
-    display = Display(console, builder)
+    out = io.StringIO()
+    display = Display(Console(file=out, width=80), builder)
     display.tick()
     display.tick()
-    assert console.file.getvalue() == "  built contour in 101 s\n"
+    assert out.getvalue() == "  built contour in 101 s\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("up", "nosuch"), "no stack 'nosuch'"),
+        (("up", "--program", "{empty}"), "not a Pulumi program"),
+        (("up", "--program", "{empty}/none"), "does not exist"),
+        (("up", "--graph", "{empty}/none"), "does not exist"),
+        (("up", "--graph", "pyproject.toml"), "is not the resources.json of a preview"),
+        (("deploy", "pyproject.toml"), "no local cluster is up"),
+        (("exec", "default/x"), "no local cluster is up"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], cause: str
+) -> None:
+    """Whatever would start raises."""
+    started = mock.Mock(side_effect=AssertionError("something started"))
+    monkeypatch.setattr(run, "Sandbox", mock.Mock(kept=Sandbox.kept, side_effect=started))
+    monkeypatch.setattr(sandbox, "running", mock.Mock(return_value=None))
+    given = [one.replace("{empty}", str(tmp_path)) for one in arguments]
+    ended = CliRunner(env={"COLUMNS": "400"}).invoke(cli.app, given)
+    assert ended.exit_code in (1, 2)
+    assert isinstance(ended.exception, SystemExit)
+    assert cause in ended.output.replace("\n", " ")
+
+
+def test_the_supervisor_changes_nothing_outside_of_a_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_network = mock.Mock(side_effect=AssertionError("it would change this machine"))
+    monkeypatch.setattr(supervisor, "make_network", make_network)
+    monkeypatch.setattr(sys, "argv", ["supervisor", "--help"])
+    with pytest.raises(SystemExit, match="first process of a sandbox"):
+        supervisor.main()

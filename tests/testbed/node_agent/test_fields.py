@@ -19,7 +19,7 @@ def test_an_ordinary_pod_is_honoured_whole():
         "securityContext": {"readOnlyRootFilesystem": True, "privileged": False},
         "volumeMounts": [{"name": "e", "mountPath": "/e"}],
     }
-    volumes = [{"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}]
+    volumes: list[Json] = [{"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {"name": "c"}}]
     honoured = pod(
         container,
         volumes=volumes,

@@ -69,7 +69,8 @@ def test_capabilities_are_the_runtimes_default_with_the_manifests_changes():
 
 
 def test_volumes_of_data_are_read_only_whatever_the_mount_says(tmp_path: Path):
-    spec = pod(volumes=[{"name": "c", "configMap": {}}, {"name": "e", "emptyDir": {}}])
+    volumes: list[Json] = [{"name": "c", "configMap": {}}, {"name": "e", "emptyDir": {}}]
+    spec = pod(volumes=volumes)
     mounts = [{"name": "c", "mountPath": "/c/"}, {"name": "e", "mountPath": "/e"}]
     binds = plan.volume_binds(spec, {"volumeMounts": mounts}, {}, tmp_path, tmp_path / "log")
     assert {bind["target"]: bind["read_only"] for bind in binds} == {
@@ -80,7 +81,8 @@ def test_volumes_of_data_are_read_only_whatever_the_mount_says(tmp_path: Path):
 
 
 def test_a_sub_path_expands_and_is_made_in_an_empty_directory(tmp_path: Path):
-    spec = pod(volumes=[{"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {}}])
+    volumes: list[Json] = [{"name": "e", "emptyDir": {}}, {"name": "c", "configMap": {}}]
+    spec = pod(volumes=volumes)
     mount = {"name": "e", "mountPath": "/e", "subPathExpr": "of/$(WHO)"}
     binds = plan.volume_binds(spec, {"volumeMounts": [mount]}, {"WHO": "me"}, tmp_path, tmp_path)
     assert binds[0]["source"] == str(tmp_path / "e/of/me")

@@ -3,19 +3,23 @@
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health_pb2_grpc as _untyped
+
+services: Any = _untyped
 
 
-class Health(health_pb2_grpc.HealthServicer):
-    def Check(self, request, _):  # noqa: N802
+class Health(services.HealthServicer):
+    def Check(self, request: Any, _: grpc.ServicerContext) -> Any:  # noqa: N802
         serving = request.service == "app" and Path(sys.argv[1]).exists()
         return health_pb2.HealthCheckResponse(status=1 if serving else 2)
 
 
 server = grpc.server(ThreadPoolExecutor(2))
-health_pb2_grpc.add_HealthServicer_to_server(Health(), server)
+services.add_HealthServicer_to_server(Health(), server)
 server.add_insecure_port("0.0.0.0:50051")
 server.start()
 server.wait_for_termination()

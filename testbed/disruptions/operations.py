@@ -1,0 +1,103 @@
+"""What operators and controllers do to a platform: drains, rollouts, renewals, resizes."""
+
+import json
+import time
+
+from grpc_platform.conventions import CONTOUR_NAMESPACE
+from testbed.cluster import deploy
+from testbed.cluster.cluster import Cluster, CommandError
+from testbed.cluster.errors import LocalError
+from testbed.cluster.readiness import wait_until_ready
+from testbed.disruptions.pods import of_app, ready
+
+CERTIFICATES = ("contourcert", "envoycert")
+_EVICT_AGAIN = 5.0  # seconds; kubectl drain's
+_ROLLOUT = 900.0  # seconds; two drains of the longest kind that a stack may have
+
+
+def evict(
+    cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE, *, timeout: float = 600
+) -> int:
+    """Have a pod leave as `kubectl drain` does, as soon as its disruption budget lets it.
+
+    Returns how often it was refused; the pod drains after that.
+    """
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": namespace},
+    }
+    path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
+    until = time.monotonic() + timeout
+    refused = 0
+    while True:
+        try:
+            cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+        except CommandError as error:
+            if "TooManyRequests" not in error.said:
+                raise
+            if time.monotonic() + _EVICT_AGAIN > until:
+                raise LocalError(f"pod {pod} was not let go in {timeout:.0f} s") from None
+            refused += 1
+            time.sleep(_EVICT_AGAIN)
+        else:
+            return refused
+
+
+def restart(
+    cluster: Cluster, deployment: str, namespace: str = CONTOUR_NAMESPACE, *, wait: bool = True
+) -> None:
+    """Roll a Deployment. Waits until its new pods are ready (old ones may still drain).
+
+    The annotation that does it is kubectl's: applying the stack again leaves it.
+    """
+    cluster.kubectl("rollout", "restart", f"deployment/{deployment}", "-n", namespace)
+    if wait:
+        item = cluster.get("deployment", "-n", namespace, deployment)
+        wait_until_ready(cluster, item, timeout=_ROLLOUT)
+
+
+def renew_certificates(cluster: Cluster) -> None:
+    """Run the renewal that a CronJob makes every 90 days, and wait until both Secrets are new."""
+    before = {name: _certificate(cluster, name) for name in CERTIFICATES}
+    cronjob = cluster.get("cronjobs", "-n", CONTOUR_NAMESPACE)["items"][0]["metadata"]["name"]
+    job = f"renewal-{time.time_ns()}"
+    cluster.kubectl("create", "job", "-n", CONTOUR_NAMESPACE, job, f"--from=cronjob/{cronjob}")
+    cluster.wait(
+        "both certificates to be new",
+        lambda: all(_certificate(cluster, name) != old for name, old in before.items()),
+    )
+
+
+def resize_fleet(
+    cluster: Cluster, least: int, most: int | None = None, *, wait: bool = True
+) -> None:
+    """Have the autoscaler keep between ``least`` and ``most`` (as many) Envoys; it does at once.
+
+    Waits until that many are ready, not until those that leave have drained.
+    """
+    found = cluster.get("hpa", "-n", CONTOUR_NAMESPACE, "envoy")
+    limits = {"minReplicas": least, "maxReplicas": most or least}
+    # Applied as the stack is: a patch's values would be another's, and refuse the next deployment.
+    changed = {
+        "apiVersion": found["apiVersion"],
+        "kind": found["kind"],
+        "metadata": {key: found["metadata"][key] for key in ("name", "namespace", "labels")},
+        "spec": {**found["spec"], **limits},
+    }
+    deploy.apply(cluster, [changed])
+    if wait:
+        cluster.wait(
+            f"{least} Envoys to be ready",
+            lambda: _has_ready(cluster, least, most or least),
+            timeout=180,
+        )
+
+
+def _has_ready(cluster: Cluster, least: int, most: int) -> bool:
+    fleet = of_app(cluster, "envoy")
+    return least <= len(fleet) <= most and all(map(ready, fleet))
+
+
+def _certificate(cluster: Cluster, secret: str) -> str:
+    return cluster.get("secret", "-n", CONTOUR_NAMESPACE, secret)["data"]["tls.crt"]

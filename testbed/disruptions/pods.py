@@ -1,0 +1,40 @@
+"""The pods that disruptions are about, and how they are reached from the sandbox."""
+
+import json
+from typing import Any
+
+from grpc_platform.conventions import CONTOUR_NAMESPACE
+from testbed.cluster.cluster import Cluster
+from testbed.cluster.control_plane import PYTHON
+from testbed.cluster.errors import LocalError
+from testbed.cluster.readiness import has_condition
+
+Pod = dict[str, Any]
+
+
+def of_app(cluster: Cluster, name: str, namespace: str = CONTOUR_NAMESPACE) -> list[Pod]:
+    """The pods of an app (`app.kubernetes.io/name`) that are not terminating."""
+    found = cluster.get("pods", "-n", namespace, "-l", f"app.kubernetes.io/name={name}")["items"]
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def ready(pod: Pod) -> bool:
+    """Whether the API server says that a pod is ready."""
+    return has_condition(pod, "Ready")
+
+
+def process(cluster: Cluster, namespace: str, pod: str, container: str) -> int:
+    """A running container's first process, as the node agent notes it."""
+    note = cluster.state / "node" / "pods" / f"{namespace}_{pod}" / container / "running.json"
+    try:
+        return json.loads(note.read_text())["pid"]
+    except FileNotFoundError:
+        raise LocalError(f"container {container} of {namespace}/{pod} is not running") from None
+
+
+def in_network(cluster: Cluster, pod: str, namespace: str, act: str) -> None:
+    """Call a function of `netlink` in the network namespace of a pod."""
+    running = (cluster.state / "node" / "pods" / f"{namespace}_{pod}").glob("*/running.json")
+    container = next((note.parent.name for note in running), "any")
+    enter = ("nsenter", "-t", str(process(cluster, namespace, pod, container)), "-n")
+    cluster.inside(*enter, PYTHON, "-m", "testbed.linux.netlink", act)
