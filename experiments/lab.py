@@ -54,7 +54,7 @@ class Lab:
     def say(self, what: str) -> None:
         """A line of progress."""
         seconds = time.monotonic() - self._began
-        print(f"  {seconds:6.0f} s  {what}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"  {seconds:6.0f} s  {what}", file=sys.stderr, flush=True)
 
     # --- the platform --------------------------------------------------------------------------
 

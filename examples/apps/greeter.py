@@ -12,7 +12,7 @@ messages, services = grpc.protos_and_services("greeter.proto")
 class Greeter(services.GreeterServicer):
     """Greets, and says which pod did."""
 
-    def Greet(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 (the name in greeter.proto)
+    def Greet(self, request: Any, context: grpc.ServicerContext) -> Any:
         return messages.GreetReply(
             greeting=f"Hello, {request.name}",
             pod=os.environ.get("HOSTNAME", ""),

@@ -15,7 +15,7 @@ messages, services = grpc.protos_and_services("ticker.proto")
 class Ticker(services.TickerServicer):
     """Ticks as long as it is asked to and the client listens."""
 
-    def Tick(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802 (the name in ticker.proto)
+    def Tick(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         ended = threading.Event()
         context.add_callback(ended.set)
         for number in range(request.count) if request.count else itertools.count():

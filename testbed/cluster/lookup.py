@@ -16,7 +16,7 @@ def main(name: str, kind: str, address: str, port: str) -> None:
     said = question.send(address, int(port), tcp=True, timeout=_TIMEOUT)
     for record in dnslib.DNSRecord.parse(said).rr:
         if dnslib.QTYPE[record.rtype] == kind:
-            print(str(record.rdata).rstrip("."))  # noqa: T201 (what it is run for)
+            print(str(record.rdata).rstrip("."))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def main() -> None:
             continue
         count, total = found.get(name := _name(argv), (0, 0))
         found[name] = (count + 1, total + resident)
-    print(json.dumps(found))  # noqa: T201 (what it is run for)
+    print(json.dumps(found))
 
 
 def _name(argv: list[str]) -> str:

@@ -213,4 +213,4 @@ def quantile(ordered: Sequence[float], rank: float) -> float | None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(run(arguments()))))  # noqa: T201
+    print(json.dumps(asyncio.run(run(arguments()))))

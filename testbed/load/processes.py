@@ -49,7 +49,7 @@ def main(pods: Path, interval: float) -> None:
         if before is not None:
             cores = {name: round(seconds / (at - last), 4) for name, seconds in cpu.items()}
             sizes = {name: round(size, 2) for name, size in mebibytes.items()}
-            print(json.dumps({"at": at, "cpu": cores, "mebibytes": sizes}), flush=True)  # noqa: T201
+            print(json.dumps({"at": at, "cpu": cores, "mebibytes": sizes}), flush=True)
         before, names = ticks, known
         due = max(due + interval, at)
         if select.select([sys.stdin], [], [], max(0.0, due - time.time()))[0]:

@@ -15,12 +15,12 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         with socket.create_connection((arguments.host, arguments.port), 1) as connection:
-            print("connected", flush=True)  # noqa: T201 (what it is run for)
+            print("connected", flush=True)
             if arguments.hold:
                 connection.settimeout(8)
-                print(f"told {connection.recv(1)}")  # noqa: T201
+                print(f"told {connection.recv(1)}")
     except OSError as error:
-        print(type(error).__name__)  # noqa: T201
+        print(type(error).__name__)
 
 
 if __name__ == "__main__":

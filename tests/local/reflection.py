@@ -9,4 +9,4 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 if __name__ == "__main__":
     with grpc.insecure_channel(sys.argv[1]) as channel:
-        print(*ProtoReflectionDescriptorDatabase(channel).get_services())  # noqa: T201
+        print(*ProtoReflectionDescriptorDatabase(channel).get_services())

@@ -186,7 +186,7 @@ def test_a_service_moves_step_by_step_and_no_call_is_lost(
     reports = {name: platform.end(client) for name, client in clients.items()}
     with capsys.disabled():
         for name, report in reports.items():
-            print(f"\n{name}: {report['codes']} {report['error']}", end="")  # noqa: T201
+            print(f"\n{name}: {report['codes']} {report['error']}", end="")
     for report in reports.values():
         assert set(report["codes"]) == {"OK"}
         for cluster in two.clusters.values():
@@ -206,6 +206,6 @@ def test_a_move_in_one_step_loses_calls(two: Two, capsys: pytest.CaptureFixture[
     reports = {name: platform.end(client) for name, client in clients.items()}
     with capsys.disabled():
         for name, report in reports.items():
-            print(f"\nin one step, {name}: {report['codes']}", end="")  # noqa: T201
+            print(f"\nin one step, {name}: {report['codes']}", end="")
     for report in reports.values():
         assert set(report["codes"]) > {"OK"}

@@ -203,7 +203,7 @@ def test_rights_that_nobody_used_are_reported(
     unused = sorted(right for right in granted if right[:3] not in used)
     with capsys.disabled():
         for group, resource, verb, name in unused:
-            print(f"\nunused right of {name}: {verb} {resource}.{group}", end="")  # noqa: T201
+            print(f"\nunused right of {name}: {verb} {resource}.{group}", end="")
 
 
 def contours(platform: Platform) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ services: Any = _untyped
 
 
 class Health(services.HealthServicer):
-    def Check(self, request: Any, _: grpc.ServicerContext) -> Any:  # noqa: N802
+    def Check(self, request: Any, _: grpc.ServicerContext) -> Any:
         serving = request.service == "app" and Path(sys.argv[1]).exists()
         return health_pb2.HealthCheckResponse(status=1 if serving else 2)
 

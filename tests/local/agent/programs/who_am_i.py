@@ -23,4 +23,4 @@ if __name__ == "__main__":
     with urlopen(request, context=trusted) as answer:
         user = json.load(answer)["status"]["userInfo"]
     (pod,) = user["extra"]["authentication.kubernetes.io/pod-name"]
-    print(user["username"], pod, (ACCOUNT / "namespace").read_text())  # noqa: T201
+    print(user["username"], pod, (ACCOUNT / "namespace").read_text())
