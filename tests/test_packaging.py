@@ -1,6 +1,7 @@
 """Two distributions, each with its own files and no other, that install anywhere."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -218,3 +219,63 @@ def test_to_read_a_derived_time_loads_no_sdk() -> None:
 def test_a_stack_without_ec2_and_eks_does_not_load_them() -> None:
     """They take a second and 40 MB; the annotations of components must not touch them."""
     assert not loads("import grpc_platform.platform_stack", "pulumi_aws.ec2.", "pulumi_aws.eks.")
+
+
+TEAM = """
+import json
+import sys
+from pathlib import Path
+
+import pulumi
+
+registered = {}
+exports = json.loads(Path(sys.argv[1]).read_text())
+
+
+class Engine(pulumi.runtime.Mocks):
+    def new_resource(self, args):
+        registered[args.typ] = args.inputs
+        stack = args.typ == "pulumi:pulumi:StackReference"
+        return args.name, args.inputs | ({"outputs": exports} if stack else {})
+
+    def call(self, args):
+        return {}
+
+
+pulumi.runtime.set_mocks(Engine(), project="payments", stack="prod")
+
+
+@pulumi.runtime.test
+def program():
+    exec(compile(sys.stdin.read(), "README.md", "exec"), {})
+
+
+program()
+print(json.dumps(registered))
+"""
+
+
+def test_the_lines_of_the_readme_run_where_only_the_components_are(
+    with_components: Path, tmp_path: Path
+) -> None:
+    """On what the platform's production stack exports, by the SDK's own mocks."""
+    (tmp_path / "team.py").write_text(TEAM)
+    (lines,) = re.findall(
+        r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    exports = ROOT / "examples" / "service_stack" / "platform-prod.json"
+    done = subprocess.run(
+        [with_components / "python", "team.py", exports],
+        input=lines,
+        cwd=tmp_path,
+        env=own_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    registered = json.loads(done.stdout)
+    assert registered["aws:route53/record:Record"]["name"] == "billing.grpc.prod.example.com"
+    (rule,) = registered["kubernetes:networking.k8s.io/v1:Ingress"]["spec"]["rules"]
+    assert rule["host"] == "billing.grpc.prod.example.com"
+    assert len([line for line in lines.splitlines() if line and "import" not in line]) <= 10

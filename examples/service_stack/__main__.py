@@ -11,7 +11,9 @@ from grpc_platform.specs import ServiceSpec
 config = pulumi.Config()
 platform = PlatformStack.from_reference(config.require("platform"))
 # A cluster that was there before the platform has no kubeconfig to export.
-cluster = k8s.Provider("cluster", kubeconfig=config.get("kubeconfig") or kubeconfig(platform))
+access = config.get("kubeconfig") or kubeconfig(platform)
+# The identifier stands for the cluster: another kubeconfig for it then replaces nothing in it.
+cluster = k8s.Provider("cluster", kubeconfig=access, cluster_identifier="platform")
 services = {
     "billing": ServiceSpec(namespace="payments", deadline=timedelta(seconds=30)),
     "ledger": ServiceSpec(namespace="payments", streaming=True),
