@@ -92,6 +92,10 @@ def test_a_manifest_the_server_refuses_is_told_by_its_reason(cluster: Cluster) -
         deploy.apply(cluster, [wrong])
 
 
+FROM_ANYWHERE = {**os.environ, "PYTHONPATH": str(ROOT)}
+"""For a program directory of its own: `python -m testbed` is run from this checkout otherwise."""
+
+
 class Command:
     """`python -m testbed up` in a program directory of its own."""
 
@@ -107,7 +111,7 @@ class Command:
                 cwd=directory,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env=FROM_ANYWHERE,
             )
 
     def said(self) -> str:
@@ -180,7 +184,13 @@ def test_a_run_ends_green_can_be_used_as_it_says_and_leaves_only_its_report(
 
     def run(hint: str) -> str:
         done = subprocess.run(
-            hint, shell=True, check=True, cwd=tmp_path, capture_output=True, text=True
+            hint,
+            shell=True,
+            check=True,
+            cwd=tmp_path,
+            env=FROM_ANYWHERE,
+            capture_output=True,
+            text=True,
         )
         return done.stdout
 
@@ -192,7 +202,7 @@ def test_a_run_ends_green_can_be_used_as_it_says_and_leaves_only_its_report(
     inside = f"{hints['a shell in a pod']} -- sh -c 'echo up; exec sleep 600'"
     assert interrupted(inside, tmp_path) == 128 + signal.SIGINT
     down = [sys.executable, "-m", "testbed", "down"]
-    subprocess.run(down, check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    subprocess.run(down, check=True, cwd=tmp_path, env=FROM_ANYWHERE)
     assert gone(command)
     left = {path.name for path in output.iterdir()}
     assert left == {"report.json", "report.md", "lock", "preview.log"}
@@ -212,6 +222,7 @@ def interrupted(command: str, directory: Path) -> int:
         command,
         shell=True,
         cwd=directory,
+        env=FROM_ANYWHERE,
         stdin=its_end,
         stdout=its_end,
         start_new_session=True,
