@@ -60,29 +60,29 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     # --- the plugin itself ---------------------------------------------------------------------
 
-    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: ARG002, N802
+    def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=metadata.version("pulumi-aws"))
 
-    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: ARG002, N802
+    def CheckConfig(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:  # noqa: ARG002, N802
+    def DiffConfig(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         found = differences(_plain(request.old_inputs), _plain(request.news))
         return _diff([str(d.raw[0]) for d in found], [])
 
-    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:  # noqa: ARG002, N802
+    def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
         self._config = _plain(request.args)
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
-    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: ARG002, N802
+    def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 
     # --- resources -----------------------------------------------------------------------------
 
-    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:  # noqa: ARG002, N802
+    def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:  # noqa: ARG002, N802
+    def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         before, after = _plain(request.old_inputs), _plain(request.news)
         ignored = tuple(request.ignoreChanges)
         found = [d for d in differences(before, after) if str(d.raw[0]) not in ignored]
@@ -101,7 +101,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         ]
         return _diff([str(d.raw[0]) for d in found], replacing)
 
-    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:  # noqa: N802
+    def Create(self, request: Any, context: Any) -> provider_pb2.CreateResponse:
         inputs = _plain(request.properties)
         identifier, computed = Fixtures().made(request.type, request.name, inputs, self._region)
         if request.preview:
@@ -117,7 +117,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         state = _struct(_over(computed, inputs))
         return provider_pb2.CreateResponse(id=identifier, properties=state)
 
-    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:  # noqa: ARG002, N802
+    def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
         state, inputs = _plain(request.properties), _plain(request.inputs)
         if self._zones and request.type == ZONE and not self._zones.named(request.id):
             return provider_pb2.ReadResponse()
@@ -130,14 +130,14 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
             id=request.id, properties=_struct(state), inputs=_struct(inputs)
         )
 
-    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:  # noqa: N802
+    def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
         inputs = _plain(request.news)
         if self._zones and request.type == RECORD and not request.preview:
             _try(context, lambda zones=self._zones: zones.write(inputs, overwrite=True))
         state = _struct(_over(_plain(request.olds), inputs))
         return provider_pb2.UpdateResponse(properties=state)
 
-    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
+    def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         state = _plain(request.properties)
         if self._zones and request.type == ZONE:
             forced = bool(state.get("forceDestroy"))
@@ -148,7 +148,7 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
 
     # --- look-ups ------------------------------------------------------------------------------
 
-    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:  # noqa: N802
+    def Invoke(self, request: Any, context: Any) -> provider_pb2.InvokeResponse:
         arguments = _plain(request.args)
         try:
             answer = Fixtures().looked_up(request.tok, arguments, self._region)
