@@ -42,16 +42,22 @@ diff: install  ## What changes in each stack since BASE, without engine or crede
 	@$(BIN)/grpc-platform diff $(or $(BASE),$(error name the revision to compare with: make diff BASE=main)) || [ $$? -eq 2 ]
 
 test: install  ## Unit, contract, config and property tests
-	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local
+	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local --ignore tests/engine
 
-local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it)
-	@$(BIN)/python -m testbed up $(if $(KEEP),--keep)
+local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
+	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
 
 local-down: .venv/.local  ## End a kept local cluster
 	@$(BIN)/python -m testbed down
 
 test-local: .venv/.local  ## The tests that need the local cluster
 	@$(BIN)/pytest tests/local
+
+test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the local cluster
+	@$(BIN)/pytest tests/engine
+
+engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
+	@$(BIN)/python -m tests.engine.matrix $(KEYS)
 
 experiments: .venv/.local  ## Measure what the design promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
 	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
@@ -92,4 +98,4 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
 	@$(BIN)/python -m config.docs
 
-.PHONY: help install preview diff local local-down test test-local experiments bench check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench check style types workflows locked generated lock docs

@@ -68,14 +68,19 @@ class Lab:
 
     def preview(self, **changes: Mapping[str, Any]) -> Graph:
         """What the program registers with these changes."""
+        program = self.program(**changes)
+        return preview(STACK, program / "preview", program)
+
+    def program(self, **changes: Mapping[str, Any] | str) -> Path:
+        """A directory with the program and these changes in its stack file."""
         self._steps += 1
         directory = self.directory / f"stack-{self._steps}"
         directory.mkdir()
-        wanted: dict[str, dict[str, Any]] = {**sections(self.times), "services": SERVICES}
+        wanted: dict[str, Any] = {**sections(self.times), "services": SERVICES}
         for section, keys in changes.items():
-            wanted[section] = _merged(wanted.get(section, {}), keys)
-        program = changed_program(directory, STACK, **wanted)
-        return preview(STACK, directory / "preview", program)
+            plain = isinstance(keys, str)
+            wanted[section] = keys if plain else _merged(wanted.get(section, {}), keys)
+        return changed_program(directory, STACK, **wanted)
 
     def manifest(self, kind: str, name: str) -> readiness.Object:
         """A copy of what was deployed of the platform, to apply changed."""

@@ -44,6 +44,10 @@ def up(
         ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the cluster up afterwards.")] = False,
+    engine: Annotated[
+        bool,
+        typer.Option("--engine", help="Deploy by pulumi up, and end with pulumi destroy."),
+    ] = False,
 ) -> None:
     """Start a cluster, deploy a stack, send gRPC calls through it, report, tear it down.
 
@@ -54,7 +58,9 @@ def up(
     with _failures_told(console):
         from testbed.cluster import run
 
-        report = run.up(program.resolve(), console, stack=stack, graph=graph, keep=keep)
+        report = run.up(
+            program.resolve(), console, stack=stack, graph=graph, keep=keep, engine=engine
+        )
     if not report.green:
         raise typer.Exit(1)
 

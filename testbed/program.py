@@ -24,14 +24,16 @@ def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
     return Graph.load(output / "resources.json")
 
 
-def changed_program(directory: Path, stack: str, **sections: Mapping[str, Any]) -> Path:
+def changed_program(directory: Path, stack: str, **sections: Mapping[str, Any] | str) -> Path:
     """The program of this tree with other keys in one stack's file."""
     for name in ("Pulumi.yaml", "__main__.py", "config"):
         (directory / name).symlink_to(ROOT / name)
     file = f"Pulumi.{stack}.yaml"
     text = yaml.safe_load((ROOT / file).read_text())
     for section, keys in sections.items():
-        found = text["config"].setdefault(f"grpc-platform:{section}", {})
-        found.update(keys)
+        if isinstance(keys, Mapping):
+            text["config"].setdefault(f"grpc-platform:{section}", {}).update(keys)
+        else:
+            text["config"][f"grpc-platform:{section}"] = keys
     (directory / file).write_text(yaml.safe_dump(text))
     return directory

@@ -72,14 +72,14 @@ class Builder:
         for part in self._wanted:
             built = self._built(part)
             if not built.exists():
-                on_path = None
+                found = part.installed
                 if part.version_command:
-                    on_path = parts.on_path(part.name, part.version, part.version_command)
-                if on_path is None:
+                    found = parts.on_path(part.name, part.version, part.version_command)
+                if found is None or not found.exists():
                     self._set(part, "waiting")
                     missing.append(part)
                     continue
-                built = on_path
+                built = found
             self._progress[part.name] = Progress(part.name, "ready")
             self._futures[part.name] = Future[Path]()
             self._futures[part.name].set_result(built)
@@ -88,6 +88,12 @@ class Builder:
             if any(part.module is None for part in missing):
                 self._require_disk_space()
             self._go_program = parts.go_program()
+            if not self._go_program.exists():
+                names = ", ".join(f"{part.name} {part.version}" for part in missing)
+                raise LocalError(
+                    f"there is neither {names} here nor a Go to build it with",
+                    advice="make .venv/.local installs Go",
+                )
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
         for part in missing:
             task = self._building.submit(self._build, part, reads[part.name])
@@ -129,6 +135,10 @@ class Builder:
         work = self._work(part)
         shutil.rmtree(work, ignore_errors=True)
         (work / "tmp").mkdir(parents=True)
+        if part.patch:
+            patched = work / "patched"
+            shutil.copytree(self._downloaded(part, part.patch.module, "Dir"), patched)
+            shutil.copy(part.patch.source, patched / part.patch.file)
         if part.module:
             for source in part.sources:
                 shutil.copy(source, work)
@@ -142,14 +152,19 @@ class Builder:
         """Write a module that requires the part's."""
         work = self._work(part)
         kubernetes = f"k8s.io/kubernetes@v{parts.KUBERNETES}"
-        said = "".join(self._go(part, "mod", "download", "-json", kubernetes))
-        go_mod = re.search(r'"GoMod": "([^"]+)"', said)
-        if go_mod is None:
-            raise self._failure(part)
-        (work / "go.mod").write_text(parts.go_mod(part, Path(go_mod[1]).read_text()))
+        go_mod = self._downloaded(part, kubernetes, "GoMod")
+        (work / "go.mod").write_text(parts.go_mod(part, go_mod.read_text()))
         if part.main:
             (work / part.package).mkdir()
             (work / part.package / "main.go").write_text(part.main)
+
+    def _downloaded(self, part: GoPart, module: str, what: str) -> Path:
+        """Where Go put a module, or its go.mod."""
+        said = "".join(self._go(part, "mod", "download", "-json", module))
+        found = re.search(rf'"{what}": "([^"]+)"', said)
+        if found is None:
+            raise self._failure(part)
+        return Path(found[1])
 
     def _build(self, part: GoPart, reading: Future[set[str]]) -> Path:
         started = time.monotonic()

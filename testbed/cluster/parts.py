@@ -43,6 +43,18 @@ COREDNS_PLUGINS = (
 
 
 @dataclass(frozen=True)
+class Patch:
+    """A module that is built with one file exchanged; go.mod finds it in the folder `patched`."""
+
+    module: str
+    """`<module>@<version>`."""
+    file: str
+    """Its path in the module."""
+    source: Path
+    """What is put there."""
+
+
+@dataclass(frozen=True)
 class GoPart:
     """One program that is built from a Go module."""
 
@@ -59,6 +71,10 @@ class GoPart:
     module: Path | None = None
     """The directory of a module of our own, with its go.mod and go.sum, instead of
     `MODULES`."""
+    patch: Patch | None = None
+    """With `module`: what is exchanged in one that it needs."""
+    installed: Path | None = None
+    """Where others install a version that will do; it need not be there."""
 
     @property
     def ldflags(self) -> str:
@@ -74,7 +90,9 @@ class GoPart:
     def key(self) -> str:
         """The name of the part's directory in the cache: the version and a digest of all inputs."""
         if self.module:
-            inputs = json.dumps([(path.name, path.read_text()) for path in self.sources])
+            patch = [self.patch.source] if self.patch else []
+            files = [*self.sources, *patch]
+            inputs = json.dumps([(path.name, path.read_text()) for path in files])
         else:
             inputs = json.dumps(
                 [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main]

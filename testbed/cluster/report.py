@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from testbed.engine.deployment import Command
+
 REPORTS = ("report.json", "report.md")
 
 
@@ -62,6 +64,8 @@ class Report:
     """From the start of the command to the first answered call."""
     differences: tuple[str, ...] = ()
     """Where this cluster is not what the manifests say."""
+    engine: tuple[Command, ...] = ()
+    """What the real engine did, where it deployed the stack."""
     problems: tuple[str, ...] = field(default=())
     """Why the run is no success, though it came to its end."""
 
@@ -105,6 +109,11 @@ class Report:
             )
         lines += ["", "| step | seconds |", "|---|---|"]
         lines += [f"| {step} | {seconds:.1f} |" for step, seconds in self.seconds.items()]
+        if self.engine:
+            lines += ["", "| pulumi | resources | seconds |", "|---|---|---|"]
+            lines += [
+                f"| {done.command} | {done.resources} | {done.seconds} |" for done in self.engine
+            ]
         for title, items in (
             ("What differs from the manifests", self.differences),
             ("Problems", self.problems),
@@ -132,6 +141,8 @@ class Report:
                 part.name, part.version, str(part.processes), f"{part.mebibytes:.0f}", ready
             )
         console.print(table)
+        for done in self.engine:
+            console.print(f"pulumi {done.command}: {done.resources} [dim]{done.seconds} s[/]")
         for item in self.differences:
             console.print("[yellow]![/]", escape(item), soft_wrap=True)
         for item in self.problems:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +24,10 @@ from testbed.cluster.display import Display
 from testbed.cluster.errors import LocalError
 from testbed.cluster.report import REPORTS, Report
 from testbed.cluster.sandbox import Sandbox
+from testbed.engine import deployment
+from testbed.engine.deployment import Command
+from testbed.engine.home import Engine
+from testbed.engine.parts import ENGINE_PARTS
 
 ROUTE53 = ("route53", "local-platform")
 """The emulator's Service and namespace, as the local stack's `route53_endpoint` names them."""
@@ -43,13 +48,20 @@ _FULL = 4 * 1024**2
 
 
 def up(
-    directory: Path, console: Console, *, stack: str, graph: Path | None = None, keep: bool = False
+    directory: Path,
+    console: Console,
+    *,
+    stack: str,
+    graph: Path | None = None,
+    keep: bool = False,
+    engine: bool = False,
 ) -> Report:
     """Start the cluster, deploy ``stack``, call its services, leave a report, tear down.
 
     ``directory`` is the program's; ``graph`` a recorded graph to deploy in place of a preview made
-    now. Raises LocalError; whatever happens, everything is torn down unless ``keep`` and all went
-    well so far that there is something to look at.
+    now. With ``engine`` the real Pulumi engine deploys the program, and destroys it in the end
+    unless ``keep``. Raises LocalError; whatever happens, everything is torn down unless ``keep``
+    and all went well so far that there is something to look at.
     """
     began = time.time()
     recorded = _load(graph) if graph else None
@@ -64,7 +76,8 @@ def up(
         shutil.rmtree(output / "logs", ignore_errors=True)
         for name in REPORTS:
             (output / name).unlink(missing_ok=True)
-        box, builder = Sandbox(state), Builder()
+        wanted = (*parts.GO_PARTS, *ENGINE_PARTS) if engine else parts.GO_PARTS
+        box, builder = Sandbox(state), Builder(wanted=wanted)
         preview = _start_preview(directory, stack, output) if recorded is None else None
         doors = usage.Doors.open() if keep else None
         how: list[str] = []
@@ -78,7 +91,17 @@ def up(
                         recorded = _finish_preview(preview, directory, stack, output)
                 if doors:
                     how = usage.connect(cluster, doors, apps.services(recorded), output)
-                report = _deploy_and_call(cluster, display, recorded, stack, began)
+                pulumi = None
+                if engine:
+                    with display.step("the engine's parts"):
+                        pulumi = deployment.open_engine(cluster, directory, stack)
+                report = _deploy_and_call(cluster, display, recorded, stack, began, pulumi)
+                if pulumi and not keep:
+                    with display.step("pulumi destroy"):
+                        done = deployment.tear_down(pulumi, cluster, recorded)
+                    report = replace(
+                        report, engine=(*report.engine, done), seconds=dict(display.seconds)
+                    )
             report.save(output)
             report.show(console)
             kept = keep
@@ -147,11 +170,21 @@ def _start(cluster: Cluster, display: Display, doors: usage.Doors | None) -> Non
 
 
 def _deploy_and_call(
-    cluster: Cluster, display: Display, graph: Graph, stack: str, began: float
+    cluster: Cluster,
+    display: Display,
+    graph: Graph,
+    stack: str,
+    began: float,
+    engine: Engine | None,
 ) -> Report:
+    commands: list[Command] = []
     with display.step(f"stack {stack}"):
         prepare(cluster)
-        deployed = deploy.deploy(cluster, graph)
+        if engine:
+            commands = deployment.bring_up(engine, cluster, graph)
+            deployed = deploy.Deployed(tuple(deployment.objects(graph)))
+        else:
+            deployed = deploy.deploy(cluster, graph)
         for manifest in apps.manifests():
             readiness.wait_until_ready(cluster, manifest)
     services = apps.services(graph)
@@ -169,6 +202,7 @@ def _deploy_and_call(
         seconds=dict(display.seconds),
         first_call_seconds=first_answer - began if first_answer else 0.0,
         differences=tuple(_differences(cluster)),
+        engine=tuple(commands),
         problems=() if services else ("the stack has no service that a sample app stands behind",),
     )
 

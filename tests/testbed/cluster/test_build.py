@@ -79,6 +79,26 @@ def test_what_is_kept_is_not_built_again(go: Go) -> None:
     assert [progress.state for progress in second.progress()] == ["ready"] * len(parts.GO_PARTS)
 
 
+def test_what_another_installed_is_used_where_it_is(go: Go, tmp_path: Path) -> None:
+    installed = tmp_path / "plugins" / "own"
+    part = GoPart(name="own", version="1", package=".", module=tmp_path, installed=installed)
+    installed.parent.mkdir()
+    installed.touch()
+    builder = go("exit 1", [part])
+    builder.start()
+    assert builder.result("own", 30) == installed
+
+
+def test_without_a_go_what_cannot_be_built_is_named(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = GoPart(name="own", version="1.2.3", package=".", module=tmp_path)
+    builder = go(GOOD, [part])
+    monkeypatch.setattr(parts, "go_program", lambda: tmp_path / "none")
+    with pytest.raises(LocalError, match=r"neither own 1\.2\.3 here nor a Go"):
+        builder.start()
+
+
 @pytest.mark.parametrize("where", ["", ">&2"])
 @pytest.mark.parametrize(
     ("said", "cause"),
