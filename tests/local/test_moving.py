@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from experiments.experiment import count_failed
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import apps, deploy, readiness, run
 from testbed.cluster.build import Builder
@@ -207,5 +208,5 @@ def test_a_move_in_one_step_loses_calls(two: Two, capsys: pytest.CaptureFixture[
     with capsys.disabled():
         for name, report in reports.items():
             print(f"\nin one step, {name}: {report['codes']}", end="")
-    for report in reports.values():
-        assert set(report["codes"]) > {"OK"}
+    # Who loses calls depends on who reconnects between the new record and the old bundle's end.
+    assert count_failed(*(report["codes"] for report in reports.values())) > 0
