@@ -18,7 +18,7 @@ from experiments import page
 from experiments.catalogue import EXPERIMENTS, QUICK
 from experiments.experiment import Finding, failed, judge, save
 from experiments.lab import open_lab
-from testbed.cluster import parts, run
+from testbed.cluster import guards, parts
 from testbed.cluster.build import Builder
 from testbed.cluster.display import Display
 from testbed.cluster.errors import LocalError, tell
@@ -75,7 +75,7 @@ def main() -> int:
 def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> int:
     builder = Builder(wanted=PARTS)
     status = 0
-    with run.one_at_a_time(OUTPUT), run.ends_in_order():
+    with guards.one_at_a_time(OUTPUT), guards.ends_in_order():
         try:
             with Display(console, builder) as display, display.step("parts"):
                 builder.start()

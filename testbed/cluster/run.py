@@ -1,27 +1,23 @@
 """`python -m testbed up` and `down`: one run of the local cluster, from parts to tear-down."""
 
 import contextlib
-import fcntl
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import apps, deploy, parts, readiness, sandbox, traffic, usage
-from testbed.cluster.build import FULL_DISK, NO_SPACE, Builder
+from testbed.cluster.build import Builder
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
 from testbed.cluster.errors import LocalError
+from testbed.cluster.guards import ends_in_order, one_at_a_time, telling_of_a_full_disk
 from testbed.cluster.report import REPORTS, Report
 from testbed.cluster.sandbox import Sandbox
 from testbed.engine import deployment
@@ -43,8 +39,6 @@ ROUTE53_SECRET: readiness.Object = {
     },
 }
 """The Secret that the local stack's `credentials_secret` names."""
-_FULL = 4 * 1024**2
-"""Bytes free below which nothing here works: etcd alone answers errors of all kinds then."""
 
 
 def up(
@@ -234,63 +228,6 @@ def _differences(cluster: Cluster) -> list[str]:
     if cluster.get("networkpolicies", "-A")["items"]:
         found["NetworkPolicies are stored and not enforced (nothing here filters packets)"] = None
     return list(found)
-
-
-# --- around a run --------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def one_at_a_time(output: Path) -> Generator[None]:
-    with (output / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise LocalError(
-                f"another local cluster is being run from here, by process {lock.read().strip()}",
-                advice="wait for it, or end it with Ctrl-C there",
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-@contextlib.contextmanager
-def ends_in_order() -> Generator[None]:
-    """Turn the signals that end a process into exceptions, so that the tear-down runs."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        # The tear-down takes a moment; a second signal must not cut it short.
-        for name in signals:
-            signal.signal(name, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {name: signal.signal(name, end) for name in signals}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
-
-
-@contextlib.contextmanager
-def telling_of_a_full_disk(state: Path) -> Generator[None]:
-    """Name a full disk as the cause of whatever went wrong on it."""
-    advice = f"free some space for {state.parent} and run it again"
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in NO_SPACE:
-            raise
-        raise LocalError(f"the disk is full ({error.filename or error})", advice=advice) from None
-    except LocalError as error:
-        told = error.log.read_text("utf-8", "replace") if error.log and error.log.exists() else ""
-        full = state.exists() and shutil.disk_usage(state).free < _FULL
-        if not full and not FULL_DISK.search(told):
-            raise
-        raise LocalError(f"the disk is full: {error.cause}", advice=advice, log=error.log) from None
 
 
 def _clean(state: Path, console: Console) -> None:

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
-from testbed.cluster import sandbox
+from testbed.cluster import guards, sandbox
 from testbed.cluster.errors import LocalError
 from testbed.cluster.report import Report, Route
 from testbed.cluster.sandbox import Sandbox
@@ -67,13 +67,13 @@ def test_a_setting_that_forbids_namespaces_is_named_with_one_that_permits(
     ],
 )
 def test_a_program_that_ended_for_want_of_disk_says_so(
-    run: Any, tmp_path: Path, said: str, full: bool
+    tmp_path: Path, said: str, full: bool
 ) -> None:
     log = tmp_path / "etcd.log"
     log.write_text(f"{said}\n" + "goroutine\n" * 40)
     with (
         pytest.raises(LocalError) as caught,
-        run.telling_of_a_full_disk(tmp_path),
+        guards.telling_of_a_full_disk(tmp_path),
     ):
         raise LocalError("etcd ended with status 2", log=log)
     assert ("disk is full" in caught.value.cause) is full
