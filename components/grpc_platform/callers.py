@@ -1,22 +1,22 @@
 """Who may reach Envoy's pods: security-group rules outside the cluster, a NetworkPolicy inside.
 
-Both are needed. All pods of an EKS cluster share its cluster security group, which lets everything
-in from itself, so only a NetworkPolicy tells its own pods apart; callers from elsewhere must pass
-the security group first. What stays open all the same:
+Both are needed. All pods of an EKS cluster share its cluster security group, which admits all
+traffic from itself, so only a NetworkPolicy can distinguish the cluster's own pods. Callers from
+elsewhere must pass the security group first. These sources can still connect:
 
 - Processes on the node of an Envoy pod, host-network pods among them: a NetworkPolicy cannot refuse
   a pod's own node, because probes come from there
   (https://kubernetes.io/docs/concepts/services-networking/network-policies/#what-you-can-t-do-with-network-policies-at-least-not-yet).
-- Every pod and node of both clusters, once another cluster of the network is a caller: a
-  NetworkPolicy knows the pods of other clusters by address alone, and clusters share their subnets.
-  The security group still stops everything else in those subnets.
-- Every member of a caller's security group whose address lies in the caller's block, and through
-  the NetworkPolicy alone any pod of the serving cluster with such an address.
-- A new Envoy pod in its first seconds: vpc-cni admits everything until it has set up the policy
-  (https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html, standard
-  mode).
-- All pods of a cluster that does not enforce network policies: an existing one without such a CNI,
-  or EKS Auto Mode without the ConfigMap of
+- Every pod and node of both clusters, if another cluster of the network is a caller: a
+  NetworkPolicy knows other clusters' pods by address only, and clusters share their subnets. The
+  security group still stops everything else in those subnets.
+- Every member of a caller's security group with an address in the caller's block. Any pod of the
+  serving cluster with such an address: it only needs to pass the NetworkPolicy.
+- Anyone, to a new Envoy pod in its first seconds: vpc-cni admits everything until it has set up the
+  policy (https://docs.aws.amazon.com/eks/latest/userguide/cni-network-policy-configure.html,
+  standard mode).
+- All pods of a cluster that does not enforce network policies: an existing cluster whose CNI does
+  not, or EKS Auto Mode without the ConfigMap of
   https://docs.aws.amazon.com/eks/latest/userguide/auto-net-pol.html.
 """
 
@@ -47,51 +47,53 @@ class Caller:
     `security_group_id`."""
 
     cluster: str | None = None
-    """One of `clusters`, by name; the serving one itself for callers beside the services."""
+    """A cluster of `GrpcIngressArgs.clusters`, by name; the serving cluster itself for callers that
+    run beside the services."""
     namespaces: Sequence[pulumi.Input[str]] = ()
-    """Only these namespaces, where `cluster` is the serving one; all when empty."""
+    """Only these namespaces, if `cluster` is the serving cluster; all when empty."""
     security_group_id: pulumi.Input[str] | None = None
-    """A security group the callers' network interfaces carry, in this VPC or one peered with it."""
+    """A security group of the callers' network interfaces, in this VPC or one peered with it."""
     account_id: pulumi.Input[str] | None = None
-    """The account of that security group, if it is another."""
+    """The security group's account, if it is not this one."""
     cidr: pulumi.Input[str] | None = None
-    """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
+    """The callers' addresses: NetworkPolicy identifies callers outside the cluster by address
+    only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallersArgs:
-    """The callers of one serving cluster, and what other resources know of them."""
+    """The callers of one serving cluster, and the values from other resources that identify
+    them."""
 
     cluster: str
     """The serving cluster, by the name that callers use for it."""
     callers: Mapping[str, Caller]
-    """All who may dial Envoy, by name. Nobody may when empty."""
+    """The sources that may dial Envoy, by name. When empty, none may."""
     namespace: pulumi.Input[str]
     """Where Envoy runs."""
     security_group_ids: Mapping[str, pulumi.Input[str] | None] = field(
         default_factory=dict[str, pulumi.Input[str] | None]
     )
-    """Cluster security groups by cluster. Without the serving one's there are no security-group
-    rules: the owner of an existing cluster opens Envoy's ports."""
+    """Cluster security groups by cluster. Without the serving cluster's group no security-group
+    rules are made: the owner of an existing cluster opens Envoy's ports."""
     pod_cidrs: pulumi.Input[Sequence[str]] | None = None
-    """Blocks that hold the pods of the other clusters: the network's private subnets."""
+    """Blocks that contain the other clusters' pods: the network's private subnets."""
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
-    """For its ports: clients dial the container itself."""
+    """Gives Envoy's ports: clients dial the container itself."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Callers(pulumi.ComponentResource):
-    """One ingress rule on the serving cluster's security group for each source outside it and each
-    of Envoy's two ports, and a NetworkPolicy `envoy-callers` that admits all callers to those
-    ports, every pod of the cluster to the metrics port, and nobody to anything else.
+    """Creates one ingress rule on the serving cluster's security group for each source outside the
+    cluster and each of Envoy's two ports. Creates a NetworkPolicy `envoy-callers` that admits all
+    callers to these ports, every pod of the cluster to the metrics port, and nothing else.
 
-    Callers of the same cluster need no security-group rule; other clusters' pods come by their
-    cluster's security group, others by `security_group_id` or else `cidr`. Callers that share a
-    source share its rules: AWS refuses a second rule like another.
+    Callers in the serving cluster need no security-group rule. Another cluster's pods are admitted
+    by that cluster's security group, other callers by `security_group_id`, or by `cidr` without
+    one. Callers that share a source share its rules: AWS refuses a duplicate rule.
 
-    Raises ValueError for a caller that `rules.callers` refuses: one whose security group or
-    addresses are not known, or that says two things at once; and for one whose block or namespace
-    is not one.
+    Raises ValueError for a caller that `rules.callers` refuses: one with an unknown security group
+    or addresses, or with contradictory fields. Also for an invalid block or namespace.
     """
 
     def __init__(
@@ -126,10 +128,10 @@ def _mistakes(args: CallersArgs) -> Iterator[Mistake]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """Where calls come from, as a security group knows it: another group, or a block."""
+    """A source of calls as a security-group rule names it: another group, or a block."""
 
     name: str
-    """Where all of it is plain, its content: a caller that is renamed keeps its rules."""
+    """The source's content if all of it is plain, so that a renamed caller keeps its rules."""
     group: pulumi.Input[str] | None = None
     cidr: pulumi.Input[str] | None = None
     callers: list[str] = field(default_factory=list[str])
@@ -178,7 +180,8 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
     peers: list[pulumi.Input[_Peers]] = [
         _peers(args, key, caller) for key, caller in args.callers.items()
     ]
-    # In a NetworkPolicy an empty list of peers means everybody, so no caller must mean no rule.
+    # In a NetworkPolicy an empty list of peers admits everyone, so without callers there is no
+    # rule.
     dialled = [
         k8s.networking.v1.NetworkPolicyIngressRuleArgs(
             from_=pulumi.Output.all(*peers).apply(lambda lists: [p for ps in lists for p in ps]),
@@ -214,7 +217,8 @@ def _peers(args: CallersArgs, key: str, caller: Caller) -> pulumi.Input[_Peers]:
 def _pods_of(
     namespaces: Sequence[pulumi.Input[str]],
 ) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    """Pods of these namespaces of the policy's own cluster, of all when none is named."""
+    """Pods in these namespaces of the policy's own cluster; in all namespaces if the list is
+    empty."""
     selector = k8s.meta.v1.LabelSelectorArgs()
     if namespaces:
         named = k8s.meta.v1.LabelSelectorRequirementArgs(

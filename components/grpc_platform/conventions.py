@@ -1,22 +1,22 @@
-"""Names, labels, ports and requests on which several parts must agree, and no caller chooses."""
+"""Names, labels, ports and requests that several parts share and no caller can set."""
 
 from typing import Final
 
 CONTOUR: Final = "contour"
 ENVOY: Final = "envoy"
 EXTERNAL_DNS: Final = "external-dns"
-"""Application labels (`app.kubernetes.io/name`), and the names of each one's objects."""
+"""Application labels (`app.kubernetes.io/name`), and the names of each application's objects."""
 
 CONTOUR_NAMESPACE: Final = "projectcontour"
-"""Of Contour and Envoy: upstream's, and the default of every Contour flag that takes one."""
+"""Namespace of Contour and Envoy: upstream's, and the default of every Contour flag for it."""
 
 EXTERNAL_DNS_NAMESPACE: Final = "external-dns"
 
 PLATFORM_NAMESPACES: Final = (CONTOUR_NAMESPACE, EXTERNAL_DNS_NAMESPACE)
-"""What the platform creates in each cluster that serves."""
+"""Namespaces that the platform creates in each serving cluster."""
 
 XDS_PORT: Final = 8001
-"""Where Contour serves configuration to Envoy."""
+"""The port on which Contour serves configuration to Envoy."""
 
 CONTOUR_METRICS_PORT: Final = 8000
 
@@ -26,7 +26,7 @@ ENVOY_METRICS_PORT: Final = 8002
 SHUTDOWN_MANAGER_PORT: Final = 8090
 
 ENVOY_ADMIN_PORT: Final = 9001
-"""Where `contour bootstrap` has Envoy's administration listen, on the loopback address."""
+"""Envoy's admin port, which `contour bootstrap` binds to the loopback address."""
 
 ENVOY_POD_PORTS: Final = {
     ENVOY_METRICS_PORT: "metrics and readiness",
@@ -38,18 +38,19 @@ ENVOY_POD_PORTS: Final = {
 EXTERNAL_DNS_METRICS_PORT: Final = 7979
 EXTERNAL_DNS_CPU: Final = "50m"
 EXTERNAL_DNS_MEMORY: Final = "128Mi"
-"""What external-dns requests; the memory is its limit too."""
+"""external-dns's resource requests; the memory is its limit too."""
 
 EXTERNAL_DNS_ANNOTATION_PREFIX: Final = "external-dns.grpc-platform/"
-"""Of the annotations on Envoy's Service. With the default prefix any other external-dns of the
-cluster would take the name for its own."""
+"""Prefix of the annotations on Envoy's Service. With the default prefix any other external-dns in
+the cluster would publish the name too."""
 
 OWNERSHIP_PREFIX: Final = "_external-dns-a."
-"""Of the TXT record that external-dns writes beside an A record. No host may hold an underscore, so
-it can never meet a service's CNAME or another cluster's name, as the default (`a-`) could."""
+"""Prefix of the TXT record that external-dns writes beside an A record. A host cannot contain an
+underscore, so the record cannot collide with a service's CNAME or another cluster's name, as with
+the default prefix (`a-`)."""
 
 CAPACITY_TYPE_LABEL: Final = "karpenter.sh/capacity-type"
-"""The label of nodes that says whether they are spot capacity. Karpenter and EKS Auto Mode set it,
-and our spot node groups carry it too."""
+"""The node label that marks spot capacity. Karpenter, EKS Auto Mode and this platform's spot node
+groups set it."""
 
 SPOT: Final = "spot"

@@ -1,4 +1,4 @@
-"""GrpcIngress: everything that lets gRPC calls into one cluster, under one name."""
+"""GrpcIngress: everything that lets gRPC calls into one cluster, under one DNS name."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -29,21 +29,22 @@ from .timing import Timing, timing_of
 
 @dataclass(frozen=True, kw_only=True)
 class GrpcIngressArgs:
-    """The cluster that serves, the zone of its name, and who may call."""
+    """The serving cluster, the zone of its DNS name, and its callers."""
 
     dns_name: pulumi.Input[str]
-    """The name for the addresses of Envoy's pods: in `zone`, and no other cluster's."""
+    """The DNS name for the Envoy pods' addresses: in `zone`, and unique to this cluster."""
     zone: AnyZone
     clusters: Mapping[str, AnyCluster]
-    """Clusters by the names that `callers` use; the component's own name is the serving one's."""
+    """Clusters by the names that `callers` use; the component's own name is the serving
+    cluster's."""
     network: AnyNetwork | None = None
-    """Where the pods of `clusters` have their addresses; None with existing clusters only."""
+    """The network with the pods of `clusters`; None if all clusters are existing ones."""
     callers: Mapping[str, Caller] = field(default_factory=dict[str, Caller])
     contour: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
     external_dns: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
     contour_image: pulumi.Input[str] | None = None
-    """In place of `contour.image`, where the same program makes the repository."""
+    """Replaces `contour.image` if the same program makes the repository."""
     envoy_image: pulumi.Input[str] | None = None
     """The same for `envoy.image`."""
     external_dns_image: pulumi.Input[str] | None = None
@@ -54,31 +55,31 @@ class GrpcIngressArgs:
     namespaces: Mapping[str, Sequence[pulumi.Alias]] = field(
         default_factory=dict[str, Sequence[pulumi.Alias]]
     )
-    """Namespaces to make for services, by name, each with the aliases of its resource."""
+    """Namespaces to create for services, by name, each with its resource's aliases."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class GrpcIngress(pulumi.ComponentResource):
-    """Contour, its Envoy fleet, who may dial the fleet, external-dns that publishes it, and
-    namespaces for services.
+    """Creates Contour, its Envoy fleet, the rules for the fleet's callers, the external-dns that
+    publishes it, and namespaces for services.
 
-    The component is named after its cluster, whose provider it uses. One to a cluster: Contour's
-    namespace and CRDs have fixed names.
+    The component is named after its cluster, whose provider it uses. A cluster can have only one:
+    Contour's namespace and CRDs have fixed names.
 
-    Raises ValueError for times that do not agree, a fleet that cannot be, and a Contour and an
-    Envoy that were not released together.
+    Raises ValueError for inconsistent times, an impossible fleet, and versions of Contour and Envoy
+    that were not released together.
     """
 
     provider: k8s.Provider
-    """The cluster's Kubernetes provider, for what is to be served here."""
+    """The cluster's Kubernetes provider, for the resources of services served here."""
     dns_name: pulumi.Output[str]
-    """The name that holds the addresses of the ready Envoys: the target of services' CNAMEs."""
+    """The DNS name with the ready Envoys' addresses: the target of the services' CNAMEs."""
     ingress_class_name: pulumi.Output[str]
-    """What an Ingress says to be served."""
+    """The class of the Ingresses that Contour serves."""
     namespaces: Mapping[str, pulumi.Output[str]]
-    """The namespaces it made: whoever takes one from here waits for it."""
+    """The namespaces that this component created: a resource that uses one waits for it."""
     last: pulumi.Resource
-    """What is made last: whoever depends on it finds Envoy under its name."""
+    """The resource that is created last: resources that depend on it find Envoy by its DNS name."""
     http_port: int
     """Envoy's port for plaintext gRPC."""
     https_port: int
@@ -118,8 +119,8 @@ class GrpcIngress(pulumi.ComponentResource):
             ),
             child,
         )
-        # Before the fleet, as is what enforces it: an Envoy pod then never runs without its network
-        # policy.
+        # The policy and its enforcement come before the fleet, so that no Envoy pod runs without a
+        # network policy.
         callers = Callers(
             f"{name}-callers",
             CallersArgs(
@@ -153,7 +154,7 @@ class GrpcIngress(pulumi.ComponentResource):
             ExternalDnsArgs(
                 cluster_name=cluster.eks_cluster_name,
                 owner_id=_owner_id(name, cluster.eks_cluster_name, self),
-                # Release 0.1's, which ended when the stack or its project was renamed.
+                # Release 0.1's owner id, which changed when the stack or its project was renamed.
                 former_owner_id=f"{pulumi.get_project()}/{pulumi.get_stack()}/{name}",
                 zone_id=args.zone.zone_id,
                 zone_arn=args.zone.arn,
@@ -194,10 +195,10 @@ class GrpcIngress(pulumi.ComponentResource):
         *,
         namespace: pulumi.Input[str] | None = None,
     ) -> GrpcServiceArgs:
-        """What `GrpcService` takes for a service in this cluster, by this same program.
+        """The arguments of a `GrpcService` in this cluster, in this same program.
 
-        The service waits for its namespace if that is one of `namespaces`; `namespace` is another
-        one that the program makes, in place of `spec.namespace`.
+        The service waits for its namespace if it is one of `namespaces`. `namespace` is another
+        namespace that the program makes; it replaces `spec.namespace`.
         """
         args = self._args
         return GrpcServiceArgs(
@@ -219,9 +220,9 @@ class GrpcIngress(pulumi.ComponentResource):
 def _owner_id(
     name: str, eks_cluster_name: pulumi.Input[str] | None, parent: pulumi.Resource
 ) -> pulumi.Input[str]:
-    """Names the cluster among all that write to a zone: those of one account, in any region.
+    """Identifies the cluster among all that write to a zone, in any region of the account.
 
-    It says nothing of the stack and its project, which can be renamed.
+    It does not contain the names of the stack and its project, so that both can be renamed.
     """
     if eks_cluster_name is None:
         return f"grpc-platform/{name}"
@@ -233,7 +234,7 @@ def _namespace(
     cluster: str, name: str, former: Sequence[pulumi.Alias], parent: pulumi.Resource
 ) -> pulumi.Output[str]:
     namespace = k8s.core.v1.Namespace(
-        # Neither name has a dot in it, so no two pairs give one.
+        # Neither name contains a dot, so no two pairs give the same name.
         f"{name}.{cluster}",
         metadata=pods.metadata(name, None, name),
         opts=pulumi.ResourceOptions(parent=parent, aliases=former),

@@ -1,4 +1,4 @@
-"""GrpcService: what puts one gRPC service behind Envoy, under a name of its own."""
+"""GrpcService: puts one gRPC service behind Envoy, under its own DNS name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from .specs.base import Label
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
-# Both would wait for the app's pods, and a bundle is applied before its app:
+# Both would wait for the app's pods, but the service may be created before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
 _DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
 
@@ -28,46 +28,47 @@ class GrpcServiceArgs:
 
     spec: ServiceSpec = field(default_factory=ServiceSpec)
     namespace: pulumi.Input[str] | None = None
-    """In place of `spec.namespace`, where the same program makes it: the bundle then waits for
+    """Replaces `spec.namespace` if the same program makes the namespace: the service then waits for
     it."""
     service: str | None = None
-    """The service's name, unless it is the component's own: one service may be in two clusters, and
-    so have two components."""
+    """The service's name, if it is not the component's: a service in two clusters has two
+    components."""
     weight: int = FULL_WEIGHT
-    """Of this cluster, among those that have the service's name: 0 (nobody is sent here) to 255."""
+    """This cluster's weight among the clusters that serve the host: 0 (no client is sent here) to
+    255."""
     zone_id: pulumi.Input[str]
     zone_name: pulumi.Input[str]
     envoy_dns_name: pulumi.Input[str]
-    """The name that holds Envoy's addresses: the CNAME's target."""
+    """The DNS name with Envoy's addresses: the CNAME's target."""
     ingress_class_name: pulumi.Input[str]
     http_port: pulumi.Input[int]
     """Envoy's port for plaintext gRPC (h2c)."""
     https_port: pulumi.Input[int]
     """Envoy's port for gRPC over TLS."""
     timing: pulumi.Input[Timing]
-    """The platform's times; its `max_deadline` bounds the service's."""
+    """The platform's times; `max_deadline` bounds the service's deadline."""
     cname_after: Sequence[pulumi.Resource] = ()
-    """What must exist before the name does: Envoy and its addresses, in the program that makes
-    them. A name that is looked up too early gives NXDOMAIN, which resolvers cache."""
+    """Resources that must exist before the CNAME: Envoy and its addresses, in the program that
+    makes them. A look-up that comes too early gets NXDOMAIN, which resolvers cache."""
 
 
 class GrpcService(pulumi.ComponentResource):
-    """A headless Service, an Ingress and a weighted CNAME, all named after the service (the CNAME
-    after its host). The app's Deployment is its team's; nothing here waits for it.
+    """Creates a headless Service, an Ingress and a weighted CNAME, all named after the service (the
+    CNAME after its host). The team deploys the app; this component does not wait for it.
 
-    A service that moves to another cluster has one such component for each: docs/moving.md.
+    A service that moves to another cluster has one component in each: docs/moving.md.
 
-    The CNAME is made last, and after all of `cname_after`.
+    The CNAME is created last, after everything in `cname_after`.
 
-    Raises ValueError for a deadline above the platform's longest, a finite deadline of a streaming
-    service, a host outside the zone and a namespace that is no name: before anything is registered
-    where these are plain values, else as soon as they are known.
+    Raises ValueError for a deadline above the platform's `max_deadline`, a streaming service's
+    finite deadline, a host outside the zone and an invalid namespace. Plain values are checked
+    before anything is registered, Outputs as soon as they are known.
     """
 
     host: pulumi.Output[str]
     """The name clients dial."""
     client_contract: pulumi.Output[dict[str, Any]]
-    """What a client must know: `ClientContract` as plain JSON."""
+    """What a client must know about the service: `ClientContract` as plain JSON."""
 
     def __init__(
         self, name: str, args: GrpcServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -106,7 +107,7 @@ class GrpcService(pulumi.ComponentResource):
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
                 selector=spec.selector or selector(service_name),
-                # No appProtocol: Contour would heed it in place of the annotation.
+                # No appProtocol: Contour would use it instead of the annotation.
                 ports=[
                     k8s.core.v1.ServicePortArgs(
                         name="grpc", port=spec.port, target_port=spec.port, protocol="TCP"
@@ -158,7 +159,7 @@ class GrpcService(pulumi.ComponentResource):
 
 
 def service_annotations(spec: ServiceSpec) -> dict[str, str]:
-    """What Contour reads on the Service: its protocol and its circuit breakers.
+    """The Service's annotations for Contour: its protocol and its circuit breakers.
 
     https://projectcontour.io/docs/1.33/config/annotations/
     """
@@ -171,8 +172,8 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
 
 
 def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
-    """What Contour reads on the Ingress, the route's timeout and, with TLS, no plaintext route; and
-    what Pulumi reads."""
+    """The Ingress's annotations: for Contour the route's timeout and, with TLS, no plaintext route;
+    and those for Pulumi."""
     deadline = route_deadline(service, spec, timing.max_deadline)
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
@@ -180,7 +181,7 @@ def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict
 
 
 def _within_zone(dns_name: str, zone_name: str) -> str:
-    """What tells the records of one host apart: which Envoys each leads to."""
+    """Distinguishes the records of one host: the cluster whose Envoys each one leads to."""
     return dns_name.removesuffix(f".{zone_name}")
 
 

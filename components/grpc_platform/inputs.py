@@ -1,4 +1,4 @@
-"""Plain values and Outputs alike."""
+"""Functions that accept plain values and Outputs."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast, overload
@@ -31,9 +31,9 @@ def known(
     /,
 ) -> pulumi.Input[T]: ...
 def known(function: Callable[..., T], /, *inputs: Any) -> pulumi.Input[T]:
-    """The result of `function`: at once where no input is or holds an Output, else an Output of it.
+    """The result of `function`: a plain value if no input is or contains an Output, else an Output.
 
-    Each Output costs a program time and memory, which a thousand services multiply.
+    Each Output costs time and memory, which adds up with a thousand services.
     """
     if any(map(_is_later, inputs)):
         return pulumi.Output.all(*inputs).apply(lambda values: function(*values))
@@ -41,7 +41,7 @@ def known(function: Callable[..., T], /, *inputs: Any) -> pulumi.Input[T]:
 
 
 def checked(component: str, key: str, kind: Any, value: pulumi.Input[T]) -> pulumi.Input[T]:
-    """`value`, if it is what `kind`, the type of a spec's field, allows.
+    """`value`, if it is valid for `kind`, the type of a spec's field.
 
     A plain value is checked at once and raises ValueError. An Output is checked when it is known,
     and fails the resource that uses it.

@@ -1,4 +1,4 @@
-"""Names of objects that may exist twice while one replaces the other."""
+"""Names of objects of which two may exist while the new one replaces the old one."""
 
 import hashlib
 import json
@@ -10,7 +10,8 @@ _DIGEST_LENGTH = 10
 
 
 def name_prefix(name: str) -> str:
-    """`name` cut to 36 characters, and a dash: what AWS's provider makes unique with 26 more.
+    """`name` cut to 36 characters, and a dash. AWS's provider appends 26 characters to make it
+    unique.
 
     The strictest limits are 38 for an IAM role's prefix (64 in all) and 37 for a node group's
     (63 in all).
@@ -19,15 +20,15 @@ def name_prefix(name: str) -> str:
 
 
 def named_after(name: str, content: Any) -> pulumi.Output[str]:
-    """`name` and a digest of `content`, for an object of Kubernetes whose content cannot change.
+    """`name` and a digest of `content`, for a Kubernetes object whose content cannot change.
 
-    A new content then is a new object, made before the old one is deleted. Under one name Pulumi
-    deletes the old object first, and with it what takes an input from it:
+    New content is then a new object, created before the old one is deleted. Under a fixed name
+    Pulumi deletes the old object first, and every resource with an input from it:
     https://github.com/pulumi/pulumi-kubernetes/issues/1567
     """
 
     def digest(content: Any) -> str:
-        # Arguments of a resource are objects of plain values.
+        # A resource's arguments are objects with plain values.
         text = json.dumps(content, default=vars, sort_keys=True)
         return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]}"
 

@@ -1,14 +1,13 @@
-"""What the options of a component mean for the resources in it."""
+"""How a component's options apply to its children."""
 
 import pulumi
 
 
 def for_children_too(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions | None:
-    """The options a component is given, with `depends_on` holding for all that it makes.
+    """The component's options, with `depends_on` applied to all its children.
 
-    Pulumi hands `providers` and `aliases` down to children. It does not hand down `depends_on`: a
-    child would be made as soon as its own inputs are known
-    (https://github.com/pulumi/pulumi/issues/7542).
+    Pulumi passes `providers` and `aliases` to children, but not `depends_on`: a child would be
+    created as soon as its own inputs are known (https://github.com/pulumi/pulumi/issues/7542).
     """
     if opts is None or opts.depends_on is None:
         return opts

@@ -17,8 +17,8 @@ from .specs.base import Duration
 from .timing import Timing, format_duration
 
 SCHEMA_VERSION = 1
-"""Of the outputs. Whoever adds one gives it a default below, for platforms that do not export it
-yet; whoever removes or renames one, or changes what it means, raises this."""
+"""Version of the outputs. A new output needs a default below, for platforms that do not export it
+yet. Raise this when you remove or rename an output, or change its meaning."""
 
 
 class _Outputs(BaseModel):
@@ -30,9 +30,9 @@ class ZoneOutputs(_Outputs):
     """The hosted zone of all names."""
 
     zone_id: str
-    """Route53's id."""
+    """The zone's id in Route53."""
     name: str
-    """Its domain."""
+    """The zone's domain."""
 
 
 class TimingOutputs(_Outputs):
@@ -43,7 +43,7 @@ class TimingOutputs(_Outputs):
     max_connection_duration: Duration
     """When Envoy asks a client to reconnect."""
     connection_shutdown_grace_period: Duration
-    """From then until a connection takes no new calls."""
+    """From Envoy's request to reconnect until the connection takes no new calls."""
     propagation_delay: Duration = Timing.propagation_delay
     """From a change of a record until every name server answers with it."""
     min_resolution_interval: Duration = Timing.min_resolution_interval
@@ -53,28 +53,28 @@ class TimingOutputs(_Outputs):
     max_deadline: Duration
     """The longest finite deadline a service may have."""
     dns_convergence: Duration
-    """From a change of Envoys until no client looks up the old ones."""
+    """From a change of Envoy's endpoints until no client gets the old addresses."""
     termination_grace_period: Duration
-    """The longest an Envoy takes to leave without cutting a call."""
+    """The longest time that an Envoy takes to terminate without cutting a call."""
     drain_delay: Duration
-    """How long a leaving Envoy serves on as before, until nobody is sent to it."""
+    """How long a terminating Envoy keeps serving as before, until DNS sends no client to it."""
     rebalance_time: Duration
-    """From the decision to add an Envoy until it carries its share."""
+    """From the decision to add an Envoy until it carries its share of the connections."""
     reconnect_interval: Duration
-    """The longest a client's connection takes new calls."""
+    """The longest time that a client's connection takes new calls."""
 
     def timing(self) -> Timing:
-        """The times as components take them."""
+        """The times as the type that components take."""
         return Timing(**{field.name: getattr(self, field.name) for field in fields(Timing)})
 
 
 class ServingOutputs(_Outputs):
-    """How calls enter a cluster that serves."""
+    """How calls enter a serving cluster."""
 
     dns_name: str
-    """The name that holds the addresses of its Envoys."""
+    """The DNS name with the Envoys' addresses."""
     ingress_class_name: str
-    """The class of Ingresses that its Contour serves."""
+    """The class of the Ingresses that Contour serves."""
     http_port: int
     """Envoy's port for plaintext gRPC."""
     https_port: int
@@ -82,44 +82,47 @@ class ServingOutputs(_Outputs):
 
 
 class ClusterOutputs(_Outputs):
-    """One cluster; Pulumi leaves out of the outputs what is None."""
+    """One cluster; Pulumi omits values of None from the outputs."""
 
     endpoint: str | None = None
-    """Address of its Kubernetes API; None for an existing cluster."""
+    """Address of the cluster's Kubernetes API; None for an existing cluster."""
     kubeconfig: str | None = None
-    """Calls `aws eks get-token` as whoever uses it, so it holds no secret; None for an
+    """Calls `aws eks get-token` with its user's credentials, so it contains no secret; None for an
     existing cluster."""
     serving: ServingOutputs | None = None
-    """None for a cluster that only calls."""
+    """How calls enter the cluster; None for a cluster that only calls."""
 
 
 class PlatformStack(_Outputs):
     """Everything a platform stack exports."""
 
     schema_version: int
-    """Which form these outputs have; a reader of another one refuses them, and says what to do."""
+    """Version of these outputs' form; a reader of another version refuses them, and says what to
+    do."""
     zone: ZoneOutputs
     timing: TimingOutputs
     clusters: dict[str, ClusterOutputs]
     """By name."""
     services: dict[str, ClientContract]
-    """What clients must know, by service."""
+    """What clients must know about each service, by service."""
 
     @classmethod
     def from_reference(cls, stack: str) -> "pulumi.Output[PlatformStack]":
         """Read `<organization>/<project>/<stack>` through a StackReference.
 
-        Raises pulumi.RunError, already in the preview, where that stack exports no platform, or one
+        Raises pulumi.RunError, even in a preview, if that stack exports no platform, or a platform
         of another `schema_version`.
         """
         reference = pulumi.StackReference(stack)
-        # Each by its own name, so that a secret among the stack's other outputs taints none of it.
+        # Read each by its own name, so that a secret among the stack's other outputs makes none of
+        # these secret.
         outputs = {key: reference.get_output(key) for key in cls.model_fields}
         return pulumi.Output.all(**outputs).apply(lambda found: cls._read(stack, found))
 
     @classmethod
     def _read(cls, stack: str, outputs: Mapping[str, Any]) -> "PlatformStack":
-        # Before anything else is looked at: that may be called otherwise, or mean something else.
+        # Check the version first: in another version the other outputs may have other names or
+        # meanings.
         version = outputs["schema_version"]
         if version is None:
             raise pulumi.RunError(
@@ -150,7 +153,7 @@ class PlatformStack(_Outputs):
             ) from None
 
     def serving_cluster(self, name: str | None = None) -> str:
-        """The cluster `name`, or the only one that serves; RunError where there is none such."""
+        """The serving cluster `name`, or the only serving cluster; RunError if there is none."""
         serving = sorted(key for key, cluster in self.clusters.items() if cluster.serving)
         if name in serving:
             return name
@@ -163,8 +166,8 @@ class PlatformStack(_Outputs):
 def kubeconfig(
     platform: pulumi.Output[PlatformStack], cluster: str | None = None
 ) -> pulumi.Output[str]:
-    """For a `k8s.Provider` of a cluster the platform made, used with the AWS credentials at hand:
-    their role needs an access entry (`access.teams`) and the `aws` command.
+    """The kubeconfig for a `k8s.Provider` of a cluster that the platform made. It needs the `aws`
+    command, and AWS credentials whose role has an access entry (`access.teams`).
 
     RunError for a cluster that the platform did not make: use its own kubeconfig.
     """
@@ -188,8 +191,8 @@ def service_args(
     *,
     namespace: pulumi.Input[str] | None = None,
 ) -> GrpcServiceArgs:
-    """What `GrpcService` takes, for a service in `cluster` or in the only one that serves;
-    `namespace` is one that this program makes, in place of `spec.namespace`."""
+    """The arguments of a `GrpcService` in `cluster`, or in the only serving cluster. `namespace` is
+    one that this program makes; it replaces `spec.namespace`."""
 
     def serving(stack: PlatformStack) -> ServingOutputs:
         found = stack.clusters[stack.serving_cluster(cluster)].serving
@@ -216,11 +219,11 @@ def exports(
     ingresses: Mapping[str, GrpcIngress],
     services: Mapping[str, GrpcService],
 ) -> dict[str, Any]:
-    """The stack's outputs by name, such that `PlatformStack` reads them back.
+    """The stack's outputs by name, in the form that `PlatformStack` reads.
 
-    `ingresses` are by the name of their cluster. Nothing of it is a secret.
+    `ingresses` are by cluster name. No output is a secret.
 
-    Raises ValueError where they are none, or differ in their times: a platform has one `timing`.
+    Raises ValueError if `ingresses` is empty or their times differ: a platform has one `timing`.
     """
     times = {ingress.timing for ingress in ingresses.values()}
     if len(times) != 1:

@@ -1,4 +1,4 @@
-"""What the pods of Contour and Envoy share: labels, hardening, spread."""
+"""Settings that the pods of Contour and Envoy share: labels, hardening, spread."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,7 +17,7 @@ CONTAINER_SECURITY: Final = k8s.core.v1.SecurityContextArgs(
     read_only_root_filesystem=True,
     capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
 )
-"""With `pod_security`, what Pod Security's `restricted` level asks for, and a read-only root."""
+"""With `pod_security`, what Pod Security's `restricted` level requires, and a read-only root."""
 
 
 def labels(application: str) -> dict[str, str]:
@@ -26,7 +26,7 @@ def labels(application: str) -> dict[str, str]:
 
 
 def selector(application: str) -> dict[str, str]:
-    """The labels that pick the pods of `application`."""
+    """The labels that select the pods of `application`."""
     return {"app.kubernetes.io/name": application}
 
 
@@ -36,16 +36,16 @@ def metadata(
     application: str,
     annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
-    """The metadata of one object of `application`; no namespace for cluster-wide kinds."""
+    """The metadata of one object of `application`; cluster-scoped kinds have no namespace."""
     return k8s.meta.v1.ObjectMetaArgs(
         name=name, namespace=namespace, labels=labels(application), annotations=annotations
     )
 
 
 def pod_security(lowest_port: int = 1024) -> k8s.core.v1.PodSecurityContextArgs:
-    """Run as nobody; a `lowest_port` below 1024 may be listened on all the same.
+    """Run as nobody, and allow listening on a `lowest_port` below 1024.
 
-    The sysctl is one that `restricted` allows:
+    `restricted` allows this sysctl:
     https://kubernetes.io/docs/tasks/administer-cluster/sysctl-cluster/#safe-and-unsafe-sysctls
     """
     low_ports = k8s.core.v1.SysctlArgs(name="net.ipv4.ip_unprivileged_port_start", value="0")
@@ -61,9 +61,9 @@ def pod_security(lowest_port: int = 1024) -> k8s.core.v1.PodSecurityContextArgs:
 def image(
     key: str, given: pulumi.Input[str] | None, spec_image: str | None, upstream: str
 ) -> pulumi.Input[str]:
-    """The image to run: one the program gives, else the spec's, else upstream's.
+    """The image to run: the program's, else the spec's, else upstream's.
 
-    Raises ValueError that names `key` for one without a tag or digest, and where both the program
+    Raises ValueError that names `key` for an image without a tag or digest, and if both the program
     and the spec give one.
     """
     if given is None:
@@ -76,12 +76,12 @@ def image(
 def pull_secrets(
     names: Sequence[pulumi.Input[str]],
 ) -> list[k8s.core.v1.LocalObjectReferenceArgs] | None:
-    """What a pod says of the Secrets that its images are pulled with."""
+    """A pod's references to the Secrets that its images are pulled with."""
     return [k8s.core.v1.LocalObjectReferenceArgs(name=name) for name in names] or None
 
 
 def spread(application: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
-    """Even out the pods of one rollout over zones, then over hosts, but never refuse a place."""
+    """Spread the pods of one rollout over zones, then over hosts, but never block scheduling."""
     return [
         k8s.core.v1.TopologySpreadConstraintArgs(
             max_skew=1,
@@ -97,7 +97,7 @@ def spread(application: str) -> list[k8s.core.v1.TopologySpreadConstraintArgs]:
 def disruption_budget(
     name: str, application: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
 ) -> k8s.policy.v1.PodDisruptionBudget:
-    """Let node drains take one pod at a time, and any pod that serves nobody anyway."""
+    """Let node drains evict one ready pod at a time, and any pod that is not ready."""
     return k8s.policy.v1.PodDisruptionBudget(
         name,
         metadata=metadata(application, namespace, application),
