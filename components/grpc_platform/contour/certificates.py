@@ -1,6 +1,6 @@
-"""The certificates by which Contour and Envoy know each other: `contour certgen`, in the cluster.
+"""The certificates with which Contour and Envoy authenticate: `contour certgen`, in the cluster.
 
-Each run makes a CA of its own and two Secrets, good for 365 days. Nothing upstream renews them:
+Each run makes its own CA and two Secrets, valid for 365 days. Upstream does not renew them:
 https://github.com/projectcontour/contour/issues/5556
 """
 
@@ -19,7 +19,7 @@ CONTOUR_SECRET: Final = "contourcert"
 ENVOY_SECRET: Final = "envoycert"
 
 RENEWAL_SCHEDULE: Final = "0 3 1 */3 *"
-"""At 03:00 on the first day of each quarter: three failed renewals may pass unnoticed."""
+"""At 03:00 on the first day of each quarter, so that up to three renewals may fail unnoticed."""
 
 _CERTGEN = "contour-certgen"
 
@@ -31,11 +31,12 @@ def contour_certificates(
     image_pull_secrets: Sequence[pulumi.Input[str]],
     child: pulumi.ResourceOptions,
 ) -> k8s.batch.v1.Job:
-    """The first certificates by a Job, later ones by a CronJob.
+    """A Job creates the first certificates, a CronJob renews them.
 
-    The Job is done when both Secrets are there, and leaves those it finds: a new CA would cut off
-    every Envoy until both sides have read it. A finished Job stays, or each update of the stack
-    would recreate it. A Job cannot be changed, so another image gets a Job of another name.
+    The Job is done when both Secrets exist, and does not overwrite existing ones: a new CA would
+    disconnect every Envoy until both sides have read it. The finished Job stays, because otherwise
+    each update of the stack would recreate it. A Job cannot be changed, so another image gets a Job
+    with another name.
     """
     account = k8s.core.v1.ServiceAccount(
         f"{name}-account", metadata=pods.metadata(_CERTGEN, namespace, CONTOUR), opts=child
@@ -51,7 +52,7 @@ def contour_certificates(
             named_after(_CERTGEN, once),
             namespace,
             CONTOUR,
-            # One that failed would otherwise stay so, however often the stack is updated:
+            # Otherwise a failed Job would stay failed, however often the stack is updated:
             # https://github.com/pulumi/pulumi-kubernetes/pull/1575
             {"pulumi.com/replaceUnready": "true"},
         ),
@@ -76,7 +77,7 @@ def contour_certificates(
 def _write_both_secrets() -> list[k8s.rbac.v1.PolicyRuleArgs]:
     rule = k8s.rbac.v1.PolicyRuleArgs
     return [
-        # The name of an object that is yet to be made cannot be restricted.
+        # RBAC cannot restrict `create` by an object's name.
         rule(api_groups=[""], resources=["secrets"], verbs=["create"]),
         rule(
             api_groups=[""],
@@ -114,7 +115,8 @@ def _job(
     return k8s.batch.v1.JobSpecArgs(
         backoff_limit=4,
         template=k8s.core.v1.PodTemplateSpecArgs(
-            # Not the labels of Contour's pods, or its Service and budget would count these.
+            # Not the labels of Contour's pods, or Contour's Service and budget would select these
+            # pods.
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(_CERTGEN)),
             spec=k8s.core.v1.PodSpecArgs(
                 containers=[container],

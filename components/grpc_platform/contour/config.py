@@ -1,7 +1,8 @@
 """contour.yaml, from the values of a ContourSpec.
 
-The keys are those of https://github.com/projectcontour/contour/blob/v1.33.8/pkg/config/parameters.go
-(Contour refuses to start on one it does not know).
+The keys are those of
+https://github.com/projectcontour/contour/blob/v1.33.8/pkg/config/parameters.go (Contour refuses to
+start with an unknown key).
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from ..timing import format_duration
 
 
 def contour_yaml(spec: ContourSpec) -> str:
-    """The text of contour.yaml. What the spec leaves unset is left to Contour's own default."""
+    """The text of contour.yaml. Keys that the spec leaves unset keep Contour's own default."""
     timeouts, cluster, listener = spec.timeouts, spec.cluster, spec.listener
     content: dict[str, Any] = {
         "disablePermitInsecure": spec.disable_permit_insecure,
@@ -55,7 +56,7 @@ def contour_yaml(spec: ContourSpec) -> str:
 
 
 def _without_unset(values: dict[str, Any]) -> dict[str, Any]:
-    """`values` without None and without mappings that hold nothing else."""
+    """`values` without None and without mappings that contain nothing else."""
     kept: dict[str, Any] = {}
     for key, value in values.items():
         inner: Any = _without_unset(value) if isinstance(value, dict) else value  # pyright: ignore[reportUnknownArgumentType]

@@ -1,4 +1,4 @@
-"""Contour, the control plane that tells every Envoy what the cluster's Ingresses ask for."""
+"""Contour, the control plane that configures every Envoy from the cluster's Ingresses."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,15 +21,15 @@ _INGRESS_CLASS = "contour"
 
 @dataclass(frozen=True, kw_only=True)
 class ContourArgs:
-    """What Contour is told at start."""
+    """Contour's settings."""
 
     dns_name: pulumi.Input[str]
-    """The name that holds Envoy's addresses: written into the status of each Ingress."""
+    """The DNS name with Envoy's addresses: written into the status of each Ingress."""
     spec: ContourSpec = field(default_factory=ContourSpec)
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
-    """Its ports are those Contour has each Envoy listen on."""
+    """Gives the ports on which Contour makes each Envoy listen."""
     image: pulumi.Input[str] | None = None
-    """In place of `spec.image`, where the same program makes the repository."""
+    """Replaces `spec.image` if the same program makes the repository."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets in Contour's namespace that its images are pulled with, by name."""
 
@@ -42,22 +42,23 @@ class ContourArgs:
 
 
 class Contour(pulumi.ComponentResource):
-    """Namespace, CRDs, certificates, RBAC, contour.yaml, Deployment, Service, IngressClass,
-    disruption budget and network policy of Contour, serving Ingresses of class `contour`.
+    """Creates Contour's namespace, CRDs, certificates, RBAC, contour.yaml, Deployment, Service,
+    IngressClass, disruption budget and network policy. It serves Ingresses of class `contour`.
 
-    The Deployment comes after the certificates, the CRDs and its permissions, and is done when two
-    Contours (or `spec.replicas`) hold a full picture of the cluster. A change of contour.yaml
-    is a new ConfigMap and new pods, for Contour reads it at start only; Envoy is left alone.
+    The Deployment comes after the certificates, the CRDs and its permissions. It is done when two
+    Contours (or `spec.replicas`) have read the whole cluster. Contour reads contour.yaml at start
+    only, so a change creates a new ConfigMap and rolls out new Contour pods. Envoy's pods stay.
 
     Raises ValueError for an image without a tag or digest.
     """
 
     namespace: pulumi.Output[str]
-    """Where Contour runs and Envoy is to run: its client certificate is a Secret there."""
+    """The namespace of Contour, in which Envoy must run too: its client certificate is a Secret
+    there."""
     ingress_class_name: pulumi.Output[str]
-    """What an Ingress says to be served."""
+    """The class of the Ingresses that Contour serves."""
     xds_address: pulumi.Output[str]
-    """The host that Envoy asks for configuration, known once Contour serves it."""
+    """The host from which Envoy gets its configuration, known once Contour serves it."""
 
     def __init__(
         self, name: str, args: ContourArgs, opts: pulumi.ResourceOptions | None = None
@@ -95,7 +96,8 @@ class Contour(pulumi.ComponentResource):
         service = k8s.core.v1.Service(
             f"{name}-service",
             metadata=pods.metadata(CONTOUR, self.namespace, CONTOUR),
-            # Headless: each Envoy knows every Contour, and turns to another when one goes.
+            # Headless: each Envoy knows every Contour, and reconnects to another when one
+            # terminates.
             spec=k8s.core.v1.ServiceSpecArgs(
                 cluster_ip="None",
                 selector=pods.selector(CONTOUR),
@@ -138,7 +140,7 @@ def _flags(args: ContourArgs) -> list[pulumi.Input[str]]:
         "--contour-cert-file=/certs/tls.crt",
         "--contour-key-file=/certs/tls.key",
         f"--ingress-class-name={_INGRESS_CLASS}",
-        # A headless Service has no address of its own to put there.
+        # A headless Service has no address of its own to report.
         pulumi.Output.concat("--ingress-status-address=", args.dns_name),
         # Clients dial pod addresses, so these are the ports they dial.
         f"--envoy-service-http-port={args.envoy.http_port}",
@@ -195,12 +197,12 @@ def _container(args: ContourArgs, image: pulumi.Input[str]) -> k8s.core.v1.Conta
             k8s.core.v1.ContainerPortArgs(name="xds", container_port=XDS_PORT),
             k8s.core.v1.ContainerPortArgs(name="metrics", container_port=CONTOUR_METRICS_PORT),
         ],
-        # It listens there once it has read the whole cluster.
+        # Contour listens there once it has read the whole cluster.
         readiness_probe=k8s.core.v1.ProbeArgs(
             tcp_socket=k8s.core.v1.TCPSocketActionArgs(port="xds"), period_seconds=5
         ),
-        # It asks the API server too: patient, since new Envoys need these Contours most while
-        # that is away.
+        # This probe asks the API server too. It tolerates failures, because new Envoys need these
+        # Contours most while the API server is down.
         liveness_probe=k8s.core.v1.ProbeArgs(
             http_get=k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="metrics"),
             timeout_seconds=5,
@@ -220,7 +222,8 @@ def _container(args: ContourArgs, image: pulumi.Input[str]) -> k8s.core.v1.Conta
 def _network_policy(
     name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
 ) -> k8s.networking.v1.NetworkPolicy:
-    """Configuration, with the keys of TLS services in it, for Envoy alone; metrics for all pods."""
+    """Admit only Envoy to the configuration, which contains TLS services' keys; all pods to
+    metrics."""
     peer, rule = (
         k8s.networking.v1.NetworkPolicyPeerArgs,
         k8s.networking.v1.NetworkPolicyIngressRuleArgs,

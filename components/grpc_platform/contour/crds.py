@@ -1,10 +1,10 @@
-"""The custom resources Contour cannot start without, although only Ingresses are served."""
+"""The CRDs that Contour cannot start without, although it serves only Ingresses."""
 
 import pulumi
 import pulumi_kubernetes as k8s
 
-# Contour starts an informer for each, whether or not one exists; that of a third kind,
-# extensionservices, is switched off by --disable-feature. Names, versions and scope are upstream's:
+# Contour starts an informer for each, whether or not an object exists. --disable-feature switches
+# off the informer of a third kind, extensionservices. Names, versions and scope are upstream's:
 # https://github.com/projectcontour/contour/blob/v1.33.8/examples/contour/01-crds.yaml
 _KINDS = {"httpproxies": "HTTPProxy", "tlscertificatedelegations": "TLSCertificateDelegation"}
 _GROUP = "projectcontour.io"
@@ -13,10 +13,10 @@ _GROUP = "projectcontour.io"
 def contour_crds(
     name: str, opts: pulumi.ResourceOptions
 ) -> list[k8s.apiextensions.v1.CustomResourceDefinition]:
-    """Both CRDs, without a schema: nothing is fetched to make them, and none is ever filled.
+    """Both CRDs, without a schema: creating them fetches nothing, and no objects of them are used.
 
-    Whoever moves to upstream's keeps these names, and deleting a CRD deletes all of its kind: they
-    stay in the cluster when the stack no longer makes them.
+    They stay in the cluster when the stack no longer has them. Upstream's CRDs have the same names,
+    and deleting a CRD deletes all objects of its kind.
     """
     opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True))
     return [

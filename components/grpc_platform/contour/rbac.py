@@ -8,7 +8,7 @@ from ..conventions import CONTOUR
 from ..specs import ContourSpec
 
 LEASE = "leader-elect"
-"""The Lease by which one Contour leads: the default of --leader-election-resource-name."""
+"""The Lease for Contour's leader election: the default of --leader-election-resource-name."""
 
 _RBAC = "rbac.authorization.k8s.io"
 _WATCH = ["list", "watch"]
@@ -17,7 +17,7 @@ _WATCH = ["list", "watch"]
 def contour_rbac(
     name: str, namespace: pulumi.Input[str], spec: ContourSpec, child: pulumi.ResourceOptions
 ) -> tuple[k8s.core.v1.ServiceAccount, list[pulumi.Resource]]:
-    """Contour's account, and the bindings it needs before it starts."""
+    """Contour's account, and the bindings that Contour needs before it starts."""
     account = k8s.core.v1.ServiceAccount(
         f"{name}-account", metadata=pods.metadata(CONTOUR, namespace, CONTOUR), opts=child
     )
@@ -34,7 +34,8 @@ def bound_role(
     rules: list[k8s.rbac.v1.PolicyRuleArgs],
     child: pulumi.ResourceOptions,
 ) -> k8s.rbac.v1.RoleBinding:
-    """A Role with these rules, named after the account and bound to it, in its namespace."""
+    """A Role with these rules, named after the account and bound to it, in the account's
+    namespace."""
     metadata = k8s.meta.v1.ObjectMetaArgs(
         name=account.metadata["name"], namespace=namespace, labels=pods.labels(CONTOUR)
     )
@@ -71,11 +72,11 @@ def _cluster_wide(
 
 
 def _informers(spec: ContourSpec) -> list[k8s.rbac.v1.PolicyRuleArgs]:
-    """The kinds that `contour serve` informs itself of without a Gateway, and those it writes.
+    """The kinds that `contour serve` watches without a Gateway, and those it writes.
 
-    It reads single objects from those caches, so `get` is not needed. All Secrets are among them,
-    for a TLS Ingress may name one in any namespace. HTTPProxies, whose status it writes, exist only
-    with upstream's CRDs.
+    Contour reads single objects from its caches, so it does not need `get`. It watches all Secrets,
+    because a TLS Ingress may name one in any namespace. HTTPProxies, whose status it writes, exist
+    only with upstream's CRDs.
     """
     rule = k8s.rbac.v1.PolicyRuleArgs
     rules = [
@@ -104,7 +105,7 @@ def _leader_election() -> list[k8s.rbac.v1.PolicyRuleArgs]:
     rule = k8s.rbac.v1.PolicyRuleArgs
     leases = "coordination.k8s.io"
     return [
-        # The name of an object that is yet to be made cannot be restricted.
+        # RBAC cannot restrict `create` by an object's name.
         rule(api_groups=[leases], resources=["leases"], verbs=["create"]),
         rule(
             api_groups=[leases],

@@ -1,4 +1,4 @@
-"""A hosted zone that exists, made elsewhere or by the same program."""
+"""An existing hosted zone, made elsewhere or by the same program."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from .zone import Zone, ZoneUse, let_in
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingZoneArgs(ZoneUse):
-    """Which zone. A private one is answered in the VPCs it has and in `vpc_ids`."""
+    """The zone to use. A private one resolves in the VPCs it already has and in `vpc_ids`."""
 
     zone_id: pulumi.Input[str]
     name: pulumi.Input[str]
@@ -22,14 +22,14 @@ class ExistingZoneArgs(ZoneUse):
 
 
 class ExistingZone(pulumi.ComponentResource):
-    """A hosted zone of which nothing is changed but the VPCs and teams that are given; they are
-    treated as those of a `Zone`. Its SOA, and so its negative caching, stays as it is.
+    """An existing hosted zone. The component adds the given VPCs and teams, as `Zone` does, and
+    changes nothing else. The zone's SOA, and so its negative caching, stays as it is.
 
-    external-dns only ever upserts: whoever removes a cluster from a zone that stays also deletes
-    that cluster's A record `<cluster>.<zone>` and the TXT record beside it
+    external-dns only upserts. When you remove a cluster from a zone that stays, delete by hand the
+    cluster's A record `<cluster>.<zone>` and the TXT record beside it
     (`external_dns.ownership_record`).
 
-    Raises ValueError for a team's name outside the zone or of two teams.
+    Raises ValueError for a team's host that is outside the zone or belongs to two teams.
     """
 
     zone_id: pulumi.Output[str]
@@ -40,16 +40,16 @@ class ExistingZone(pulumi.ComponentResource):
     """The zone's ARN, for policies."""
 
     domain: pulumi.Input[str]
-    """The zone's domain as it was given: plain where that was plain."""
+    """The zone's domain as given: a plain value stays plain."""
     timing: DnsTiming
-    """The times of its names; no new pod may get the address of a deleted one for as long as
-    `dns_convergence` (`ClusterArgs.pod_address_cooldown`)."""
+    """The times of the zone's names. For `dns_convergence` no new pod may get a deleted pod's
+    address (`ClusterArgs.pod_address_cooldown`)."""
 
     def __init__(
         self, name: str, args: ExistingZoneArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         refuse(f"ExistingZone {name}", names_have_one_owner(args, owners={}))
-        # Release 0.1 had one component for new and existing zones.
+        # Release 0.1 had one component type for new and existing zones.
         former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="grpc-platform:index:Zone")])
         super().__init__(
             "grpc-platform:index:ExistingZone",

@@ -1,4 +1,4 @@
-"""external-dns: keeps one name at the addresses of Envoy's ready pods."""
+"""external-dns: publishes the addresses of Envoy's ready pods under one name."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -40,49 +40,50 @@ from .zone import change_records
 
 @dataclass(frozen=True, kw_only=True)
 class ExternalDnsArgs:
-    """Where external-dns runs and the one name it keeps."""
+    """Where external-dns runs, and the one name that it publishes."""
 
     cluster_name: pulumi.Input[str] | None
-    """The EKS cluster, for a role by Pod Identity; None elsewhere: `spec.credentials_secret`."""
+    """The EKS cluster, for a role by Pod Identity; None outside EKS: `spec.credentials_secret`."""
     owner_id: pulumi.Input[str]
-    """Marks the records as this cluster's: unique among all that write to the zone, and the same
-    for as long as the records are, or external-dns leaves them as they are without an error."""
+    """Marks the records as this cluster's. It must be unique among all that write to the zone, and
+    must not change while the records exist: external-dns silently skips records of another
+    owner."""
     former_owner_id: pulumi.Input[str] | None = None
-    """An owner id whose records are taken over."""
+    """An owner id whose records external-dns takes over."""
     zone_id: pulumi.Input[str]
     zone_arn: pulumi.Input[str]
     dns_name: pulumi.Input[str]
-    """The name that holds Envoy's addresses."""
+    """The DNS name with Envoy's addresses."""
     envoy_namespace: pulumi.Input[str]
-    """The only namespace whose Services are read."""
+    """The only namespace whose Services external-dns reads."""
     spec: ExternalDnsSpec = field(default_factory=ExternalDnsSpec)
     image: pulumi.Input[str] | None = None
-    """In place of `spec.image`, where the same program makes the repository."""
+    """Replaces `spec.image` if the same program makes the repository."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
-    """Secrets in its namespace that the image is pulled with, by name."""
+    """Secrets in external-dns's namespace that the image is pulled with, by name."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class ExternalDns(pulumi.ComponentResource):
-    """external-dns in a namespace of its own, able to write one A record and its TXT record.
+    """Creates external-dns in its own namespace. It may write one A record and its TXT record.
 
-    In EKS it also makes the role and its Pod Identity association. A pod gets its identity only
-    when it is created, so the association comes first and a new one replaces the pod. EKS takes
-    some seconds to act on a new association: let `opts.depends_on` hold Envoy, whose start fills
-    them, and whose addresses the first sync then finds.
+    In EKS the component also makes the role and its Pod Identity association. A pod gets its
+    identity only when it is created, so the association comes first and a new association replaces
+    the pod. EKS takes some seconds to act on a new association. Put Envoy into `opts.depends_on`:
+    its start takes longer, and the first sync then finds its addresses.
 
-    The Deployment is ready once a first sync had time to happen. Whether syncs succeed shows in the
-    metric `external_dns_controller_consecutive_soft_errors` alone: a refused Route53 call is only
-    logged.
+    The Deployment becomes ready when a first sync has had time to run. Only the metric
+    `external_dns_controller_consecutive_soft_errors` shows whether syncs succeed: external-dns just
+    logs a refused Route53 call.
 
-    Raises ValueError outside EKS without `spec.credentials_secret`, and for an image without a tag
-    or digest.
+    Raises ValueError if `spec.credentials_secret` is missing outside EKS, and for an image without
+    a tag or digest.
     """
 
     namespace: pulumi.Output[str]
-    """Where it runs."""
+    """The namespace of external-dns."""
     deployment: k8s.apps.v1.Deployment
-    """Made last: whoever depends on it depends on all of this."""
+    """Created last: to depend on it is to depend on the whole component."""
 
     def __init__(
         self, name: str, args: ExternalDnsArgs, opts: pulumi.ResourceOptions | None = None
@@ -118,7 +119,7 @@ class ExternalDns(pulumi.ComponentResource):
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=1,  # it has no leader election
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
-                # /healthz answers before the first sync; this gives it time to happen.
+                # /healthz answers before the first sync; this delay gives the sync time to run.
                 min_ready_seconds=15,
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(EXTERNAL_DNS)),
                 template=k8s.core.v1.PodTemplateSpecArgs(
@@ -139,7 +140,7 @@ class ExternalDns(pulumi.ComponentResource):
 
 
 def ownership_record(dns_name: str) -> str:
-    """The TXT record external-dns writes beside the A record `dns_name`."""
+    """The TXT record that external-dns writes beside the A record `dns_name`."""
     return OWNERSHIP_PREFIX + dns_name
 
 
@@ -155,8 +156,8 @@ def flags(
 
     https://github.com/kubernetes-sigs/external-dns/blob/v0.21.0/docs/flags.md
     """
-    # As long as it is given, each sync writes both records again, changed or not. It holds for no
-    # record but `dns_name`: the domain filter leaves out all others.
+    # With this flag each sync writes both records again, changed or not. It affects only
+    # `dns_name`: the domain filter excludes all other records.
     take_over = (
         []
         if former_owner_id is None
@@ -169,23 +170,23 @@ def flags(
         "--service-type-filter=ClusterIP",
         f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}",
         pulumi.Output.format("--zone-id-filter={0}", zone_id),
-        # The filter is a name within the zone, and so matches the zone only as its parent.
+        # The filter is a name within the zone, so it matches the zone only as its parent.
         pulumi.Output.format("--domain-filter={0}", dns_name),
         "--aws-zone-match-parent",
         "--managed-record-types=A",
-        # `sync` would delete the name of a fleet that has no ready pod for a moment.
+        # `sync` would delete the name when a fleet has no ready pod for a moment.
         "--policy=upsert-only",
         "--registry=txt",
         pulumi.Output.format("--txt-owner-id={0}", owner_id),
         *take_over,
         "--txt-prefix=_external-dns-%{record_type}.",
-        # --events alone sees changed Services, not pods that come and go.
+        # --events alone watches Services, not pods that come and go.
         "--events",
         "--listen-endpoint-events",
         f"--min-event-sync-interval={format_duration(EXTERNAL_DNS_SYNC_INTERVAL)}",
         "--interval=1m",
-        # Route53 allows an account five requests a second; uncached, each sync lists all zones
-        # three times over.
+        # Route53 allows five requests a second per account; uncached, each sync lists all zones
+        # three times.
         "--aws-zones-cache-duration=5m",
         f"--metrics-address=:{EXTERNAL_DNS_METRICS_PORT}",
     ]
@@ -201,13 +202,13 @@ def record_policy(zone_arn: pulumi.Input[str], dns_name: pulumi.Input[str]) -> p
     }
     write = change_records(zone_arn, only)
     read = {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": zone_arn}
-    # This action knows no resources.
+    # IAM cannot limit this action to resources.
     find = {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"}
     return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [write, read, find]})
 
 
 def trust_policy(cluster_name: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Trust policy: only external-dns's own account, in this cluster, by Pod Identity.
+    """Trust policy: only external-dns's own service account, in this cluster, by Pod Identity.
 
     The tags are those EKS sets on each session:
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
@@ -302,7 +303,7 @@ def _container(args: ExternalDnsArgs) -> k8s.core.v1.ContainerArgs:
         env["AWS_DEFAULT_REGION"] = "us-east-1"
     if spec.route53_endpoint is not None:
         env["AWS_ENDPOINT_URL_ROUTE_53"] = spec.route53_endpoint
-    # Of no use as a sign of successful syncs: it answers as long as the process lives.
+    # It does not show whether syncs succeed: it answers as long as the process lives.
     health = k8s.core.v1.HTTPGetActionArgs(path="/healthz", port="http")
     return k8s.core.v1.ContainerArgs(
         name=EXTERNAL_DNS,

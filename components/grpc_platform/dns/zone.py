@@ -1,4 +1,4 @@
-"""The hosted zone of all names, and the records this program writes itself."""
+"""The hosted zone of all names, and the records that this program writes itself."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,29 +22,29 @@ class ZoneTeam:
     """IAM role by name (with its path, if it has one). It gets an inline policy, which roles of IAM
     Identity Center do not take."""
     hosts: Sequence[pulumi.Input[str]]
-    """The names: those of its own services, in full."""
+    """Full names of the team's own services."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneUse:
-    """Who resolves the names of a zone, who else writes them, and how fast they change. The keys
-    name resources."""
+    """Who resolves a zone's names, who else writes them, and how fast they change. The keys name
+    resources."""
 
     vpc_ids: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    """Further VPCs where a private zone is answered. Route53 refuses to associate a VPC twice."""
+    """Further VPCs in which a private zone resolves. Route53 refuses to associate a VPC twice."""
     foreign_vpc_ids: Mapping[str, pulumi.Input[str]] = field(
         default_factory=dict[str, pulumi.Input[str]]
     )
-    """VPCs of other accounts: authorised here, and associated by their account."""
+    """VPCs of other accounts: this component authorises the association, their account makes it."""
     teams: Mapping[str, ZoneTeam] = field(default_factory=dict[str, ZoneTeam])
-    """Roles of stacks that put their own services on this platform."""
+    """Roles of the stacks that put their own services on this platform."""
     timing: DnsTiming = DnsTiming()
-    """The times of its names."""
+    """The times of the zone's names."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ZoneArgs(ZoneUse):
-    """A new zone; `ExistingZoneArgs` is for one that exists."""
+    """A new zone; for an existing one there is `ExistingZoneArgs`."""
 
     name: pulumi.Input[str]
     """The zone's domain."""
@@ -53,40 +53,40 @@ class ZoneArgs(ZoneUse):
     acknowledge_public_addresses: bool = False
     """Required with `public`: anyone may then read the private addresses of Envoy's pods."""
     vpc_id: pulumi.Input[str] | None = None
-    """The first VPC of a private zone, which is made with it."""
+    """A private zone's first VPC, with which Route53 creates the zone."""
     protect: bool = False
     """Have Pulumi refuse to delete the zone."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Zone(pulumi.ComponentResource):
-    """A new hosted zone, private unless `public`, with negative answers cached for 30 s. A VPC of
-    another account is authorised here, and associated by that account: nobody else may. Each of
-    `teams` gets an inline policy of its role, `team_policy`.
+    """Creates a hosted zone, private unless `public`, with negative caching of 30 s. For a VPC of
+    another account it creates the authorisation; only that account can make the association. The
+    role of each team gets an inline policy, `team_policy`.
 
-    The zone is deleted together with every record in it. external-dns only ever upserts, so the
-    last addresses of each cluster's Envoys are still there when a stack is destroyed, and Route53
-    refuses to delete a zone that is not empty. Records of other stacks go too: a zone that is to
-    outlive the stack is an `ExistingZone`.
+    The zone is deleted together with every record in it. external-dns only upserts, so the Envoys'
+    last addresses still exist when a stack is destroyed, and Route53 refuses to delete a zone that
+    is not empty. Records of other stacks are deleted too: for a zone that must outlive the stack,
+    use `ExistingZone`.
 
-    Raises ValueError for a private zone without a VPC, which Route53 would make public, for a
-    public zone with one or not acknowledged, and for a team's name outside the zone or of two
-    teams.
+    Raises ValueError for a private zone without a VPC, which Route53 would make public; for a
+    public zone with a VPC or without acknowledgement; and for a team's host that is outside the
+    zone or belongs to two teams.
     """
 
     zone_id: pulumi.Output[str]
-    """The zone's id, known only once its negative caching is set: a name asked for before it exists
-    would otherwise be missing for 15 minutes."""
+    """The zone's id, known only once negative caching is set: otherwise a look-up before a name
+    exists would give NXDOMAIN for 15 minutes."""
     name: pulumi.Output[str]
     """The zone's domain, without a trailing dot."""
     arn: pulumi.Output[str]
     """The zone's ARN, for policies."""
 
     domain: pulumi.Input[str]
-    """The zone's domain as it was given: plain where that was plain."""
+    """The zone's domain as given: a plain value stays plain."""
     timing: DnsTiming
-    """The times of its names; no new pod may get the address of a deleted one for as long as
-    `dns_convergence` (`ClusterArgs.pod_address_cooldown`)."""
+    """The times of the zone's names. For `dns_convergence` no new pod may get a deleted pod's
+    address (`ClusterArgs.pod_address_cooldown`)."""
 
     def __init__(
         self, name: str, args: ZoneArgs, opts: pulumi.ResourceOptions | None = None
@@ -105,7 +105,7 @@ class Zone(pulumi.ComponentResource):
             vpcs=[aws.route53.ZoneVpcArgs(vpc_id=vpc_id) for vpc_id in vpcs] or None,
             force_destroy=True,
             tags=args.tags,
-            # Every ZoneAssociation shows up in this list, and the next update would remove it.
+            # Every ZoneAssociation appears in this list, and the next update would remove it.
             opts=pulumi.ResourceOptions(
                 parent=self, ignore_changes=["vpcs"], protect=args.protect or None
             ),
@@ -122,8 +122,8 @@ class Zone(pulumi.ComponentResource):
     def _negative_caching(
         self, name: str, zone: aws.route53.Zone, domain: pulumi.Input[str]
     ) -> aws.route53.Record:
-        """Rewrite the SOA that Route53 makes: resolvers obey the smaller of its TTL and its last
-        field (RFC 2308), so both say the same."""
+        """Rewrite Route53's SOA. For negative caching, resolvers use the smaller of its TTL and its
+        last field (RFC 2308), so both have the same value."""
         seconds = whole_seconds(NEGATIVE_CACHING)
         server = zone.primary_name_server.apply(lambda host: host.rstrip("."))
         return aws.route53.Record(
@@ -138,7 +138,7 @@ class Zone(pulumi.ComponentResource):
                 )
             ],
             allow_overwrite=True,
-            # A zone without SOA cannot be: Route53 refuses the deletion
+            # A zone must have an SOA: Route53 refuses to delete it
             # (https://github.com/hashicorp/terraform-provider-aws/issues/37863).
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
@@ -152,7 +152,7 @@ def let_in(
     zone_arn: pulumi.Input[str],
     parent: pulumi.Resource,
 ) -> None:
-    """Associate and authorise the VPCs of a zone's users, and give its teams their policies."""
+    """Associate or authorise the VPCs of a zone's users, and give its teams their policies."""
     child = pulumi.ResourceOptions(parent=parent)
     for key, vpc_id in use.vpc_ids.items():
         aws.route53.ZoneAssociation(f"{name}-{key}", zone_id=zone_id, vpc_id=vpc_id, opts=child)
@@ -170,9 +170,10 @@ def let_in(
 
 
 def change_records(zone_arn: pulumi.Input[str], only: Mapping[str, Any]) -> dict[str, Any]:
-    """IAM statement: change records of a zone, none but those that every one of `only` allows.
+    """IAM statement: change a zone's records, but only those that every condition in `only` allows.
 
-    Its keys are the ends of Route53's own, `NormalizedRecordNames`, `RecordTypes` and `Actions`:
+    Its keys are the suffixes of Route53's condition keys: `NormalizedRecordNames`, `RecordTypes`
+    and `Actions`:
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
     """
     action = "route53:ChangeResourceRecordSets"
@@ -188,8 +189,8 @@ def change_records(zone_arn: pulumi.Input[str], only: Mapping[str, Any]) -> dict
 def team_policy(
     zone_arn: pulumi.Input[str], hosts: Sequence[pulumi.Input[str]]
 ) -> pulumi.Output[str]:
-    """IAM policy: write and delete the CNAMEs of `hosts` and no other record, as a stack with a
-    `GrpcService` does; read the zone.
+    """IAM policy for a stack with a `GrpcService`: read the zone; write and delete the CNAMEs of
+    `hosts` and no other record.
     """
     zone_arn = pulumi.Output.from_input(zone_arn)
     write = change_records(zone_arn, {"NormalizedRecordNames": hosts, "RecordTypes": ["CNAME"]})
@@ -219,11 +220,11 @@ def cname(
     opts: pulumi.ResourceOptions,
 ) -> aws.route53.Record:
     """A CNAME from a service's `host` to `target`, the name of its cluster's Envoys; `ttl` in
-    seconds. Of several of one `host`, Route53 gives each client one, by `weight` (0 to 255).
+    seconds. If a `host` has several, Route53 answers with one of them, by `weight` (0 to 255).
 
-    Weighted even where it is the only one: Route53 takes no simple record beside a weighted one of
-    its name (https://github.com/kubernetes-sigs/external-dns/issues/3141), so a simple one would
-    have to go, or be changed, before a second cluster could be given the name.
+    Even a single CNAME is weighted. Route53 refuses a simple record beside a weighted one of the
+    same name (https://github.com/kubernetes-sigs/external-dns/issues/3141), so a simple one would
+    have to be deleted or changed before a second cluster could have the name.
     """
     return aws.route53.Record(
         name,

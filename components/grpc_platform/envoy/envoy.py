@@ -1,4 +1,4 @@
-"""The Envoy fleet: what clients dial, pod by pod."""
+"""The Envoy fleet: clients dial its pods directly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,22 +19,23 @@ from .pod import envoy_pod
 
 @dataclass(frozen=True, kw_only=True)
 class EnvoyArgs:
-    """Where the fleet runs, whom it asks for configuration, under which name it is found."""
+    """Where the fleet runs, from where it gets its configuration, and its DNS name."""
 
     namespace: pulumi.Input[str]
-    """Contour's: the certificate to ask it with is a Secret there."""
+    """Contour's namespace: Envoy's client certificate is a Secret there."""
     xds_address: pulumi.Input[str]
-    """Contour's host. As an output of Contour it lets the fleet start after Contour serves: an
-    Envoy without an answer waits 15 s before it listens at all."""
+    """Contour's host. As an output of Contour it makes the fleet start after Contour serves: an
+    Envoy without an answer waits 15 s before it listens."""
     dns_name: pulumi.Input[str]
-    """The name external-dns keeps at the addresses of the ready pods."""
+    """The name under which external-dns publishes the ready pods' addresses."""
     dns_timing: DnsTiming = DnsTiming()
-    """The times of that name: of its zone."""
+    """The times of the DNS name's zone."""
     spec: EnvoySpec = field(default_factory=EnvoySpec)
     contour: ContourSpec = field(default_factory=ContourSpec)
-    """Its image writes Envoy's bootstrap and drains Envoy; its timeouts are those to drain by."""
+    """Contour's image writes Envoy's bootstrap and drains Envoy; its timeouts decide how long
+    drains take."""
     image: pulumi.Input[str] | None = None
-    """In place of `spec.image`, where the same program makes the repository."""
+    """Replaces `spec.image` if the same program makes the repository."""
     contour_image: pulumi.Input[str] | None = None
     """The same for `contour.image`."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
@@ -47,13 +48,13 @@ class EnvoyArgs:
 
 
 class Envoy(pulumi.ComponentResource):
-    """Deployment, autoscaler, disruption budget, headless Service and account of the fleet.
+    """Creates the fleet's Deployment, autoscaler, disruption budget, headless Service and account.
 
-    The Deployment says no number of replicas: it begins with one, and the autoscaler brings it to
-    `spec.min_replicas` within seconds. A pod told to end serves on for `timing.drain_delay`, has
-    its clients leave as they call, and ends with its last connection, at the latest after
-    `timing.termination_grace_period`. Who may reach the pods is for Callers to say; the Deployment
-    waits for what `opts.depends_on` holds.
+    The Deployment has no `replicas`: it starts with one pod, and the autoscaler brings it to
+    `spec.min_replicas` within seconds. A terminating pod keeps serving for `timing.drain_delay`,
+    then asks its clients to reconnect as they call. It exits with its last connection, at the
+    latest after `timing.termination_grace_period`. `Callers` decides who may reach the pods; the
+    Deployment waits for everything in `opts.depends_on`.
 
     Raises ValueError for a fleet that `rules.serving.envoy_is_possible` refuses, and for an image
     without a tag or digest.
@@ -68,7 +69,7 @@ class Envoy(pulumi.ComponentResource):
         refuse(f"Envoy {name}", envoy_is_possible(args.spec))
         super().__init__("grpc-platform:index:Envoy", name, {}, for_children_too(opts))
         child = pulumi.ResourceOptions(parent=self)
-        # Of its own, so that no right granted to the default account reaches Envoy.
+        # Its own account, so that no permission of the default account reaches Envoy.
         account = k8s.core.v1.ServiceAccount(
             f"{name}-account",
             metadata=pods.metadata(ENVOY, args.namespace, ENVOY),
@@ -115,7 +116,8 @@ class Envoy(pulumi.ComponentResource):
                     k8s.core.v1.ServicePortArgs(name="https", port=args.spec.https_port),
                 ],
             ),
-            # After a rollout, and directly before external-dns: the two agree on the annotations.
+            # After the Deployment's rollout, and directly before external-dns: both use the same
+            # annotations.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
         )
         self.service_name = service.metadata["name"]
@@ -127,7 +129,7 @@ def _deployment(
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     spec, contour = args.spec, args.contour
     return k8s.apps.v1.DeploymentSpecArgs(
-        # No replicas: they are the autoscaler's, and saying them would take them back on each up.
+        # No replicas: the autoscaler sets them, and each `pulumi up` would reset them.
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY)),
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
@@ -187,8 +189,8 @@ def _autoscaler(
                 stabilization_window_seconds=0,
                 policies=[policy(type="Percent", value=100, period_seconds=15)],
             ),
-            # Load reaches a new Envoy only as connections age, so an early fall of the average
-            # says nothing yet; and each Envoy that goes hands its connections to the rest.
+            # Load reaches a new Envoy only as connections age, so an early fall of the average says
+            # nothing yet. The connections of each Envoy that terminates move to the others.
             scale_down=rules(
                 stabilization_window_seconds=whole_seconds(args.timing.scale_down_stabilization),
                 policies=[

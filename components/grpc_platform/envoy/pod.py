@@ -70,7 +70,7 @@ def _bootstrap(
             pulumi.Output.concat("--xds-address=", xds_address),
             f"--xds-port={XDS_PORT}",
             "--dns-lookup-family=v4",
-            # As files that Envoy watches, so that it takes up renewed certificates.
+            # Files that Envoy watches, so that it reloads renewed certificates.
             "--resources-dir=/config/resources",
             "--envoy-cafile=/certs/ca.crt",
             "--envoy-cert-file=/certs/tls.crt",
@@ -87,7 +87,7 @@ def _bootstrap(
 
 
 def _shutdown_manager(image: pulumi.Input[str], timing: Timing) -> k8s.core.v1.ContainerArgs:
-    # No liveness probe: a restart while Envoy drains would leave it draining for ever.
+    # No liveness probe: after a restart of the manager during a drain, Envoy would drain for ever.
     # https://github.com/projectcontour/contour/issues/4851
     return k8s.core.v1.ContainerArgs(
         name="shutdown-manager",
@@ -141,7 +141,7 @@ def _envoy(
             # Envoy counts the host's cores, not the container's.
             "--concurrency",
             str(fleet.concurrency(spec)),
-            # Needs a writable /dev/shm, for a restart that no container makes.
+            # Hot restart needs a writable /dev/shm, and containers do not use it.
             "--disable-hot-restart",
         ],
         env=[
@@ -154,8 +154,8 @@ def _envoy(
             k8s.core.v1.ContainerPortArgs(name="https", container_port=spec.https_port),
             k8s.core.v1.ContainerPortArgs(name="metrics", container_port=ENVOY_METRICS_PORT),
         ],
-        # No liveness probe: Envoy answers 503 while it waits for Contour, drains or sheds load,
-        # and a restart would cure none of these.
+        # No liveness probe: Envoy answers 503 while it waits for Contour, drains or sheds load, and
+        # a restart would not help.
         readiness_probe=k8s.core.v1.ProbeArgs(
             http_get=k8s.core.v1.HTTPGetActionArgs(path="/ready", port="metrics"),
             period_seconds=5,
