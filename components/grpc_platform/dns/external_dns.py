@@ -117,7 +117,7 @@ class ExternalDns(pulumi.ComponentResource):
             f"{name}-deployment",
             metadata=metadata(EXTERNAL_DNS, self.namespace, EXTERNAL_DNS),
             spec=k8s.apps.v1.DeploymentSpecArgs(
-                replicas=1,  # it has no leader election
+                replicas=1,  # external-dns has no leader election
                 strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
                 # /healthz answers before the first sync; this delay gives the sync time to run.
                 min_ready_seconds=15,

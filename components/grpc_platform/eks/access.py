@@ -1,4 +1,4 @@
-"""Who may use a cluster's Kubernetes API: EKS access entries."""
+"""EKS access entries, which decide who may use a cluster's Kubernetes API."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -27,11 +27,10 @@ def grant_access(
     parent: pulumi.Resource,
     tags: Mapping[str, str],
 ) -> aws.eks.AccessPolicyAssociation:
-    """Let the roles of `spec` in: the deployer and administrators everywhere, teams in their
-    namespaces. A role that is not among `role_arns` is one of this account.
+    """Give the roles of `spec` access: the deployer and administrators everywhere, teams in their
+    namespaces. A role that is not in `role_arns` belongs to this account.
 
-    Returns the deployer's policy association: before it exists, `pulumi up` is refused by the
-    cluster it has just made.
+    Returns the deployer's policy association: until it exists, the new cluster refuses `pulumi up`.
     """
     lookup = pulumi.InvokeOptions(parent=parent)
     partition = aws.get_partition_output(opts=lookup).partition
@@ -40,9 +39,9 @@ def grant_access(
     def let_in(
         role: str, policy: str, namespaces: tuple[str, ...] = ()
     ) -> aws.eks.AccessPolicyAssociation:
-        # Named after the role: EKS takes one entry for each, whatever the role is for. No name of a
-        # cluster or a role has a colon, so blue-admins of prod is not admins of prod-blue. Release
-        # 0.1 had a dash.
+        # Named after the role, because EKS accepts one entry per role. Names of clusters and roles
+        # contain no colon, so prod's blue-admins differs from prod-blue's admins. Release 0.1 used
+        # a dash.
         named = pulumi.ResourceOptions(parent=parent, aliases=[pulumi.Alias(name=f"{name}-{role}")])
         entry = aws.eks.AccessEntry(
             f"{name}:{role}",
@@ -55,7 +54,7 @@ def grant_access(
         return aws.eks.AccessPolicyAssociation(
             f"{name}:{role}",
             cluster_name=cluster_name,
-            # From the entry, so that the association waits for it.
+            # The entry's output, so that the association waits for the entry.
             principal_arn=entry.principal_arn,
             policy_arn=pulumi.Output.format(
                 "arn:{0}:eks::aws:cluster-access-policy/{1}", partition, policy
@@ -65,8 +64,8 @@ def grant_access(
             ),
             opts=pulumi.ResourceOptions.merge(
                 named,
-                # Other namespaces make another association of the same identity: deleting the old
-                # one last would take the new one with it.
+                # With other namespaces the new association has the same identity as the old one, so
+                # deleting the old one last would delete the new one.
                 pulumi.ResourceOptions(delete_before_replace=bool(namespaces)),
             ),
         )

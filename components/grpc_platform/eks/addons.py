@@ -1,4 +1,4 @@
-"""What AWS maintains inside a cluster: EKS add-ons, pinned and in the order nodes need them."""
+"""EKS add-ons, which AWS maintains inside a cluster: pinned, in the order that nodes need."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -17,7 +17,7 @@ from .roles import service_role
 
 @dataclass(frozen=True, kw_only=True)
 class AddonArgs:
-    """Where add-ons go: the cluster, its minor version, the component that owns them."""
+    """The add-ons' cluster, its minor version, and the component that owns them."""
 
     cluster_name: pulumi.Input[str]
     kubernetes_version: str
@@ -26,10 +26,10 @@ class AddonArgs:
 
 
 def vpc_cni_settings(pod_address_cooldown: timedelta) -> str:
-    """JSON of vpc-cni's settings; its schema takes every value as a string.
+    """JSON of vpc-cni's settings, in whose schema every value is a string.
 
-    NetworkPolicy does nothing until `enableNetworkPolicy`. A pod's address is handed out again only
-    after `pod_address_cooldown`: by default after 30 s, when clients may still dial it as Envoy's.
+    NetworkPolicy has no effect without `enableNetworkPolicy`. A pod's address is reused only after
+    `pod_address_cooldown`. vpc-cni's default is 30 s, when clients may still dial it as Envoy's.
     https://github.com/aws/amazon-vpc-cni-k8s#ip_cooldown_period-v1150
     """
     return json.dumps(
@@ -43,10 +43,11 @@ def vpc_cni_settings(pod_address_cooldown: timedelta) -> str:
 def addons_before_nodes(
     name: str, args: AddonArgs, pod_address_cooldown: timedelta
 ) -> list[aws.eks.Addon]:
-    """Install what a node needs to become ready: the Pod Identity agent, vpc-cni, kube-proxy.
+    """Install the add-ons that a node needs to become ready: Pod Identity agent, vpc-cni,
+    kube-proxy.
 
-    vpc-cni gets its permissions by Pod Identity, so nodes do not have them, and so it follows the
-    agent: https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
+    vpc-cni gets its permissions by Pod Identity, so that nodes do not have them. It therefore comes
+    after the agent: https://docs.aws.amazon.com/eks/latest/userguide/cni-iam-role.html
     """
     role = service_role(
         f"{name}-vpc-cni",
@@ -73,13 +74,13 @@ def addons_before_nodes(
 
 
 def coredns(name: str, args: AddonArgs, nodes: Sequence[pulumi.Resource]) -> aws.eks.Addon:
-    """Install CoreDNS once there are nodes: before, it goes DEGRADED and fails after 20 minutes."""
+    """Install CoreDNS once nodes exist: without nodes it is DEGRADED and fails after 20 minutes."""
     version = versions.COREDNS[args.kubernetes_version]
     return _addon(name, args, "coredns", version, depends_on=nodes)
 
 
 def metrics_server(name: str, args: AddonArgs, nodes: Sequence[pulumi.Resource]) -> aws.eks.Addon:
-    """Install metrics-server, which Envoy's autoscaler reads; EKS Auto Mode does not bring it."""
+    """Install metrics-server, which Envoy's autoscaler reads; EKS Auto Mode does not include it."""
     return _addon(name, args, "metrics-server", versions.METRICS_SERVER, depends_on=nodes)
 
 
@@ -100,7 +101,7 @@ def _addon(
         cluster_name=args.cluster_name,
         configuration_values=settings,
         pod_identity_associations=[identity] if identity else None,
-        # Nothing of the kind exists in a new cluster; later the stack file is what counts.
+        # A new cluster has no such add-on to conflict with; in updates the stack file wins.
         resolve_conflicts_on_create="NONE",
         resolve_conflicts_on_update="OVERWRITE",
         tags=args.tags,

@@ -1,4 +1,4 @@
-"""Whether fixed node groups hold the largest Envoy fleet, and which nodes Envoy keeps off."""
+"""Whether the largest Envoy fleet fits on fixed node groups, and which nodes Envoy avoids."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ OFF_SPOT_TERMS: tuple[dict[str, str | tuple[str, ...]], ...] = (
 )
 """Match expressions of one node selector term: nodes that are not spot capacity.
 
-Karpenter and EKS Auto Mode set this label, and our spot node groups carry it too, because EKS's own
-`eks.amazonaws.com/capacityType` must not be named: Auto Mode refuses to make nodes for a pod that
-does (https://github.com/komodorio/helm-charts/pull/640). Spot node groups of an existing cluster
-need the label as well.
+Karpenter, EKS Auto Mode and this platform's spot node groups set this label. A pod must not select
+by EKS's own label `eks.amazonaws.com/capacityType`: Auto Mode then makes no nodes for it
+(https://github.com/komodorio/helm-charts/pull/640). An existing cluster's spot nodes need the label
+as well.
 """
 
 _MIB: Final = 2**20
 
-# The share of an instance's memory that firmware and kernel take before kubelet counts it:
+# The share of an instance's memory that firmware and kernel use, which kubelet does not count:
 # https://karpenter.sh/docs/reference/settings/ (VM_MEMORY_OVERHEAD_PERCENT).
 _MEMORY_OVERHEAD: Final = 0.075
 
-# Addresses for pods by instance size, of the current generation with the fewest:
+# Pod addresses by instance size, from the current generation with the fewest:
 # https://github.com/aws/amazon-vpc-cni-k8s/blob/master/misc/eni-max-pods.txt
 _POD_ADDRESSES = {"medium": 8, "large": 29, "xlarge": 58, "2xlarge": 58}
 _BURSTABLE_POD_ADDRESSES = {"medium": 17, "large": 35, "xlarge": 58, "2xlarge": 58}
@@ -34,7 +34,7 @@ _POD_ADDRESSES_OF_LARGER: Final = 234
 
 @dataclass(frozen=True)
 class PodRequest:
-    """What a pod requests, and what a node has left: thousandths of a core, bytes."""
+    """A pod's requests, or a node's free resources: thousandths of a core, bytes."""
 
     millicores: int
     memory: int
@@ -48,7 +48,7 @@ class PodRequest:
         )
 
 
-# On each node: aws-node (25m for each of its two containers), kube-proxy, eks-pod-identity-agent.
+# Per node: aws-node (25m for each of its two containers), kube-proxy, eks-pod-identity-agent.
 _DAEMONS = PodRequest(150, 0)
 _DAEMON_PODS: Final = 3
 
@@ -77,14 +77,14 @@ class _Node:
 
 @dataclass(frozen=True)
 class FleetRoom:
-    """How many Envoy pods must fit at once, and how many do."""
+    """How many Envoy pods must fit at once, and how many fit."""
 
     needed: int
     room: int
 
     @property
     def fits(self) -> bool:
-        """Whether the largest fleet can be rolled out without a pod that waits for a node."""
+        """Whether the largest fleet can roll out without a pod waiting for a node."""
         return self.room >= self.needed
 
 
@@ -96,13 +96,13 @@ def fleet_room(
     surge: int,
     others: Sequence[PodRequest] = (),
 ) -> FleetRoom:
-    """Count what a rollout of the largest Envoy fleet needs against what the nodes hold.
+    """Compare how many Envoys a rollout of the largest fleet needs with how many fit on the nodes.
 
-    Needed are `max_replicas`, the Deployment's `surge`, and `max_replicas` more that drain: each
-    new pod is ready long before an old one has drained, so in the end all old ones still run.
-    `envoy` is the request of a whole pod, `others` those of the platform's other pods (Contour,
-    external-dns); EKS's add-ons are known here. The services' own pods need room besides.
-    Spot groups count for nothing, nor do tainted ones: Envoy keeps off them.
+    Needed are `max_replicas`, the Deployment's `surge`, and `max_replicas` more that drain: new
+    pods are ready long before old ones have drained, so at the end all old ones still run. `envoy`
+    is one Envoy pod's request, `others` are the requests of the platform's other pods (Contour,
+    external-dns). EKS's add-ons are included here; the services' own pods are not, and need extra
+    room. Spot and tainted groups do not count, because Envoy avoids them.
     """
     nodes = [
         _allocatable(group)
@@ -111,7 +111,7 @@ def fleet_room(
         for _ in range(group.size)
     ]
     for pod in (*_ADDON_PODS, *others):
-        # As the scheduler does by default: where most is free.
+        # Like the scheduler's default: the node with the most room.
         if nodes:
             max(nodes, key=lambda node: node.millicores).take(pod)
     room = sum(node.room_for(envoy) for node in nodes)
@@ -119,7 +119,7 @@ def fleet_room(
 
 
 def _allocatable(group: NodeGroupSpec) -> _Node:
-    """What pods may use of a group's smallest instance, its daemons subtracted."""
+    """What a group's smallest instance offers to pods, without its daemons."""
     nodes = [_node(name) for name in group.instance_types]
     return _Node(
         min(node.millicores for node in nodes),
@@ -144,7 +144,8 @@ def _node(name: str) -> _Node:
 
 
 def _reserved_millicores(cores: int) -> int:
-    """kubelet's reservation: 6% of the first core, 1% of the second, 0.5% of two more, 0.25%."""
+    """kubelet's reservation: 6% of the first core, 1% of the second, 0.5% of two more, then
+    0.25%."""
     shares: Iterable[tuple[int, float]] = ((1, 60), (1, 10), (2, 5), (max(0, cores - 4), 2.5))
     reserved, left = 0.0, cores
     for span, per_core in shares:

@@ -25,36 +25,37 @@ from .node_group import NodeGroupArgs, node_group, node_role
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What the cluster should be like, where it goes, and what else this program makes for it."""
+    """The cluster's settings, its subnets, and values that the same program makes for it."""
 
     spec: ClusterSpec
     subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
-    """Where the control plane and nodes go: subnets of two zones at least."""
+    """Subnets for the control plane and nodes, in at least two zones."""
     role_arns: Mapping[str, pulumi.Input[str]] = field(default_factory=dict[str, pulumi.Input[str]])
-    """ARNs of roles that this program makes, by the name that `spec.access` has for them. A role
-    without one is looked for in this account by its name."""
+    """ARNs of roles that this program makes, by their name in `spec.access`. A role without an ARN
+    here belongs to this account."""
     public_access_cidrs: Sequence[pulumi.Input[str]] = ()
-    """Blocks that this program makes, beside those of `spec`."""
+    """Blocks that this program makes, in addition to those of `spec`."""
     private_access_cidrs: Mapping[str, pulumi.Input[str]] = field(
         default_factory=dict[str, pulumi.Input[str]]
     )
-    """The same for the private endpoint, by a name of yours for each."""
+    """The same for the private endpoint, each by a name of your choice."""
     pod_address_cooldown: timedelta
     """How long no new pod gets a deleted pod's address: at least `Zone.timing.dns_convergence`, so
-    that nobody dials what was an Envoy. EKS Auto Mode has no such setting."""
+    that no client dials another pod at a former Envoy's address. EKS Auto Mode has no such
+    setting."""
     protect: bool = False
-    """Have the engine refuse to delete the EKS cluster, and the key of its secrets."""
+    """Have the engine refuse to delete the EKS cluster and its secrets' KMS key."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Cluster(pulumi.ComponentResource):
-    """An EKS control plane with KMS-encrypted secrets and logs, who may enter, nodes (fixed groups
-    or EKS Auto Mode) and add-ons.
+    """Creates an EKS control plane with KMS-encrypted secrets and logs, access entries, nodes
+    (fixed groups or EKS Auto Mode) and add-ons.
 
-    The component's name is the cluster's name in EKS. `pulumi up` must run with the credentials of
-    `spec.access.deployer_role`, with the `aws` command at hand.
-    Raises ValueError for what `rules.cluster.new_cluster` finds wrong with `spec`, and for a plain
-    value of the other arguments that cannot be; one that is an Output fails when it is known.
+    The component's name is the cluster's name in EKS. `pulumi up` needs the `aws` command and the
+    credentials of `spec.access.deployer_role`. Raises ValueError for mistakes that
+    `rules.cluster.new_cluster` finds in `spec`, and for invalid plain values of the other
+    arguments; an invalid Output fails when it is known.
     """
 
     name: pulumi.Output[str]
@@ -64,16 +65,17 @@ class Cluster(pulumi.ComponentResource):
     endpoint: pulumi.Output[str]
     """URL of the Kubernetes API."""
     security_group_id: pulumi.Output[str]
-    """The security group that EKS gives nodes, and so pods."""
+    """The security group that EKS gives to nodes, and so to pods."""
     kubeconfig: pulumi.Output[str]
-    """Asks `aws` for a token at each use, so it holds no secret."""
+    """Calls `aws` for a token at each use, so it contains no secret."""
     eks_cluster_name: pulumi.Input[str]
     """The same as `name`."""
     provider: k8s.Provider
-    """Kubernetes provider. It waits for the deployer's access, the nodes and all add-ons, and so
-    does everything made with it."""
+    """Kubernetes provider. It and every resource made with it wait for the deployer's access, the
+    nodes and all add-ons."""
     policy_enforcement: Sequence[pulumi.Resource]
-    """What has to be there before a NetworkPolicy has effect, beside what `provider` waits for."""
+    """Resources that a NetworkPolicy needs to have effect, beside those that `provider` waits
+    for."""
 
     def __init__(
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
@@ -81,7 +83,7 @@ class Cluster(pulumi.ComponentResource):
         here, spec = f"Cluster {name}", args.spec
         refuse(here, [*new_cluster(spec), *_unknown_roles(args)])
         super().__init__("grpc-platform:index:Cluster", name, {}, for_children_too(opts))
-        assert spec.access is not None  # new_cluster saw to it
+        assert spec.access is not None  # new_cluster checked it
         subnet_ids = checked(here, "subnet_ids", SubnetIds, args.subnet_ids)
         public_access_cidrs = [
             checked(here, f"public_access_cidrs.{index}", Cidr, cidr)
@@ -132,7 +134,8 @@ class Cluster(pulumi.ComponentResource):
         self.provider = k8s.Provider(
             f"{name}-kubernetes",
             kubeconfig=self.kubeconfig,
-            # Otherwise an edited kubeconfig could count as another cluster and replace everything.
+            # Otherwise the provider could take an edited kubeconfig for another cluster and replace
+            # everything.
             cluster_identifier=cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
@@ -160,7 +163,7 @@ def _unknown_roles(args: ClusterArgs) -> Iterator[Mistake]:
 def _private_access(
     name: str, args: ClusterArgs, group_id: pulumi.Input[str], parent: pulumi.Resource
 ) -> list[pulumi.Resource]:
-    """The private endpoint carries the cluster's security group, which lets in nodes and pods only:
+    """The private endpoint has the cluster's security group, which admits only nodes and pods:
     https://docs.aws.amazon.com/eks/latest/userguide/cluster-endpoint.html"""
     blocks: dict[str, pulumi.Input[str]] = {cidr: cidr for cidr in args.spec.private_access_cidrs}
     for key, cidr in args.private_access_cidrs.items():
@@ -201,8 +204,8 @@ def _nodes(
 
 
 def _kubeconfig(cluster: aws.eks.Cluster, parent: pulumi.Resource) -> pulumi.Output[str]:
-    """A kubeconfig without a secret in it: each request asks `aws` for a token, as fixed ones end
-    after 15 minutes."""
+    """A kubeconfig without a secret: it calls `aws` for tokens, because a fixed one expires after
+    15 minutes."""
     region = aws.get_region_output(opts=pulumi.InvokeOptions(parent=parent)).region
     get_token = ["eks", "get-token", "--cluster-name", cluster.name, "--region", region]
     return pulumi.Output.json_dumps(

@@ -1,4 +1,4 @@
-"""An EKS control plane, and EKS Auto Mode where it runs the nodes."""
+"""An EKS control plane, and EKS Auto Mode if it runs the nodes."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -29,8 +29,8 @@ def control_plane(
     parent: pulumi.Resource,
     tags: Mapping[str, str],
 ) -> aws.eks.Cluster:
-    """Make the EKS cluster `name` with its role, the key of its secrets and its log group; in Auto
-    Mode with the role of its nodes too."""
+    """Create the EKS cluster `name` with its role, its secrets' KMS key and its log group; in Auto
+    Mode also the nodes' role."""
     child = pulumi.ResourceOptions(parent=parent)
     key = aws.kms.Key(
         name,
@@ -40,7 +40,7 @@ def control_plane(
         opts=pulumi.ResourceOptions(parent=parent, protect=protect),
     )
     role = _cluster_role(name, spec, key, parent, tags)
-    # EKS would make this group itself, and keep the logs for ever.
+    # Otherwise EKS would create this group itself, and keep the logs for ever.
     log_group = aws.cloudwatch.LogGroup(
         name,
         name=f"/aws/eks/{name}/cluster",
@@ -56,7 +56,7 @@ def control_plane(
         role_arn=role.role.arn,
         access_config=aws.eks.ClusterAccessConfigArgs(
             authentication_mode="API",
-            # Whoever happens to create the cluster gets nothing that `access` does not say.
+            # The cluster's creator gets no access beyond `access`.
             bootstrap_cluster_creator_admin_permissions=False,
         ),
         bootstrap_self_managed_addons=False,
@@ -82,8 +82,8 @@ def control_plane(
             parent=parent,
             protect=protect,
             depends_on=[*role.policies, *auto.needs, log_group],
-            # EKS refuses subnets in zones that the cluster was not made with; nodes may use them:
-            # https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+            # EKS refuses subnets in zones that the cluster was not created with; nodes may use
+            # them: https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
             ignore_changes=["vpcConfig.subnetIds"],
         ),
     )
@@ -140,8 +140,8 @@ class _AutoMode:
 
 
 def _auto_mode(name: str, parent: pulumi.Resource, tags: Mapping[str, str]) -> _AutoMode:
-    """Nodes that follow the pods. vpc-cni, kube-proxy, CoreDNS and the Pod Identity agent are part
-    of them: https://docs.aws.amazon.com/eks/latest/userguide/automode.html"""
+    """The number of nodes follows the pods. The nodes include vpc-cni, kube-proxy, CoreDNS and the
+    Pod Identity agent: https://docs.aws.amazon.com/eks/latest/userguide/automode.html"""
     role, policies = service_role(
         f"{name}-nodes",
         "ec2.amazonaws.com",
@@ -152,7 +152,7 @@ def _auto_mode(name: str, parent: pulumi.Resource, tags: Mapping[str, str]) -> _
     return _AutoMode(
         compute=aws.eks.ClusterComputeConfigArgs(
             enabled=True,
-            # On-demand x86 nodes. The other built-in pool, system, is for critical add-ons alone.
+            # On-demand x86 nodes. The other built-in pool, system, is for critical add-ons only.
             node_pools=["general-purpose"],
             node_role_arn=role.arn,
         ),

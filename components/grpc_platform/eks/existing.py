@@ -1,4 +1,4 @@
-"""An existing cluster: a provider for what is to be made in it."""
+"""An existing cluster: a provider for the resources to create in it."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -17,36 +17,36 @@ class ExistingClusterArgs:
     """How the cluster is reached."""
 
     kubeconfig: pulumi.Input[str]
-    """A path, or the content."""
+    """The kubeconfig's path, or its content."""
     context: pulumi.Input[str] | None = None
-    """Context of the kubeconfig; its current one when not given."""
+    """A context of the kubeconfig; by default its current one."""
     eks_cluster_name: pulumi.Input[str] | None = None
     """The cluster's name in EKS, so that external-dns gets its role by Pod Identity."""
 
 
 class ExistingCluster(pulumi.ComponentResource):
-    """A cluster that this component does not make: it creates a Kubernetes provider, and nothing
-    in the cluster or in AWS.
+    """An existing cluster. The component creates a Kubernetes provider, and nothing in the cluster
+    or in AWS.
 
-    The component's name stands for the cluster: whatever changes in the kubeconfig or its context,
-    what was made in the cluster stays as it is. Another cluster takes a component of another name.
+    The component's name identifies the cluster: changes of the kubeconfig or its context do not
+    affect resources in the cluster. Another cluster needs a component with another name.
     """
 
     name: pulumi.Output[str]
     """The component's name."""
     eks_cluster_name: pulumi.Input[str] | None
-    """The name in EKS, for Pod Identity, where it is given."""
+    """The cluster's name in EKS, for Pod Identity, if given."""
     provider: k8s.Provider
     """Kubernetes provider of the cluster."""
     policy_enforcement: Sequence[pulumi.Resource] = ()
-    """Nothing: whether a NetworkPolicy has effect is for the cluster's owner to see to."""
+    """Always empty: the cluster's owner makes sure that NetworkPolicy is enforced."""
     endpoint = kubeconfig = security_group_id = None
-    """Not known here: the owner of the cluster has them."""
+    """Always None: only the cluster's owner knows its security groups."""
 
     def __init__(
         self, name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        # Release 0.1 had one class for both.
+        # Release 0.1 had one component type for new and existing clusters.
         former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="grpc-platform:index:Cluster")])
         super().__init__(
             "grpc-platform:index:ExistingCluster",
@@ -58,8 +58,8 @@ class ExistingCluster(pulumi.ComponentResource):
             f"{name}-kubernetes",
             kubeconfig=args.kubeconfig,
             context=args.context,
-            # Without it a proxy-url or a new CA in the kubeconfig would count as another cluster,
-            # and everything in it would be replaced:
+            # Without it the provider would take a kubeconfig with a proxy-url or a new CA for
+            # another cluster, and replace everything in it:
             # https://github.com/pulumi/pulumi-kubernetes/issues/4019
             cluster_identifier=name,
             opts=pulumi.ResourceOptions(parent=self),

@@ -1,4 +1,4 @@
-"""Where pods run: managed node groups of a fixed size."""
+"""Managed node groups of a fixed size, on which pods run."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -29,7 +29,8 @@ _TAINT_EFFECTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupArgs:
-    """What all node groups of a cluster share. Nodes come after everything in `depends_on`."""
+    """Values that all node groups of a cluster share. Nodes come after everything in
+    `depends_on`."""
 
     cluster: aws.eks.Cluster
     role: ServiceRole
@@ -40,7 +41,7 @@ class NodeGroupArgs:
 
 
 def node_role(name: str, *, parent: pulumi.Resource, tags: Mapping[str, str]) -> ServiceRole:
-    """The role of managed nodes: join the cluster and pull images, no more."""
+    """The managed nodes' role: it may join the cluster and pull images, no more."""
     policies = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"]
     return service_role(f"{name}-nodes", "ec2.amazonaws.com", policies, parent=parent, tags=tags)
 
@@ -48,13 +49,13 @@ def node_role(name: str, *, parent: pulumi.Resource, tags: Mapping[str, str]) ->
 def node_group(
     cluster: str, group: str, spec: NodeGroupSpec, args: NodeGroupArgs
 ) -> aws.eks.NodeGroup:
-    """Make one node group of `cluster` and its launch template.
+    """Create one node group of `cluster` and its launch template.
 
-    Its name is unique by a suffix, so a change that replaces it (instance types, architecture,
-    capacity) makes the new nodes before it drains the old ones.
+    A suffix makes its name unique, so a change that replaces it (instance types, architecture,
+    capacity) creates the new nodes before it drains the old ones.
     """
-    # No name of a cluster or a group has a dot, so blue-default of prod is not default of
-    # prod-blue. Release 0.1 had a dash.
+    # Names of clusters and groups contain no dot, so prod's blue-default differs from prod-blue's
+    # default. Release 0.1 used a dash.
     name, former = f"{cluster}.{group}", f"{cluster}-{group}"
     named = pulumi.ResourceOptions(parent=args.parent, aliases=[pulumi.Alias(name=former)])
     template = _launch_template(name, name_prefix(former), spec, args.tags, named)
@@ -81,7 +82,7 @@ def node_group(
         launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
             id=template.id, version=template.latest_version.apply(str)
         ),
-        # Nothing scales these groups, so drift of the size is worth correcting.
+        # Nothing scales these groups, so an update corrects drift of their size.
         scaling_config=aws.eks.NodeGroupScalingConfigArgs(
             min_size=spec.size, max_size=spec.size, desired_size=spec.size
         ),
@@ -125,7 +126,7 @@ def _launch_template(
         metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
             http_endpoint="enabled",
             http_tokens="required",
-            # One hop ends in the node itself: pods cannot take on its role.
+            # One hop ends in the node itself, so pods cannot assume the node's role.
             http_put_response_hop_limit=1,
         ),
         tag_specifications=[
@@ -140,7 +141,7 @@ def _launch_template(
 
 
 def _volumes(spec: NodeGroupSpec) -> dict[str, int | None]:
-    """GiB of each volume by device; None keeps the image's own size.
+    """Size of each volume in GiB, by device; None keeps the image's own size.
 
     Bottlerocket keeps its system on /dev/xvda and images and containers on /dev/xvdb:
     https://bottlerocket.dev/en/os/latest/#/concepts/data_volume/

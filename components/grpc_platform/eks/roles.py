@@ -1,4 +1,4 @@
-"""IAM roles that an AWS service takes on, with policies that AWS maintains."""
+"""IAM roles for AWS services to assume, with AWS managed policies."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -13,15 +13,15 @@ from ..names import name_prefix
 
 
 class ServiceRole(NamedTuple):
-    """A role and its policies. Whatever uses the role depends on the policies too: otherwise they
-    would be deleted first, and AWS could no longer clean up after itself."""
+    """A role and its policies. Resources that use the role must depend on the policies too.
+    Otherwise Pulumi would delete the policies first, and AWS could no longer clean up."""
 
     role: aws.iam.Role
     policies: list[pulumi.Resource]
 
 
 def trust_policy(service: str, *, tag_session: bool = False) -> str:
-    """JSON of the trust policy that lets one AWS service take on a role.
+    """JSON of the trust policy that lets one AWS service assume a role.
 
     `tag_session` adds `sts:TagSession`, which EKS Pod Identity and EKS Auto Mode need.
     """
@@ -39,7 +39,7 @@ def service_role(
     tags: Mapping[str, str],
     tag_session: bool = False,
 ) -> ServiceRole:
-    """Make a role for `service` (`eks.amazonaws.com`) with AWS's `managed_policies`, by name."""
+    """Create a role for `service` (`eks.amazonaws.com`) with AWS's `managed_policies`, by name."""
     child = pulumi.ResourceOptions(parent=parent)
     partition = aws.get_partition_output(opts=pulumi.InvokeOptions(parent=parent)).partition
     role = aws.iam.Role(

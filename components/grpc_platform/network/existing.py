@@ -17,7 +17,7 @@ from .network import Network
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingNetworkArgs:
-    """Which VPC it is, and its subnets for control planes and nodes."""
+    """The VPC, and its subnets for control planes and nodes."""
 
     vpc_id: pulumi.Input[str]
     private_subnet_ids: pulumi.Input[Sequence[pulumi.Input[str]]]
@@ -25,26 +25,26 @@ class ExistingNetworkArgs:
 
 
 class ExistingNetwork(pulumi.ComponentResource):
-    """A VPC that this component does not make: it creates nothing, and looks up address blocks.
+    """An existing VPC. The component creates nothing, and looks up address blocks.
 
-    Raises ValueError for ids that cannot be; those that are Outputs fail when they are known.
+    Raises ValueError for invalid ids; Outputs with an invalid id fail when they are known.
     """
 
     vpc_id: pulumi.Output[str]
     """The VPC's id."""
     cidr: pulumi.Output[str]
-    """Its (primary) address block."""
+    """The VPC's (primary) address block."""
     public_subnet_ids: pulumi.Output[list[str]]
-    """Always empty: nothing here is put into public subnets."""
+    """Always empty: no component uses an existing VPC's public subnets."""
     private_subnet_ids: pulumi.Output[list[str]]
-    """Where control planes and nodes go, in the order given."""
+    """Subnets for control planes and nodes, in the given order."""
     private_cidrs: pulumi.Output[list[str]]
     """Address blocks of the private subnets: every pod of this network's clusters is in them."""
 
     def __init__(
         self, name: str, args: ExistingNetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        # Release 0.1 had one class for both.
+        # Release 0.1 had one component type for new and existing networks.
         former = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="grpc-platform:index:Network")])
         super().__init__(
             "grpc-platform:index:ExistingNetwork",
@@ -60,7 +60,7 @@ class ExistingNetwork(pulumi.ComponentResource):
         subnets = pulumi.Output.all(vpc=vpc_id, ids=subnet_ids).apply(
             lambda known: pulumi.Output.all(
                 *[
-                    # By the VPC too, so that a subnet of another one is refused here.
+                    # Also by VPC, so that a subnet of another VPC is refused here.
                     aws.ec2.get_subnet_output(id=subnet, vpc_id=known["vpc"], opts=invoke)
                     for subnet in known["ids"]
                 ]

@@ -1,4 +1,4 @@
-"""VPC flow logs: every connection accepted or refused, kept in CloudWatch."""
+"""VPC flow logs: accepted and refused connections, kept in CloudWatch."""
 
 from __future__ import annotations  # EC2 and EKS load when used: they take a second
 
@@ -20,7 +20,7 @@ def flow_logs(
     account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=opts.parent))
     group = aws.cloudwatch.LogGroup(name, retention_in_days=retention_days, tags=tags, opts=opts)
     # https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html, less its
-    # CreateLogGroup: a group that the service makes anew would keep its logs for ever.
+    # CreateLogGroup: a group that the service recreates would keep its logs for ever.
     role = aws.iam.Role(
         name,
         description="Lets VPC flow logs write to their log group",
@@ -56,7 +56,7 @@ def flow_logs(
                         ],
                         "Resource": pulumi.Output.concat(group.arn, ":*"),
                     },
-                    # AWS lets nobody list some groups only.
+                    # AWS cannot limit this action to some groups.
                     {"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"},
                 ],
             }

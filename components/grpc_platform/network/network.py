@@ -18,7 +18,7 @@ from .subnets import zone_subnets
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the VPC should be like, and the tags of everything in it."""
+    """The VPC's settings, and the tags of everything in it."""
 
     spec: NetworkSpec
     protect: bool = False
@@ -27,12 +27,12 @@ class NetworkArgs:
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC over the zones of `spec`: a public and a private subnet in each (sizes in subnets.py),
-    tagged for load-balancer controllers to find; an internet gateway; NAT gateways as `spec.nat`
-    says; a gateway endpoint for S3; interface endpoints that the whole VPC reaches on port 443;
-    flow logs where a retention is given.
+    """Creates a VPC over the zones of `spec`: a public and a private subnet in each (sizes in
+    subnets.py), with the tags that load-balancer controllers look for; an internet gateway; NAT
+    gateways according to `spec.nat`; a gateway endpoint for S3; interface endpoints that the whole
+    VPC reaches on port 443; flow logs if `spec` sets their retention.
 
-    With `nat="none"` private subnets have no way out but the endpoints: see
+    With `nat="none"` private subnets can reach only the endpoints: see
     `specs.network.required_interface_endpoints`.
 
     Raises ValueError for what `rules.network.new_network` finds wrong with `spec`.
@@ -41,12 +41,12 @@ class Network(pulumi.ComponentResource):
     vpc_id: pulumi.Output[str]
     """The VPC's id."""
     cidr: pulumi.Output[str]
-    """Its (primary) address block."""
+    """The VPC's (primary) address block."""
     public_subnet_ids: pulumi.Output[list[str]]
     """Public subnets in the order of the zones."""
     private_subnet_ids: pulumi.Output[list[str]]
-    """Where control planes and nodes go, in the order of the zones. Known only when routes and
-    endpoints are there, because a node that starts before them cannot join its cluster."""
+    """Subnets for control planes and nodes, in the order of the zones. Known only when routes and
+    endpoints exist, because a node that starts earlier cannot join its cluster."""
     private_cidrs: pulumi.Output[list[str]]
     """Address blocks of the private subnets: every pod of this network's clusters is in them."""
 
@@ -73,7 +73,7 @@ class Network(pulumi.ComponentResource):
         vpc = aws.ec2.Vpc(
             name,
             cidr_block=spec.cidr,
-            # A private hosted zone is answered only in a VPC that has both.
+            # A private hosted zone resolves only in a VPC that has both.
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags=_named(tags, name),
@@ -112,7 +112,7 @@ class Network(pulumi.ComponentResource):
         )
         public_tables = dict.fromkeys(public, public_table)
 
-        # A table for each zone whatever NAT there is: changing `nat` then edits a route only.
+        # One table per zone with any kind of NAT, so that changing `nat` only updates a route.
         tables = {
             zone: aws.ec2.RouteTable(
                 f"{name}-private-{zone}",
@@ -148,7 +148,8 @@ class Network(pulumi.ComponentResource):
         private: Mapping[str, aws.ec2.Subnet],
         tables: Mapping[str, aws.ec2.RouteTable],
     ) -> list[pulumi.Resource]:
-        """Ways to AWS that need no NAT; S3's costs nothing and carries ECR's image layers."""
+        """Endpoints for AWS services without NAT. S3's is free, and image layers from ECR come
+        through it."""
         child = pulumi.ResourceOptions(parent=self)
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
         endpoints: list[pulumi.Resource] = [
@@ -184,8 +185,8 @@ class Network(pulumi.ComponentResource):
         )
         endpoints.append(rule)
         for service in args.spec.interface_endpoints:
-            # Route53's API lives in us-east-1 under a name without region; reaching it from another
-            # region takes the permission vpce:AllowMultiRegion:
+            # Route53's API is in us-east-1, under a name without a region. An endpoint in another
+            # region needs the permission vpce:AllowMultiRegion:
             # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html
             is_global = service == "route53"
             endpoints.append(
@@ -208,7 +209,7 @@ class Network(pulumi.ComponentResource):
 
 
 def _named(tags: Mapping[str, str], name: str) -> dict[str, str]:
-    """The Name tag is all that AWS's console shows of most VPC resources."""
+    """`tags` and the Name tag, by which AWS's console lists most VPC resources."""
     return {**tags, "Name": name}
 
 
@@ -239,7 +240,7 @@ def _nat_routes(
     public_route: aws.ec2.Route,
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Private subnets' default routes, and the NAT gateways they lead to."""
+    """The private subnets' default routes, and the NAT gateways that they point to."""
     with_nat: Sequence[str] = {
         "none": (),
         "single": spec.zones[:1],
@@ -258,8 +259,8 @@ def _nat_routes(
             allocation_id=address.allocation_id,
             subnet_id=public[zone].id,
             tags=_named(tags, f"{name}-{zone}"),
-            # Useless before its subnet leads to the internet gateway, and an internet gateway
-            # cannot be detached while a NAT gateway holds a public address.
+            # A NAT gateway needs its subnet's route to the internet gateway, and the internet
+            # gateway cannot be detached while a NAT gateway has a public address.
             opts=pulumi.ResourceOptions.merge(
                 opts, pulumi.ResourceOptions(depends_on=[public_route])
             ),

@@ -1,9 +1,9 @@
-"""Which addresses of a VPC each zone gets: arithmetic only.
+"""The address blocks that each zone gets in a VPC: arithmetic only.
 
-A VPC is cut into eighths. The first six are private subnets, one a zone, large because every pod
-takes an address. The last is cut into eighths again, of which a zone gets one as public subnet,
-which holds no more than a NAT gateway. The seventh stays free for whatever else joins the VPC.
-A zone's blocks depend on its place alone, so that appending a zone moves nobody.
+A VPC is cut into eighths. The first six are private subnets, one per zone, large because every pod
+takes an address. The last is cut into eighths again: each zone gets one as its public subnet, which
+only holds a NAT gateway. The seventh stays free for other uses. A zone's blocks depend only on its
+position in the list, so that appending a zone moves no other.
 """
 
 import ipaddress
@@ -27,7 +27,7 @@ class ZoneSubnets:
 
 
 def check_vpc_block(cidr: str) -> str:
-    """Return `cidr` if it can hold the layout; ValueError says what would."""
+    """Return `cidr` if the layout fits into it; otherwise ValueError names the valid sizes."""
     if not LARGEST_BLOCK <= ipaddress.IPv4Network(cidr).prefixlen <= SMALLEST_BLOCK:
         raise ValueError(f"{cidr!r} must be a /{LARGEST_BLOCK} to a /{SMALLEST_BLOCK}")
     return cidr

@@ -1,4 +1,4 @@
-"""What must hold between the values of a caller, and between callers and clusters."""
+"""The rules for a caller, and for callers and clusters."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from .mistake import Mistake, Path
 
 
 class Caller(Protocol):
-    """A caller in plain values, or with the Inputs of a program."""
+    """A caller in plain values, or with a program's Inputs."""
 
     @property
     def cluster(self) -> str | None: ...
@@ -22,7 +22,7 @@ class Caller(Protocol):
 
 
 def caller_is_one_source(caller: Caller, path: Path = ()) -> Iterator[Mistake]:
-    """What tells a caller from others: its cluster, or its addresses."""
+    """A caller has one source: a cluster, or addresses."""
     if caller.cluster is not None:
         for key in ("security_group_id", "cidr", "account_id"):
             value: object | None = getattr(caller, key)
@@ -49,8 +49,8 @@ def calling_cluster(
     serving: Collection[str],
     path: Path = (),
 ) -> Iterator[Mistake]:
-    """The cluster of a caller. `clusters` are all, by name, each with whether its security group
-    and the addresses of its pods are known."""
+    """A caller's cluster. `clusters` has all clusters by name; the value says whether the cluster's
+    security group and pod addresses are known."""
     if caller.cluster is None:
         return
     if caller.cluster not in clusters:

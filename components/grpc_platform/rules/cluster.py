@@ -1,4 +1,4 @@
-"""What must hold between the values of a cluster."""
+"""The rules for a cluster."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def new_cluster(spec: ClusterSpec, path: Path = ()) -> Iterator[Mistake]:
         )
     for name, group in spec.node_groups.items():
         release, minor = group.release_version, spec.kubernetes_version
-        # A release of Bottlerocket has a version of its own.
+        # Bottlerocket releases have their own version numbers.
         wrong = release and group.ami == "al2023" and not release.startswith(f"{minor}.")
         if wrong:
             remedy = f"is not a release of Kubernetes {minor}, which kubernetes_version says"
@@ -42,7 +42,7 @@ def _keeps_pods_off(group: NodeGroupSpec) -> bool:
 
 
 def reachable(spec: ClusterSpec, path: Path, *, new_vpc: bool) -> Iterator[Mistake]:
-    """The endpoint of a new cluster, as whoever runs `pulumi up` needs it."""
+    """A new cluster's endpoint: `pulumi up` must be able to reach it."""
     if new_vpc and not (spec.public_access_cidrs or spec.private_access_cidrs):
         yield Mistake(
             (*path, "public_access_cidrs"),
@@ -55,7 +55,7 @@ def reachable(spec: ClusterSpec, path: Path, *, new_vpc: bool) -> Iterator[Mista
 def fleet_fits(
     spec: ClusterSpec, contour: ContourSpec, envoy: EnvoySpec, path: Path
 ) -> Iterator[Mistake]:
-    """The largest Envoy fleet on the fixed node groups of a cluster that serves."""
+    """The largest Envoy fleet must fit on a serving cluster's fixed node groups."""
     if spec.auto_mode or all(map(_keeps_pods_off, spec.node_groups.values())):
         return
     largest = envoy.max_replicas

@@ -1,4 +1,4 @@
-"""A value that breaks a rule, told in one line."""
+"""A value that breaks a rule, described in one line."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _VALUE_LENGTH = 60
 
 @dataclass(frozen=True)
 class Mistake:
-    """Where, what was given, and what would be right."""
+    """The value's path, the value, and how to correct it."""
 
     path: Path
     value: Any
     remedy: str
     against: Path = ()
-    """The other value it does not agree with, where there is one."""
+    """The path of the other value that it conflicts with, if there is one."""
 
     def __str__(self) -> str:
         value = "" if self.value is None else f" = {_short(self.value)}"
@@ -26,8 +26,8 @@ class Mistake:
 
 
 def refuse(component: str, mistakes: Iterable[Mistake]) -> None:
-    """Raise ValueError with a line for each mistake, if there are any; `component` begins the
-    first (`Envoy main-envoy`)."""
+    """Raise ValueError with a line for each mistake, if there are any. The first line begins with
+    `component` (`Envoy main-envoy`)."""
     lines = [str(mistake) for mistake in mistakes]
     if lines:
         raise ValueError(f"{component}: " + "\n".join(lines))
@@ -42,6 +42,6 @@ def _cut(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """`text` with what is no printable character written as Python writes it: keys and values
-    reach a line by its path and its remedy too."""
+    """`text` with unprintable characters escaped as in Python: a line's path and remedy also
+    contain the stack file's keys and values."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

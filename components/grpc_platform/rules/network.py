@@ -1,4 +1,4 @@
-"""What must hold between the values of a network."""
+"""The rules for a network."""
 
 from collections.abc import Iterator
 
@@ -24,11 +24,11 @@ def new_network(spec: NetworkSpec, path: Path = ()) -> Iterator[Mistake]:
 
 
 def supported_region(region: str, path: Path) -> Iterator[Mistake]:
-    """A region, or a zone of it, whose partition this platform can be made in.
+    """A region, or a zone of it, must be in a partition that this platform supports.
 
-    In others the names of endpoints differ from service to service
+    In other partitions endpoint names differ from service to service
     (https://docs.amazonaws.cn/en_us/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html),
-    Route53 is another one, and none of them was ever tried.
+    Route53 is separate, and this platform has never been tried there.
     """
     if region.startswith(_OTHER_PARTITIONS):
         remedy = (
@@ -45,8 +45,8 @@ def way_out(
     external_dns: ExternalDnsSpec,
     path: Path = (),
 ) -> Iterator[Mistake]:
-    """What nodes and pods need in a new VPC without NAT, unless the program gives it another way
-    out: endpoints, and images that come from no public registry."""
+    """Without NAT, nodes and pods in a new VPC need endpoints, and images that do not come from a
+    public registry, unless the program gives the VPC another route out."""
     if network.nat != "none":
         return
     given = sorted(network.interface_endpoints)

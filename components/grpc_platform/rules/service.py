@@ -1,4 +1,4 @@
-"""What must hold between the values of a service and those of its platform."""
+"""The rules for a service and its platform."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -28,12 +28,12 @@ def service_on_platform(
 def host_of_service(
     service: str, spec: ServiceSpec, zone_name: str, path: Path = ()
 ) -> Iterator[Mistake]:
-    """The name clients dial."""
+    """The host that clients dial."""
     yield from host_in_zone(spec.host_of(service, zone_name), zone_name, (*path, "host"))
 
 
 def deadline_fits(spec: ServiceSpec, max_deadline: timedelta, path: Path = ()) -> Iterator[Mistake]:
-    """When Envoy ends a call."""
+    """The deadline after which Envoy ends a call."""
     path = (*path, "deadline")
     if spec.streaming:
         if isinstance(spec.deadline, timedelta):

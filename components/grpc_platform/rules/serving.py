@@ -1,4 +1,4 @@
-"""What must hold between the values of what serves: Contour, Envoy and external-dns."""
+"""The rules for Contour, Envoy and external-dns."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def envoy_is_possible(spec: EnvoySpec, path: Path = ()) -> Iterator[Mistake]:
 
 
 def released_together(contour: ContourSpec, envoy: EnvoySpec) -> Iterator[Mistake]:
-    """Contour and the Envoy it configures."""
+    """Contour and the Envoy that it configures: the versions must match."""
     released = versions.ENVOY_OF_CONTOUR[contour.version]
     if envoy.version != released:
         yield Mistake(
@@ -40,7 +40,7 @@ def released_together(contour: ContourSpec, envoy: EnvoySpec) -> Iterator[Mistak
 
 
 def two_of_all(contour: ContourSpec, envoy: EnvoySpec) -> Iterator[Mistake]:
-    """What serves in production."""
+    """Production needs two replicas of Contour and Envoy."""
     counts = {
         ("contour", "replicas"): contour.replicas,
         ("envoy", "min_replicas"): envoy.min_replicas,
@@ -53,7 +53,7 @@ def two_of_all(contour: ContourSpec, envoy: EnvoySpec) -> Iterator[Mistake]:
 def dns_credentials(
     eks_cluster_name: object | None, spec: ExternalDnsSpec, path: Path
 ) -> Iterator[Mistake]:
-    """How external-dns gets its credentials; `path` is that of the EKS cluster's name."""
+    """external-dns's credentials; `path` is that of the EKS cluster's name."""
     if eks_cluster_name is None and spec.credentials_secret is None:
         yield Mistake(
             path,

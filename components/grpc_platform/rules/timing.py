@@ -1,4 +1,4 @@
-"""What must hold between the times."""
+"""The rules between times."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from .mistake import Mistake
 
 
 def times_agree(timing: Timing) -> Iterator[Mistake]:
-    """The times of one cluster that serves."""
+    """The times of one serving cluster."""
     duration = timing.max_connection_duration
     given = format_duration(duration)
     path = ("contour", "timeouts", "max_connection_duration")

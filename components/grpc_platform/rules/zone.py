@@ -1,4 +1,4 @@
-"""What must hold between the values of a zone and the names in it."""
+"""The rules for a zone and the names in it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
@@ -7,18 +7,18 @@ from ..conventions import OWNERSHIP_PREFIX
 from .mistake import Mistake, Path
 
 MAX_NAME = 253
-"""Characters of a DNS name."""
+"""The maximum length of a DNS name, in characters."""
 
 
 class Team(Protocol):
-    """A team in plain values, or with the Inputs of a program."""
+    """A team in plain values, or with a program's Inputs."""
 
     @property
     def hosts(self) -> Sequence[object]: ...
 
 
 class Zone(Protocol):
-    """A zone in plain values, or with the Inputs of a program."""
+    """A zone in plain values, or with a program's Inputs."""
 
     @property
     def name(self) -> object: ...
@@ -29,7 +29,7 @@ class Zone(Protocol):
 
 
 class ZoneOfTeams(Protocol):
-    """The same, new or existing."""
+    """A zone in plain values, new or existing."""
 
     @property
     def name(self) -> object: ...
@@ -38,7 +38,7 @@ class ZoneOfTeams(Protocol):
 
 
 def zone_is_answered(spec: Zone, *, has_vpc: bool, path: Path = ()) -> Iterator[Mistake]:
-    """Who gets answers from a zone; one that exists is answered already."""
+    """Where a zone resolves; an existing one already does."""
     if spec.public and not spec.acknowledge_public_addresses:
         yield Mistake(
             (*path, "public"),
@@ -56,7 +56,7 @@ def zone_is_answered(spec: Zone, *, has_vpc: bool, path: Path = ()) -> Iterator[
 
 
 def host_in_zone(host: str, zone_name: str, path: Path) -> Iterator[Mistake]:
-    """A name that clients dial."""
+    """A host that clients dial."""
     if len(host) > MAX_NAME:
         yield Mistake(path, host, f"has {len(host)} characters; DNS takes {MAX_NAME}")
     if not host.endswith(f".{zone_name}"):
@@ -64,7 +64,7 @@ def host_in_zone(host: str, zone_name: str, path: Path) -> Iterator[Mistake]:
 
 
 def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
-    """The name that holds the addresses of a cluster's Envoys."""
+    """The DNS name with the addresses of a cluster's Envoys."""
     length = len(OWNERSHIP_PREFIX + dns_name)
     if length > MAX_NAME:
         yield Mistake(
@@ -78,7 +78,7 @@ def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
 def names_have_one_owner(
     spec: ZoneOfTeams, owners: Mapping[str, str], path: Path = ()
 ) -> Iterator[Mistake]:
-    """The names of the zone's teams; `owners` are those of others, by name."""
+    """The hosts of the zone's teams; `owners` has the other owners of names, by name."""
     known = dict(owners)
     for name, team in spec.teams.items():
         for index, host in enumerate(team.hosts):
