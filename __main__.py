@@ -1,4 +1,4 @@
-"""One environment: from its settings to what a client needs to know."""
+"""One environment: creates its components from the settings, and exports what clients need."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""The components' arguments, from the plain models of a stack file."""
+"""The components' arguments, from a stack file's plain models."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from .settings import Settings
 
 
 def zone(settings: Settings, vpc_id: pulumi.Input[str] | None) -> gp.ZoneArgs:
-    """A new zone, answered in the network's VPC and in those of the callers."""
+    """A new zone, which resolves in the network's VPC and the callers' VPCs."""
     return gp.ZoneArgs(
         name=settings.zone.name,
         public=settings.zone.public,
@@ -26,7 +26,7 @@ def zone(settings: Settings, vpc_id: pulumi.Input[str] | None) -> gp.ZoneArgs:
 def existing_zone(
     settings: Settings, zone_id: str, vpc_id: pulumi.Input[str] | None
 ) -> gp.ExistingZoneArgs:
-    """An existing zone, answered in the network's VPC too unless that is None."""
+    """An existing zone, which also resolves in the network's VPC unless that is None."""
     own = {} if vpc_id is None else {"network": vpc_id}
     use = _use(settings)
     return gp.ExistingZoneArgs(
@@ -60,7 +60,7 @@ def ingress(
     clusters: Mapping[str, gp.AnyCluster],
     network: gp.AnyNetwork | None,
 ) -> gp.GrpcIngressArgs:
-    """What lets calls into a serving cluster."""
+    """The arguments of a serving cluster's GrpcIngress."""
     return gp.GrpcIngressArgs(
         dns_name=settings.contour_name(cluster),
         zone=zone,
@@ -83,8 +83,8 @@ def ingress(
 
 
 def _former_makers(settings: Settings, namespace: str, cluster: str) -> list[str]:
-    """The components of services that may have made a namespace: release 0.1 had it made by one
-    that said `create_namespace`."""
+    """The services' components that may have made a namespace: in release 0.1 a service with
+    `create_namespace` made it."""
     return [
         component
         for name, service in settings.services.items()
@@ -94,7 +94,7 @@ def _former_makers(settings: Settings, namespace: str, cluster: str) -> list[str
 
 
 def _namespace_of(service: str) -> pulumi.Alias:
-    """The namespace that the component of a service made."""
+    """The namespace that a service's component made."""
     parent = (
         f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}"
         f"::grpc-platform:index:GrpcService::{service}"

@@ -1,4 +1,4 @@
-"""From the raw values of a stack file to `Settings`, or to every mistake in it at once."""
+"""Turns a stack file's raw values into `Settings`, or reports every mistake at once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
@@ -25,11 +25,11 @@ def check(
 ) -> Settings:
     """The settings that `raw` (section -> value) describes.
 
-    `region` is AWS's where it is known, `kubeconfigs` the clusters whose kubeconfig is kept
-    encrypted, and `found` what the caller knows to be wrong already.
+    `region` is the AWS region if it is known, `kubeconfigs` the clusters with an encrypted
+    kubeconfig, and `found` the mistakes that the caller has already found.
 
-    Raises ConfigError with every mistake: those `found`, those of single values, and those between
-    values as far as the values they concern are right themselves.
+    Raises ConfigError with every mistake: those in `found`, those of single values, and those
+    between values that are valid themselves.
     """
     mistakes = list(found)
     settings = None
@@ -41,13 +41,14 @@ def check(
             wrong = from_pydantic(error.errors(), Settings, values)
             new = [m for m in wrong if m.path not in {known.path for known in mistakes}]
             mistakes += new
-            # Without its wrong parts a file can still break rules; say so in the same run.
+            # A file can also break rules with its valid parts; report these mistakes in the same
+            # run.
             given = {m.path for m in new if m.value is not None}
             if not given:
                 break
             values = _without(values, given)
             if ("environment",) in given:
-                values["environment"] = "development"  # required, and the one with fewer rules
+                values["environment"] = "development"  # required; development has fewer rules
     if settings is not None:
         concerned = [m.path for m in mistakes]
         broken = [
@@ -63,14 +64,15 @@ def check(
 
 
 def broken_rules(settings: Settings) -> list[Mistake]:
-    """Every rule between values that does not hold."""
+    """The mistakes that break rules between values."""
     rules = (*NETWORK_RULES, *CLUSTER_RULES, *SERVING_RULES)
     return [mistake for rule in rules for mistake in rule(settings)]
 
 
 def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
     zones = settings.network.zones if settings.network else ()
-    # Without a region in the file the environment decides (AWS_REGION); it is one region still.
+    # Without a region in the file the environment decides (AWS_REGION), but all zones share one
+    # region.
     right = region or next((zone[:-1] for zone in zones), "")
     where = f"aws:region ({region})" if region else f"one region with {zones[0]}" if zones else ""
     return [
@@ -102,7 +104,7 @@ def _kubeconfigs(settings: Settings, encrypted: Collection[str]) -> list[Mistake
 
 
 def warnings(settings: Settings) -> list[str]:
-    """What is allowed and will surprise."""
+    """Warnings: allowed settings with surprising effects."""
     found: list[str] = []
     grace = settings.timing.termination_grace_period
     if grace > LONG_TERMINATION_GRACE_PERIOD:
@@ -122,13 +124,14 @@ def warnings(settings: Settings) -> list[str]:
 
 
 def _touches(mistake: Mistake, wrong: list[Path]) -> bool:
-    """Whether a rule speaks of a value that is wrong already."""
+    """Whether a rule's mistake is about a value that is already known to be wrong."""
     concerned = [path for path in (mistake.path, mistake.against) if path]
     return any(path[: len(w)] == w[: len(path)] for path in concerned for w in wrong)
 
 
 def _without(value: Any, paths: Collection[Path]) -> Any:
-    """`value` without its parts at `paths`. A copy: with anchors one part may be at two paths."""
+    """A copy of `value` without its parts at `paths`: with YAML anchors one part may be at two
+    paths."""
 
     def kept(parts: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
         return [

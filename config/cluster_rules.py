@@ -1,4 +1,4 @@
-"""What must hold between the values of the clusters."""
+"""The rules between clusters."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from .settings import Settings
 
 def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
     if not settings.serving:
-        yield Mistake(("clusters",), None, "none serves; leave serves: true on one")
+        yield Mistake(("clusters",), None, "no cluster serves; leave serves: true on one")
     contexts: dict[tuple[str | None, str], str] = {}
     in_eks = {name: name for name, cluster in settings.clusters.items() if not cluster.existing}
     for name, cluster in settings.clusters.items():
@@ -34,7 +34,7 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
             yield Mistake(
                 (*path, "existing", "context"),
                 cluster.existing.context,
-                f"is cluster {contexts[place]} already; one name cannot be fed twice",
+                f"is cluster {contexts[place]} too; one cluster cannot have two names",
             )
         contexts.setdefault(place, name)
         eks_name = cluster.existing.eks_cluster_name
@@ -42,7 +42,7 @@ def _clusters_can_be_made(settings: Settings) -> Iterator[Mistake]:
             yield Mistake(
                 (*path, "existing", "eks_cluster_name"),
                 eks_name,
-                f"is cluster {in_eks[eks_name]} already; one name cannot be fed twice",
+                f"is cluster {in_eks[eks_name]} too; one cluster cannot have two names",
             )
         if cluster.serves:
             where = (*path, "existing", "eks_cluster_name")

@@ -1,4 +1,4 @@
-"""Write what is generated from the models: the schema of a stack file and the reference table.
+"""Write the files that are generated from the models: the stack file's schema and the tables.
 
 `python -m config.docs` writes them, `python -m config.docs --check` fails when one is stale.
 """
@@ -34,7 +34,7 @@ def generated() -> dict[Path, str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the files, or with --check say which are stale; the exit status."""
+    """Write the files, or with --check name the stale ones; returns the exit status."""
     stale = [p for p, text in generated().items() if not p.exists() or p.read_text() != text]
     if "--check" in arguments:
         for path in stale:
@@ -51,8 +51,8 @@ def _reference() -> str:
         "# Configuration",
         "",
         "Every key of `Pulumi.<env>.yaml`, under `grpc-platform:`. Durations are written `15s`,",
-        "`5m`, `1h30m`; `<name>` stands for a name of your own. What must hold between the values",
-        "is checked before anything is registered, and all mistakes are reported at once.",
+        "`5m`, `1h30m`; `<name>` stands for a name of your choice. The rules between the values",
+        "are checked before anything is registered, and all mistakes are reported at once.",
     ]
     for name, field in Settings.model_fields.items():
         lines += ["", f"## {name}", "", _prose(field)]
@@ -68,8 +68,9 @@ def _outputs() -> str:
         HEADER,
         "# Outputs",
         "",
-        "What a stack exports: read it with `pulumi stack output`, or typed, from another stack,",
-        'with `PlatformStack.from_reference("<organization>/grpc-platform/<stack>")`.',
+        "The outputs of a platform stack. Read them with `pulumi stack output`, or, with types and",
+        "from another stack, with",
+        '`PlatformStack.from_reference("<organization>/grpc-platform/<stack>")`.',
         "",
         "| output | type | meaning |",
         "| --- | --- | --- |",
@@ -108,7 +109,7 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _models(field: FieldInfo) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The models inside a field, with the step from its key to theirs."""
+    """The models inside a field, each with the step from the field's key to the model's keys."""
 
     def walk(annotation: Any, step: str) -> Iterator[tuple[str, type[BaseModel]]]:
         origin = typing.get_origin(annotation)

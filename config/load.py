@@ -15,7 +15,8 @@ from .mistakes import unknown_section
 from .settings import Settings
 
 KUBECONFIG = "kubeconfig-"
-"""Prefix of the encrypted keys with an existing cluster's kubeconfig: `kubeconfig-<cluster>`."""
+"""Prefix of the encrypted keys that contain an existing cluster's kubeconfig:
+`kubeconfig-<cluster>`."""
 
 
 def load_settings() -> Settings:
@@ -44,8 +45,8 @@ def load_settings() -> Settings:
 
 
 def existing_cluster(name: str, spec: ExistingClusterSpec) -> ExistingClusterArgs:
-    """How an existing cluster is reached: its kubeconfig is a path, or the content that is kept
-    encrypted."""
+    """The arguments of an existing cluster, whose kubeconfig is a path, or the encrypted
+    content."""
     return ExistingClusterArgs(
         kubeconfig=spec.kubeconfig or pulumi.Config().require_secret(f"{KUBECONFIG}{name}"),
         context=spec.context,
@@ -59,7 +60,7 @@ def _keys(project: str) -> list[str]:
 
 
 def _value(text: str) -> Any:
-    """The engine passes sections as JSON and plain values as they are."""
+    """The engine passes sections as JSON and plain values unchanged."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):  # also a number of too many digits
@@ -75,7 +76,7 @@ def _plain_kubeconfigs(project: str, keys: list[str]) -> list[Mistake]:
 
 
 def _encrypted_sections(project: str, keys: list[str]) -> list[Mistake]:
-    # Inside a section an encrypted value reaches the program decrypted and unmarked, and would be
+    # The engine decrypts a value inside a section and does not mark it as secret, so it would be
     # printed like any other: https://github.com/pulumi/pulumi/issues/6531
     return [
         Mistake((key,), None, f"holds an encrypted value; only {KUBECONFIG}<cluster> may be one")

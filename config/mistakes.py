@@ -1,4 +1,4 @@
-"""A mistake in a stack file, and how pydantic's findings become one."""
+"""ConfigError for a wrong stack file, and mistakes from pydantic's findings."""
 
 import difflib
 import types
@@ -14,9 +14,9 @@ from grpc_platform.rules import Mistake, Path
 
 
 class ConfigError(RunError):
-    """A stack file is wrong; `problems` has one line for each mistake: path, value, remedy.
+    """The stack file is wrong; `problems` has one line for each mistake: path, value, remedy.
 
-    A RunError, so that `pulumi up` prints the lines and no traceback.
+    A RunError, so that `pulumi up` prints these lines and no traceback.
     """
 
     exit_status = 2
@@ -80,7 +80,7 @@ def _items(count: int) -> str:
 
 
 def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
-    """A top-level key that is no section."""
+    """The remedy for a top-level key that is not a section."""
     return Mistake((key,), None, _unknown_key(key, list(root.model_fields)))
 
 
@@ -94,7 +94,7 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
 
 
 def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:
-    """The keys of the model found by walking `loc` from `model`."""
+    """The keys of the model at `loc`, starting from `model`."""
     current: Any = model
     for part in loc:
         current = _model_in(current)

@@ -1,4 +1,4 @@
-"""What must hold between the values of the network and of who reaches it."""
+"""The rules for the network and its callers."""
 
 from collections.abc import Iterator
 from ipaddress import IPv4Network
@@ -11,7 +11,7 @@ from grpc_platform.specs import CallerSpec
 from .settings import Settings
 
 API_PORT = 443
-"""Of the Kubernetes API."""
+"""The port of the Kubernetes API."""
 
 
 def _network_fits_its_clusters(settings: Settings) -> Iterator[Mistake]:
@@ -50,14 +50,14 @@ def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
 
 
 def _let_in_twice(settings: Settings, callers: dict[str | None, str]) -> Iterator[Mistake]:
-    """Envoy's pods and the API share a security group, which takes no rule twice."""
+    """Envoy's pods and the API share a security group, and AWS refuses a duplicate rule."""
     for name, cluster in settings.serving.items():
         for index, block in enumerate(cluster.private_access_cidrs):
             if block in callers:
                 yield Mistake(
                     ("clusters", name, "private_access_cidrs", index),
                     block,
-                    f"has port {API_PORT} opened by callers.{callers[block]} already; remove it "
+                    f"has port {API_PORT} already opened by callers.{callers[block]}; remove it "
                     "here",
                     against=("envoy",),
                 )
@@ -77,10 +77,10 @@ def _caller(settings: Settings, caller: CallerSpec, path: Path) -> Iterator[Mist
             yield Mistake(
                 (*path, "account_id"),
                 caller.account_id,
-                "says whose vpc_id or security_group_id it is; remove it",
+                "applies with vpc_id or security_group_id only; remove it",
             )
     elif caller.vpc_id is not None:
-        remedy = "does not go with cluster; make it another caller"
+        remedy = "cannot be combined with cluster; make it a separate caller"
         yield Mistake((*path, "vpc_id"), caller.vpc_id, remedy)
 
 
@@ -89,7 +89,7 @@ def _caller_vpc(settings: Settings, vpc_id: str | None, path: Path) -> Iterator[
         return
     own = settings.network and settings.network.existing and settings.network.existing.vpc_id
     if settings.zone.public:
-        yield Mistake(path, vpc_id, "is for a private zone; a public one is answered everywhere")
+        yield Mistake(path, vpc_id, "is for a private zone; a public one resolves everywhere")
     elif vpc_id == own:
         yield Mistake(path, vpc_id, "is this stack's own VPC; remove it")
 
@@ -98,7 +98,7 @@ def _peered_networks_are_apart(settings: Settings) -> Iterator[Mistake]:
     """VPCs that overlap cannot be peered, and no route could lead to both:
     https://docs.aws.amazon.com/vpc/latest/peering/vpc-peering-basics.html#vpc-peering-limitations.
 
-    A caller without `vpc_id` may lie within another's block, or within this network.
+    The block of a caller without `vpc_id` may overlap another caller's block, or this network.
     """
     network = settings.network
     known: list[tuple[str | None, IPv4Network, str]] = []

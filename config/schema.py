@@ -1,4 +1,4 @@
-"""The JSON Schema of a stack file, for editors to complete and check it."""
+"""A stack file's JSON Schema, with which editors complete and check the file."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ PROJECT = "grpc-platform"
 
 
 def stack_file_schema() -> dict[str, Any]:
-    """Schema of `Pulumi.<env>.yaml`: our sections, other providers' keys, nothing misspelt."""
+    """Schema of `Pulumi.<env>.yaml`: this program's sections and other providers' keys only."""
     settings = Settings.model_json_schema()
     definitions = settings.pop("$defs")
     sections = {f"{PROJECT}:{key}": value for key, value in settings["properties"].items()}

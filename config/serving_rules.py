@@ -1,4 +1,4 @@
-"""What must hold between the values that decide how calls are served."""
+"""The rules between the settings for serving."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _what_serves_is_possible(settings: Settings) -> Iterator[Mistake]:
 
 
 def _names_are_found(settings: Settings) -> Iterator[Mistake]:
-    # A new cluster is refused where there is no network.
+    # Another rule refuses a new cluster without a network.
     has_vpc = settings.network is not None or any(
         cluster.existing is None for cluster in settings.clusters.values()
     )
@@ -65,9 +65,9 @@ def _host_of_others(settings: Settings, name: str, host: str) -> Mistake:
     others = [n for n in settings.services if n != name and settings.host_of(n) == host]
     clusters = settings.weights_of(settings.services[name]).keys()
     elsewhere = all(clusters.isdisjoint(settings.weights_of(settings.services[n])) for n in others)
-    advice = "; one service that two clusters serve has weights" if elsewhere else ""
+    advice = "; for one service in two clusters, set weights" if elsewhere else ""
     return Mistake(
-        ("services", name, "host"), host, f"is the host of {', '.join(others)} too{advice}"
+        ("services", name, "host"), host, f"is also the host of {', '.join(others)}{advice}"
     )
 
 
@@ -78,7 +78,9 @@ def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
         if service.weights is not None:
             given = dict(service.weights)
             if service.cluster is not None:
-                yield Mistake((*path, "weights"), given, "does not go with cluster; remove one")
+                yield Mistake(
+                    (*path, "weights"), given, "cannot be combined with cluster; remove one"
+                )
             for cluster in given.keys() - settings.serving.keys():
                 yield Mistake(
                     (*path, "weights", cluster),
@@ -89,7 +91,7 @@ def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:
                 yield Mistake(
                     (*path, "weights"),
                     given,
-                    "sum to 0, which Route53 takes for equal shares; give the one that serves more",
+                    "sum to 0, which Route53 reads as equal shares; give a serving cluster more",
                 )
         elif service.cluster is None and len(settings.serving) > 1:
             yield Mistake((*path, "cluster"), None, f"is required: one of {serving}")
@@ -106,9 +108,9 @@ def _namespaces_can_be_made(settings: Settings) -> Iterator[Mistake]:
     for name, namespace in settings.namespaces.items():
         path = ("namespaces", name)
         if name in PLATFORM_NAMESPACES:
-            yield Mistake(path, None, "is the platform's own, which makes it; remove it")
+            yield Mistake(path, None, "is made by the platform itself; remove it")
         elif name == "default" or name.startswith("kube-"):
-            yield Mistake(path, None, "exists in every cluster; remove it")
+            yield Mistake(path, None, "already exists in every cluster; remove it")
         for index, cluster in enumerate(namespace.clusters or ()):
             if cluster not in settings.serving:
                 yield Mistake(

@@ -1,4 +1,4 @@
-"""What an environment may say: the sections of `Pulumi.<env>.yaml`."""
+"""An environment's settings: the sections of `Pulumi.<env>.yaml`."""
 
 import re
 from typing import Annotated, Literal
@@ -30,7 +30,8 @@ def _service_name(name: str) -> str:
     return name
 
 
-# What all of AWS's services take: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+# Accepted by all AWS services:
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 _TAG = re.compile(r"[\w .:/=+@-]*")
 
 
@@ -59,67 +60,70 @@ class NetworkSettings(NetworkSpec):
     """A new VPC over some zones, or an existing one."""
 
     existing: ExistingNetworkSpec | None = None
-    """Use this VPC; the other keys then do not apply."""
+    """Use this existing VPC; the other keys then do not apply."""
 
 
 class ClusterSettings(ClusterSpec):
     """A new EKS cluster, or an existing cluster."""
 
     serves: bool = True
-    """Runs Contour, Envoy and external-dns. False for a cluster that only calls."""
+    """Whether the cluster runs Contour, Envoy and external-dns. False for a cluster that only
+    calls."""
     existing: ExistingClusterSpec | None = None
-    """Use this cluster; the other keys but `serves` then do not apply."""
+    """Use this existing cluster; then only `serves` applies beside it."""
 
 
 class ServiceSettings(ServiceSpec):
     """One gRPC service and the cluster whose Envoys serve it."""
 
     cluster: Label | None = None
-    """The serving cluster; may be left out where there is but one."""
+    """The serving cluster; optional if there is only one."""
     weights: dict[Label, Weight] | None = None
-    """In place of `cluster`, while a service moves: the clusters that serve it, and how much of the
-    calls each gets. The sum counts, 100 reads as percent."""
+    """Replaces `cluster` while a service moves: the clusters that serve it, each with its share of
+    the calls. Shares are relative to the sum; with a sum of 100 they read as percent."""
 
 
 class Settings(Spec):
-    """One environment. Every section has the component's own model; see `config.rules` for what
-    must hold between them."""
+    """One environment. Every section uses its component's own model. The modules `config.*_rules`
+    check the rules between sections."""
 
     environment: Literal["development", "production"]
-    """Production asks for at least two of everything that serves, and protects what must not be
-    lost."""
+    """Production requires at least two replicas of Contour and Envoy, and protects the VPC, the
+    zone, the EKS clusters and their KMS keys."""
     network: NetworkSettings | None = None
-    """The VPC of the clusters and of the private zone; not needed with existing clusters only."""
+    """The VPC of the clusters and the private zone; not needed if all clusters are existing
+    ones."""
     zone: ZoneSpec
-    """The hosted zone of all names."""
+    """The hosted zone that contains every name."""
     clusters: Annotated[dict[Label, ClusterSettings], Field(min_length=1)]
-    """EKS clusters by name; `<cluster>.<zone>` holds the addresses of a serving one's Envoys."""
+    """Clusters by name; `<cluster>.<zone>` resolves to a serving cluster's Envoys."""
     contour: ContourSpec = ContourSpec()
     """Contour in every serving cluster."""
     envoy: EnvoySpec = EnvoySpec()
     """The Envoy fleet of every serving cluster."""
     external_dns: ExternalDnsSpec = ExternalDnsSpec()
-    """The publisher of Envoy's addresses in every serving cluster."""
+    """external-dns in every serving cluster, which publishes Envoy's addresses."""
     image_pull_secrets: tuple[ObjectName, ...] = ()
-    """Secrets that all of these images are pulled with. They must exist in namespaces
-    `projectcontour` and `external-dns` of every serving cluster; until then the pods wait."""
+    """Secrets to pull all of these images with. They must exist in the namespaces `projectcontour`
+    and `external-dns` of every serving cluster; until then the pods wait."""
     namespaces: dict[Label, NamespaceSpec] = {}
-    """Namespaces to make for services, by name."""
+    """Namespaces to create for services, by name."""
     services: dict[ServiceName, ServiceSettings] = {}
     """gRPC services by name."""
     callers: dict[Label, CallerSpec] = {}
-    """Who may dial Envoy, by name."""
+    """The sources that may dial Envoy, by name."""
     tags: dict[TagKey, TagValue] = {}
-    """Tags of every AWS resource, beside those the components set."""
+    """Tags of every AWS resource, in addition to those that the components set."""
 
     @property
     def timing(self) -> Timing:
-        """The times that follow from this environment's values."""
+        """The times derived from this environment's settings."""
         return timing_of(self.zone.timing, self.contour, self.envoy)
 
     @property
     def protect(self) -> bool:
-        """Whether the engine refuses to delete what must not be lost."""
+        """Whether the engine refuses to delete the VPC, the zone, the EKS clusters and their KMS
+        keys."""
         return self.environment == "production"
 
     @property
@@ -129,14 +133,15 @@ class Settings(Spec):
 
     @property
     def zone_lacks_vpc(self) -> bool:
-        """Whether the zone still has to be associated with the network: not where both are existing
-        ones, since Route53 refuses to do it twice, and a public zone is answered everywhere."""
+        """Whether the stack must associate the zone with the network. An existing zone and an
+        existing network are already associated, and Route53 refuses a second association. A public
+        zone resolves everywhere."""
         existing = self.network is not None and self.network.existing is not None
         return not self.zone.public and not (existing and self.zone.zone_id)
 
     @property
     def placements(self) -> list[tuple[str, ServiceSettings, str, int]]:
-        """Every service, each cluster that serves it, and the weight of that cluster."""
+        """Every service with each cluster that serves it, and that cluster's weight."""
         return [
             (name, service, cluster, weight)
             for name, service in self.services.items()
@@ -144,7 +149,7 @@ class Settings(Spec):
         ]
 
     def namespaces_of(self, cluster: str) -> list[str]:
-        """The namespaces that a serving cluster gets."""
+        """The namespaces to create in a serving cluster."""
         return [
             name
             for name, namespace in self.namespaces.items()
@@ -152,21 +157,21 @@ class Settings(Spec):
         ]
 
     def former_names(self, service: str) -> list[str]:
-        """What release 0.1 called a service's one component. Only while there is one: with two, it
-        could not be told which of them it was."""
+        """Release 0.1's name of the service's component. Empty if the service has two components,
+        because either could be the former one."""
         return [service] if len(self.weights_of(self.services[service])) == 1 else []
 
     def weights_of(self, service: ServiceSettings) -> dict[str, int]:
-        """The clusters that serve a service, and the weight of each."""
+        """The clusters that serve a service, each with its weight."""
         if service.weights is not None:
             return dict(service.weights)
         cluster = service.cluster or next(iter(self.serving), None)
         return {} if cluster is None else {cluster: FULL_WEIGHT}
 
     def host_of(self, name: str) -> str:
-        """The name clients dial for a service."""
+        """The host that clients dial for a service."""
         return self.services[name].host_of(name, self.zone.name)
 
     def contour_name(self, cluster: str) -> str:
-        """The name that holds the addresses of a cluster's Envoys."""
+        """The DNS name with the addresses of a cluster's Envoys."""
         return f"{cluster}.{self.zone.name}"

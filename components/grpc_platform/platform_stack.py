@@ -41,15 +41,15 @@ class TimingOutputs(_Outputs):
     record_ttl: Duration
     """TTL of Envoy's A records and of the services' CNAMEs."""
     max_connection_duration: Duration
-    """When Envoy asks a client to reconnect."""
+    """The age of a connection at which Envoy asks its client to reconnect."""
     connection_shutdown_grace_period: Duration
     """From Envoy's request to reconnect until the connection takes no new calls."""
     propagation_delay: Duration = Timing.propagation_delay
     """From a change of a record until every name server answers with it."""
     min_resolution_interval: Duration = Timing.min_resolution_interval
-    """Clients look a name up at most this often."""
+    """The minimum interval between a client's look-ups of a name."""
     pod_startup_time: Duration = Timing.pod_startup_time
-    """Until a new Envoy pod is ready."""
+    """How long a new Envoy pod takes to become ready."""
     max_deadline: Duration
     """The longest finite deadline a service may have."""
     dns_convergence: Duration
@@ -102,9 +102,9 @@ class PlatformStack(_Outputs):
     zone: ZoneOutputs
     timing: TimingOutputs
     clusters: dict[str, ClusterOutputs]
-    """By name."""
+    """The clusters, by name."""
     services: dict[str, ClientContract]
-    """What clients must know about each service, by service."""
+    """What clients must know about each service, by the service's name."""
 
     @classmethod
     def from_reference(cls, stack: str) -> "pulumi.Output[PlatformStack]":
@@ -127,7 +127,7 @@ class PlatformStack(_Outputs):
         if version is None:
             raise pulumi.RunError(
                 f"stack {stack}: exports no schema_version; name a stack that grpc-platform "
-                "deployed, and run pulumi up there if it did so before outputs had a version"
+                "deployed; if that was before outputs had a version, run pulumi up there"
             )
         if version != SCHEMA_VERSION:
             advice = (
@@ -136,8 +136,8 @@ class PlatformStack(_Outputs):
                 else "install here the release of grpc-platform that it was deployed with"
             )
             raise pulumi.RunError(
-                f"stack {stack}: exports schema_version {version:g}, and {SCHEMA_VERSION} is what "
-                f"this project reads; {advice}"
+                f"stack {stack}: exports schema_version {version:g}, but this project reads "
+                f"{SCHEMA_VERSION}; {advice}"
             )
         missing = [key for key, value in outputs.items() if value is None]
         if missing:
@@ -227,8 +227,10 @@ def exports(
     """
     times = {ingress.timing for ingress in ingresses.values()}
     if len(times) != 1:
-        given = "none" if not times else "some with other times than the rest"
-        raise ValueError(f"exports: ingresses: {given}; export what shares one zone and its times")
+        given = "none" if not times else "some have other times than the rest"
+        raise ValueError(
+            f"exports: ingresses: {given}; export ingresses of one zone with the same times"
+        )
     timing = times.pop()
     return {
         "schema_version": SCHEMA_VERSION,

@@ -1,9 +1,9 @@
-"""Kubernetes quantities, and what an EC2 instance type holds, read from its name."""
+"""Kubernetes quantities, and an EC2 instance type's resources, read from its name."""
 
 import re
 from dataclasses import dataclass
 
-# Longer numbers are no quantity of anything, and not every one of them fits a float.
+# Longer numbers are no real quantity, and some do not fit a float.
 _NUMBER = "([0-9]{1,12})"
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
@@ -26,7 +26,7 @@ def memory_bytes(quantity: str) -> int:
 
 @dataclass(frozen=True)
 class InstanceType:
-    """What one EC2 instance of a general family offers."""
+    """The resources of one EC2 instance of a general family."""
 
     cores: int
     memory_gib: float

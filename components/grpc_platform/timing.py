@@ -1,7 +1,8 @@
-"""Every time that follows from another, in one place.
+"""All derived times, in one place.
 
 Contour's and Envoy's own defaults are wrong for Envoy pods that clients dial directly: Envoy would
-exit while DNS still lists it. The numbers below make every party agree; nothing else computes one.
+exit while DNS still lists it. The times below are consistent with each other; no other module
+computes times.
 """
 
 from __future__ import annotations
@@ -16,31 +17,31 @@ if TYPE_CHECKING:  # the specs take their defaults from here
     from .specs import ContourSpec, EnvoySpec
 
 EXTERNAL_DNS_SYNC_INTERVAL = timedelta(seconds=5)
-"""external-dns's --min-event-sync-interval: at most one sync of its records in this time."""
+"""external-dns's --min-event-sync-interval: it syncs its records at most once in this time."""
 
 EXTERNAL_DNS_REACTION = timedelta(seconds=7)
-"""From a changed EndpointSlice to the change at Route53: up to one sync interval, then the next of
-its one-second ticks. Seen with 0.21.0 and endpoint events: 5.5 to 6 s."""
+"""From a changed EndpointSlice to the change at Route53: up to one sync interval, then up to one of
+external-dns's one-second ticks. Measured with 0.21.0 and endpoint events: 5.5 to 6 s."""
 
 DRAIN_POLL = timedelta(seconds=5)
-"""How often `contour envoy shutdown` counts the connections still open (--check-interval)."""
+"""How often `contour envoy shutdown` counts open connections (--check-interval)."""
 
 MARGIN = timedelta(seconds=30)
-"""Room for clocks and process exits in the termination grace period."""
+"""Margin in the termination grace period for clocks and process exits."""
 
 NEW_PODS_READY = timedelta(minutes=10)
-"""What Pulumi and the Deployment controller wait for new pods by default."""
+"""How long Pulumi and the Deployment controller wait for new pods by default."""
 
 LONGEST_STABILIZATION = timedelta(hours=1)
-"""Of an autoscaler:
+"""The longest stabilization window of an HPA:
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/"""
 
 NEGATIVE_CACHING = timedelta(seconds=30)
-"""How long a resolver may remember that a name does not exist; Route53's own SOA says 15 minutes.
-As long as gRPC clients wait between look-ups, so it delays nobody further."""
+"""How long a resolver may cache NXDOMAIN; the default of Route53's SOA is 15 minutes. gRPC clients
+wait as long between look-ups, so it delays no client further."""
 
 DEFAULT_DEADLINE = timedelta(seconds=15)
-"""What Envoy applies to a route without a timeout, made explicit:
+"""Envoy's default for a route without a timeout, made explicit:
 https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts"""
 
 MAX_TERMINATION_GRACE_PERIOD = timedelta(seconds=900)
@@ -48,10 +49,10 @@ MAX_TERMINATION_GRACE_PERIOD = timedelta(seconds=900)
 https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html"""
 
 LONG_TERMINATION_GRACE_PERIOD = timedelta(seconds=600)
-"""Above this a rollout of the fleet is slow enough to warn about."""
+"""Above this, a rollout of the fleet is so slow that config warns about it."""
 
 LONGEST_DURATION = timedelta(days=366)
-"""More than any time here can mean. What Contour, Kubernetes and Route53 take ends later."""
+"""Longer than any useful time here. Contour, Kubernetes and Route53 accept longer ones."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:h|ms|m|s))+", re.ASCII)
@@ -72,7 +73,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Write a duration so that `parse_duration`, Contour and Envoy's Go tools read it back."""
+    """Write a duration in the form that `parse_duration`, Contour and Envoy's Go tools read."""
     milliseconds = round(duration.total_seconds() * 1000)
     hours, rest = divmod(milliseconds, 3_600_000)
     minutes, rest = divmod(rest, 60_000)
@@ -82,13 +83,13 @@ def format_duration(duration: timedelta) -> str:
 
 
 def whole_seconds(duration: timedelta) -> int:
-    """Seconds, rounded up: what Kubernetes and Route53 take."""
+    """Seconds, rounded up, for Kubernetes and Route53."""
     return math.ceil(duration.total_seconds())
 
 
 @dataclass(frozen=True, kw_only=True)
 class DnsTiming:
-    """The times of a zone's names. They are the defaults of ZoneSpec."""
+    """The times of a zone's names. The defaults are also ZoneSpec's."""
 
     record_ttl: timedelta = timedelta(seconds=30)
     """TTL of Envoy's A records and of the services' CNAMEs."""
@@ -97,12 +98,13 @@ class DnsTiming:
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/route-53-concepts.html ("generally
     within 60 seconds")."""
     min_resolution_interval: timedelta = timedelta(seconds=30)
-    """gRPC clients look a name up at most this often: MinResolutionInterval in grpc-go,
-    grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in Java."""
+    """The minimum interval between a gRPC client's look-ups of a name: MinResolutionInterval in
+    grpc-go, grpc.dns_min_time_between_resolutions_ms in C-core, networkaddress.cache.ttl in
+    Java."""
 
     @property
     def dns_convergence(self) -> timedelta:
-        """From a change of Envoy's endpoints until no client looks up the old addresses."""
+        """From a change of Envoy's endpoints until no client gets the old addresses."""
         return (
             EXTERNAL_DNS_REACTION
             + self.propagation_delay
@@ -113,28 +115,28 @@ class DnsTiming:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing(DnsTiming):
-    """The times that are given, and all that follow from them. `timing_of` takes them from the
-    specs, whose defaults these are."""
+    """The given times, and all times derived from them. `timing_of` takes the given ones from the
+    specs, which have the same defaults."""
 
     pod_startup_time: timedelta = timedelta(seconds=30)
-    """Until a new Envoy pod on a node with room is ready: image pull, bootstrap, first xDS
-    configuration."""
+    """How long a new Envoy pod on a node with room takes to become ready: image pull, bootstrap,
+    first xDS configuration."""
     max_connection_duration: timedelta = timedelta(minutes=5)
-    """When Envoy asks a client to reconnect."""
+    """The age of a connection at which Envoy asks its client to reconnect."""
     connection_shutdown_grace_period: timedelta = timedelta(seconds=15)
-    """From then until a connection takes no new calls."""
+    """From Envoy's request to reconnect until the connection takes no new calls."""
     max_deadline: timedelta = timedelta(seconds=60)
     """The longest finite route timeout of any service behind this fleet."""
 
     @property
     def drain_delay(self) -> timedelta:
-        """How long a terminating Envoy serves on undisturbed: until nobody is sent to it."""
+        """How long a terminating Envoy keeps serving as before: until DNS sends no client to it."""
         return self.dns_convergence
 
     @property
     def termination_grace_period(self) -> timedelta:
-        """Envoy pod's terminationGracePeriodSeconds: the drain delay, then the longest-lived
-        connection with its grace and its last call, then the poll that notices."""
+        """The Envoy pod's terminationGracePeriodSeconds: the drain delay, the longest-lived
+        connection with its grace period, its last call, and the poll that detects the end."""
         return (
             self.drain_delay
             + self.max_connection_duration
@@ -148,8 +150,8 @@ class Timing(DnsTiming):
     def rebalance_time(self) -> timedelta:
         """From the decision to add an Envoy until it carries its share of the connections.
 
-        grpc-go's pick_first may reconnect by the addresses it has before it looks the name up, and
-        then reaches a new Envoy by the reconnect after that.
+        grpc-go's pick_first may reconnect to addresses that it already has before it looks the name
+        up. It then reaches a new Envoy with the next reconnect.
         """
         return (
             self.pod_startup_time
@@ -161,24 +163,25 @@ class Timing(DnsTiming):
 
     @property
     def reconnect_interval(self) -> timedelta:
-        """How long a client's connection lives at the most: what a client should expect."""
+        """The longest life of a client's connection, from which the client contract's value
+        comes."""
         return self.max_connection_duration + self.connection_shutdown_grace_period
 
     @property
     def rollout_deadline(self) -> timedelta:
-        """How long a rollout of the fleet may stand still before it counts as failed: its new pods
-        may have to wait for the room of an Envoy that drains."""
+        """How long the fleet's rollout may make no progress before it counts as failed: new pods
+        may have to wait for the room of a draining Envoy."""
         return self.termination_grace_period + NEW_PODS_READY
 
     @property
     def scale_down_stabilization(self) -> timedelta:
-        """How long the autoscaler waits before it believes that load has fallen: until the last
-        Envoy it added carries its share."""
+        """The autoscaler's stabilization window for scaling down: it waits until the last Envoy
+        that it added carries its share."""
         return min(self.rebalance_time, LONGEST_STABILIZATION)
 
 
 def timing_of(dns: DnsTiming, contour: ContourSpec, envoy: EnvoySpec) -> Timing:
-    """The times of one cluster that serves: of its names, its Contour and its Envoys."""
+    """The times of one serving cluster, from its zone's names, its Contour and its Envoys."""
     return Timing(
         record_ttl=dns.record_ttl,
         propagation_delay=dns.propagation_delay,

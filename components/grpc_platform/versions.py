@@ -1,10 +1,10 @@
-"""What runs together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
+"""Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
 
 from typing import Final
 
 KUBERNETES: Final = "1.35"
-"""EKS ends standard support of 1.34 on 2026-12-02. Contour 1.33's own table covers 1.32 to 1.34;
-1.35 is covered by the local cluster's tests."""
+"""EKS ends standard support of 1.34 on 2026-12-02. Contour 1.33's compatibility table covers 1.32
+to 1.34; the local cluster's tests cover 1.35."""
 
 CONTOUR: Final = "1.33.8"
 ENVOY: Final = "1.38.9"
@@ -12,11 +12,11 @@ EXTERNAL_DNS: Final = "0.21.0"
 """0.22 changes the default annotation prefix and requires --policy."""
 
 ENVOY_OF_CONTOUR = {CONTOUR: ENVOY, "1.33.6": "1.38.3"}
-"""The Envoy each Contour was released with (`image:` lines of its examples/contour manifests)."""
+"""The Envoy that each Contour was released with (`image:` lines in its examples/contour)."""
 
 
 def contour_image(version: str) -> str:
-    """Upstream's Contour image; it also holds `contour certgen` and Envoy's shutdown manager."""
+    """Upstream's Contour image; it also contains `contour certgen` and Envoy's shutdown manager."""
     return f"ghcr.io/projectcontour/contour:v{version}"
 
 
@@ -30,8 +30,9 @@ EXTERNAL_DNS_IMAGE = f"registry.k8s.io/external-dns/external-dns:v{EXTERNAL_DNS}
 VPC_CNI: Final = "v1.22.4-eksbuild.3"
 POD_IDENTITY_AGENT: Final = "v1.3.10-eksbuild.3"
 METRICS_SERVER: Final = "v0.8.1-eksbuild.11"
-"""These three serve every minor above; the next two go with one each. List the newer builds with
-`aws eks describe-addon-versions --addon-name <name> --kubernetes-version <minor>`."""
+"""These three versions fit every Kubernetes minor version here; the next two add-ons need one
+version per minor. List newer builds with `aws eks describe-addon-versions --addon-name <name>
+--kubernetes-version <minor>`."""
 
 KUBE_PROXY = {
     "1.32": "v1.32.13-eksbuild.16",

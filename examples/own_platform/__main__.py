@@ -1,4 +1,4 @@
-"""A network, a cluster and the way in: a platform of one's own, for services of other stacks."""
+"""Your own platform for other stacks' services: a network, a cluster and a GrpcIngress."""
 
 import pulumi
 

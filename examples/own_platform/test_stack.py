@@ -17,7 +17,7 @@ STACK = "organization/search/prod"
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    """The stack as it would be deployed."""
+    """The resources that the stack registers."""
     return run_program(HERE, "prod", read_stack_file(HERE, "prod"))
 
 

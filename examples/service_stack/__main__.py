@@ -1,4 +1,4 @@
-"""Two gRPC services of one team on the platform; their Deployments may follow in this program."""
+"""A team's two gRPC services on the platform; this program could also make their Deployments."""
 
 from datetime import timedelta
 
@@ -10,9 +10,9 @@ from grpc_platform.specs import ServiceSpec
 
 config = pulumi.Config()
 platform = PlatformStack.from_reference(config.require("platform"))
-# A cluster that was there before the platform has no kubeconfig to export.
+# The platform exports no kubeconfig of an existing cluster.
 access = config.get("kubeconfig") or kubeconfig(platform)
-# The identifier stands for the cluster: another kubeconfig for it then replaces nothing in it.
+# The identifier stands for the cluster, so that a changed kubeconfig replaces nothing in it.
 cluster = k8s.Provider("cluster", kubeconfig=access, cluster_identifier="platform")
 services = {
     "billing": ServiceSpec(namespace="payments", deadline=timedelta(seconds=30)),

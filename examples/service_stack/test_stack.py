@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module", params=["local", "prod"])
 def graph(request: pytest.FixtureRequest) -> Graph:
-    """A stack as it would be deployed."""
+    """The resources that a stack registers."""
     return run_program(HERE, request.param, read_stack_file(HERE, request.param))
 
 

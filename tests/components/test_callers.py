@@ -236,7 +236,7 @@ def test_outside_eks_there_is_the_policy_alone(callers: Callable[..., Graph]) ->
     assert peers(graph) == [{"ipBlock": {"cidr": "10.90.0.0/16"}}, EVERY_POD]
 
 
-NOT_KNOWN = "has a security group or pod addresses that are not known"
+NOT_KNOWN = "has an unknown security group or unknown pod addresses"
 NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
 
 
@@ -254,8 +254,8 @@ NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
             {"security_group_ids": {"serving": None}},
             "elsewhere: is not a cluster of this stack: serving",
         ),
-        (Caller(cluster="calling", namespaces=("shop",)), {}, "cannot be told apart"),
-        (Caller(cluster="serving", cidr="10.0.0.0/8"), {}, "does not go with cluster"),
+        (Caller(cluster="calling", namespaces=("shop",)), {}, "cannot be distinguished"),
+        (Caller(cluster="serving", cidr="10.0.0.0/8"), {}, "cannot be combined with cluster"),
         (Caller(), {}, NO_ADDRESSES),
         (Caller(security_group_id="sg-1"), {}, NO_ADDRESSES),
     ],

@@ -59,7 +59,7 @@ def test_the_contract_is_plain_json() -> None:
 
 @pytest.mark.parametrize("host", ["greeter.example.com", "grpc.example.com", "xgrpc.example.com"])
 def test_a_host_outside_the_zone_is_refused(host: str) -> None:
-    message = f"GrpcService greeter: host = {host}: must lie in the zone: <name>.grpc.example.com"
+    message = f"GrpcService greeter: host = {host}: must be in the zone: <name>.grpc.example.com"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(host=host))
 
@@ -67,7 +67,7 @@ def test_a_host_outside_the_zone_is_refused(host: str) -> None:
 def test_a_deadline_longer_than_the_drain_is_refused() -> None:
     message = (
         "GrpcService greeter: deadline = 1m30s: exceeds envoy.max_deadline (1m), which Envoy's "
-        "drain waits for; shorten it, or raise that in the platform's stack"
+        "drain waits for; shorten it, or raise max_deadline in the platform's stack"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(deadline=timedelta(seconds=90)))
@@ -80,7 +80,7 @@ def test_the_default_deadline_is_held_to_the_same_limit() -> None:
 
 def test_a_deadline_on_a_streaming_service_is_refused() -> None:
     message = (
-        "GrpcService greeter: deadline = 30s: ends every stream; a streaming service takes infinity"
+        "GrpcService greeter: deadline = 30s: ends every stream; a streaming service needs infinity"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         contract(ServiceSpec(streaming=True, deadline=timedelta(seconds=30)))

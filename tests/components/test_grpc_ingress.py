@@ -73,5 +73,5 @@ def test_a_platform_without_an_ingress_or_with_two_kinds_of_times_exports_nothin
     slower = ContourSpec.model_validate({"timeouts": {"max_connection_duration": "6m"}})
     with pytest.raises(ValueError, match="exports: ingresses: none"):
         recorded(program)
-    with pytest.raises(ValueError, match="exports: ingresses: some with other times"):
+    with pytest.raises(ValueError, match="exports: ingresses: some have other times"):
         recorded(lambda: program("main", "second", contours={"second": slower}))

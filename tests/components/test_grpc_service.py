@@ -185,7 +185,7 @@ REFUSED = [
         ServiceSpec(streaming=True, deadline=timedelta(seconds=5)),
         "5s: ends every stream",
     ),
-    (ServiceSpec(host="greeter.example.com"), "host = greeter.example.com: must lie in the zone"),
+    (ServiceSpec(host="greeter.example.com"), "host = greeter.example.com: must be in the zone"),
 ]
 
 

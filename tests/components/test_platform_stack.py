@@ -135,8 +135,8 @@ def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
 
 
 NOT_VERSIONED = (
-    "exports no schema_version; name a stack that grpc-platform deployed, and run pulumi up there "
-    "if it did so before outputs had a version"
+    "exports no schema_version; name a stack that grpc-platform deployed; if it predates output "
+    "versions, run pulumi up there"
 )
 
 
@@ -161,7 +161,7 @@ NOTHING: dict[str, Any] = {}
         ),
         (
             {"schema_version": 2, "zones": NOTHING},
-            "exports schema_version 2, and 1 is what this project reads; "
+            "exports schema_version 2, but this project reads 1; "
             "install here the release of grpc-platform that it was deployed with",
         ),
     ],
@@ -174,7 +174,7 @@ def test_exports_that_cannot_be_read_say_what_to_do(exports: dict[str, Any], mes
 def test_an_older_platform_is_to_be_deployed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform_stack, "SCHEMA_VERSION", 3)
     message = (
-        "exports schema_version 1, and 3 is what this project reads; "
+        "exports schema_version 1, but this project reads 3; "
         "run pulumi up there with the release of grpc-platform that is installed here"
     )
     with pytest.raises(pulumi.RunError, match=re.escape(message)):

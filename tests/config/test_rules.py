@@ -60,7 +60,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"contour.timeouts.max_connection_duration": "20s", "zone.record_ttl": "10s"},
-        "contour.timeouts.max_connection_duration = 20s: clients look names up every 30s at most; "
+        "contour.timeouts.max_connection_duration = 20s: clients look names up at most every 30s; "
         "a shorter duration only redials the same Envoy",
     ),
     (
@@ -91,25 +91,25 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"zone.public": True},
-        "zone.public = True: publishes the private addresses of Envoy's pods to anyone; say "
+        "zone.public = True: publishes the private addresses of Envoy's pods to anyone; set "
         "acknowledge_public_addresses: true, or leave the zone private",
     ),
     (
         {"services.events": {"streaming": True, "deadline": "15s"}},
-        "services.events.deadline = 15s: ends every stream; a streaming service takes infinity",
+        "services.events.deadline = 15s: ends every stream; a streaming service needs infinity",
     ),
     (
         {"services.reports": {"deadline": "2m"}},
         "services.reports.deadline = 2m: exceeds envoy.max_deadline (1m), which Envoy's drain "
-        "waits for; shorten it, or raise that in the platform's stack",
+        "waits for; shorten it, or raise max_deadline in the platform's stack",
     ),
     (
         {"services.greeter.deadline": "0.0001s"},
-        "services.greeter.deadline = 0.0001s: a duration must be a millisecond at least",
+        "services.greeter.deadline = 0.0001s: a duration must be at least a millisecond",
     ),
     (
         {"zone.min_resolution_interval": "6m"},
-        "contour.timeouts.max_connection_duration = 5m: clients look names up every 6m at most; a "
+        "contour.timeouts.max_connection_duration = 5m: clients look names up at most every 6m; a "
         "shorter duration only redials the same Envoy",
     ),
     (
@@ -176,21 +176,21 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"zone.name": LONG_ZONE, "clusters.serving": None, "clusters." + "s" * 20: NEW_CLUSTER},
-        f"clusters.{'s' * 20}: external-dns's name for it has 256 characters, and DNS takes 253; "
+        f"clusters.{'s' * 20}: external-dns's name for it has 256 characters, but DNS allows 253; "
         "shorten it or zone.name",
     ),
     (
         {"zone.name": LONG_ZONE, "services": {"g" * 40: {}}},
-        f"services.{'g' * 40}.host = {'g' * 40}.{'z' * 18}…: has 260 characters; DNS takes 253",
+        f"services.{'g' * 40}.host = {'g' * 40}.{'z' * 18}…: has 260 characters; DNS allows 253",
     ),
     (
         {"namespaces.kube-system": {}},
-        "namespaces.kube-system: exists in every cluster; remove it",
+        "namespaces.kube-system: already exists in every cluster; remove it",
     ),
-    ({"namespaces.default": {}}, "namespaces.default: exists in every cluster; remove it"),
+    ({"namespaces.default": {}}, "namespaces.default: already exists in every cluster; remove it"),
     (
         {"namespaces.projectcontour": {}},
-        "namespaces.projectcontour: is the platform's own, which makes it; remove it",
+        "namespaces.projectcontour: is made by the platform itself; remove it",
     ),
     (
         {"namespaces.shop.clusters": ["serving", "calling"]},
@@ -203,8 +203,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"services.greeter.host": "greeter.example.org"},
-        "services.greeter.host = greeter.example.org: must lie in the zone: "
-        "<name>.grpc.example.com",
+        "services.greeter.host = greeter.example.org: must be in the zone: <name>.grpc.example.com",
     ),
     (
         {"services.greeter.host": "serving.grpc.example.com"},
@@ -217,7 +216,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
             f"zone.teams.shop.hosts.{len(hosts) - 1} = {hosts[-1]}: {why}",
         )
         for hosts, why in (
-            (["cart.example.org"], "must lie in the zone: <name>.grpc.example.com"),
+            (["cart.example.org"], "must be in the zone: <name>.grpc.example.com"),
             (
                 ["cart.grpc.example.com", "greeter.grpc.example.com"],
                 "is the name of service greeter of this stack; a name has one owner",
@@ -249,8 +248,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     # More than one cluster.
     (
         {"clusters.second": NEW_CLUSTER, "services.greeter.weights": {"serving": 0, "second": 0}},
-        "services.greeter.weights = {'serving': 0, 'second': 0}: sum to 0, which Route53 takes for "
-        "equal shares; give the one that serves more",
+        "services.greeter.weights = {'serving': 0, 'second': 0}: sum to 0, which Route53 reads as "
+        "equal shares; give a serving cluster more",
     ),
     (
         {"services.greeter.weights": {"serving": 100, "elsewhere": 0}},
@@ -265,12 +264,12 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"services.greeter": {"cluster": "serving", "weights": {"serving": 100}}},
-        "services.greeter.weights = {'serving': 100}: does not go with cluster; remove one",
+        "services.greeter.weights = {'serving': 100}: cannot be combined with cluster; remove one",
     ),
     (
         {"services.greeter.weights": {}},
-        "services.greeter.weights = {}: sum to 0, which Route53 takes for equal shares; give the "
-        "one that serves more",
+        "services.greeter.weights = {}: sum to 0, which Route53 reads as equal shares; give a "
+        "serving cluster more",
     ),
     (
         {"services.greeter.weights": {"serving": 256}},
@@ -284,8 +283,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             },
             "services.greeter.cluster": "there",
         },
-        "clusters.twin.existing.eks_cluster_name = there: is cluster there already; one name "
-        "cannot be fed twice",
+        "clusters.twin.existing.eks_cluster_name = there: is cluster there too; one cluster "
+        "cannot have two names",
     ),
     (
         {
@@ -294,8 +293,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             },
             "services.greeter.cluster": "serving",
         },
-        "clusters.twin.existing.eks_cluster_name = serving: is cluster serving already; one name "
-        "cannot be fed twice",
+        "clusters.twin.existing.eks_cluster_name = serving: is cluster serving too; one cluster "
+        "cannot have two names",
     ),
     (
         {
@@ -303,7 +302,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "services.greeter.cluster": "serving",
             "callers.shop": {"cluster": "serving", "namespaces": ["shop"]},
         },
-        "callers.shop.namespaces = ['shop']: namespaces of serving cannot be told apart from "
+        "callers.shop.namespaces = ['shop']: namespaces of serving cannot be distinguished from "
         "second; remove it",
     ),
     (
@@ -312,8 +311,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "services.greeter.cluster": "serving",
             "callers.batch": {"cluster": "there"},
         },
-        "callers.batch.cluster = there: has a security group or pod addresses that are not "
-        "known, as an existing cluster does; give cidr, with or without security_group_id",
+        "callers.batch.cluster = there: has an unknown security group or unknown pod addresses, "
+        "as existing clusters do; give cidr, with or without security_group_id",
     ),
     # Peered networks.
     (
@@ -339,12 +338,13 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"callers.office.account_id": "210987654321"},
-        "callers.office.account_id = 210987654321: says whose vpc_id or security_group_id it is; "
+        "callers.office.account_id = 210987654321: applies with vpc_id or security_group_id only; "
         "remove it",
     ),
     (
         {"callers.batch": {"cluster": "serving", "account_id": "210987654321"}},
-        "callers.batch.account_id = 210987654321: does not go with cluster; make it another caller",
+        "callers.batch.account_id = 210987654321: cannot be combined with cluster; make it a "
+        "separate caller",
     ),
     (
         {"callers.office": {"cidr": "10.90.0.0/16", "vpc_id": "vpc-0a", "account_id": "12"}},
@@ -371,7 +371,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"clusters.serving.serves": False, "services": {}},
-        "clusters: none serves; leave serves: true on one",
+        "clusters: no cluster serves; leave serves: true on one",
     ),
     (
         {"clusters.serving.access": None},
@@ -383,14 +383,15 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"clusters.serving.auto_mode": True},
-        "clusters.serving.node_groups = ['default']: does not go with auto_mode, which runs the "
+        "clusters.serving.node_groups = ['default']: cannot be combined with auto_mode, which "
+        "runs the "
         "nodes; remove one",
     ),
     (
         {"clusters.serving.public_access_cidrs": []},
-        "clusters.serving.public_access_cidrs = []: leaves a private endpoint in a VPC that does "
-        "not exist yet: nobody could apply the Kubernetes half; list CIDRs here, or in "
-        "private_access_cidrs those of a runner or VPN",
+        "clusters.serving.public_access_cidrs = []: leaves only a private endpoint in a new VPC, "
+        "which pulumi up cannot reach; list CIDRs here, or those of a runner or VPN in "
+        "private_access_cidrs",
     ),
     (
         {"clusters.there": {**EXISTING, "serves": False, "zonal_shift": True}},
@@ -399,8 +400,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"clusters.there": {"existing": {"context": "c", "kubeconfig": "f"}, "serves": False}}
         | {"clusters.twin": {"existing": {"context": "c", "kubeconfig": "f"}, "serves": False}},
-        "clusters.twin.existing.context = c: is cluster there already; one name cannot be fed "
-        "twice",
+        "clusters.twin.existing.context = c: is cluster there too; one cluster cannot have two "
+        "names",
     ),
     (
         {"clusters": {"there": {"existing": {"context": "c", "kubeconfig": "f"}}}},
@@ -413,21 +414,22 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"callers.batch": {"security_group_id": "sg-1"}},
-        "callers.batch.cidr: is required, or cluster: NetworkPolicy knows callers outside by "
+        "callers.batch.cidr: is required, or cluster: NetworkPolicy knows outside callers by "
         "address only",
     ),
     (
         {"callers.batch": {"cluster": "serving", "cidr": "10.0.0.0/8"}},
-        "callers.batch.cidr = 10.0.0.0/8: does not go with cluster; make it another caller",
+        "callers.batch.cidr = 10.0.0.0/8: cannot be combined with cluster; make it a separate "
+        "caller",
     ),
     (
         {"callers.batch": {"cidr": "10.0.0.0/8", "namespaces": ["a"]}},
-        "callers.batch.namespaces = ['a']: goes with cluster only; remove it",
+        "callers.batch.namespaces = ['a']: applies with cluster only; remove it",
     ),
     (
         {"clusters.there": {**EXISTING, "serves": False}, "callers.batch": {"cluster": "there"}},
-        "callers.batch.cluster = there: has a security group or pod addresses that are not "
-        "known, as an existing cluster does; give cidr, with or without security_group_id",
+        "callers.batch.cluster = there: has an unknown security group or unknown pod addresses, "
+        "as existing clusters do; give cidr, with or without security_group_id",
     ),
     (
         {"callers.twin": {"cidr": "10.90.0.0/16"}},
@@ -435,8 +437,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"clusters.serving.private_access_cidrs": ["10.90.0.0/16"], "envoy.https_port": 443},
-        "clusters.serving.private_access_cidrs.0 = 10.90.0.0/16: has port 443 opened by "
-        "callers.office already; remove it here",
+        "clusters.serving.private_access_cidrs.0 = 10.90.0.0/16: has port 443 already opened by "
+        "callers.office; remove it here",
     ),
     (
         {
@@ -450,19 +452,18 @@ CASES: list[tuple[dict[str, Any], str]] = [
             "zone": {"name": "a.example", "public": True, "acknowledge_public_addresses": True},
             "callers.office.vpc_id": "vpc-0a",
         },
-        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one is answered "
-        "everywhere",
+        "callers.office.vpc_id = vpc-0a: is for a private zone; a public one resolves everywhere",
     ),
     (
         {"envoy.max_replicas": 41},
-        "clusters.serving.node_groups = ['default']: hold 90 Envoys, and a rollout of "
-        "envoy.max_replicas (41) may have 93 at once, those that drain included; add nodes or "
-        "larger ones, lower envoy.max_replicas, or use auto_mode",
+        "clusters.serving.node_groups = ['default']: hold 90 Envoys, but a rollout of "
+        "envoy.max_replicas (41) may run 93 at once, draining ones included; add more or larger "
+        "nodes, lower envoy.max_replicas, or use auto_mode",
     ),
     (
         {"envoy.max_deadline": "10s"},
         "services.greeter.deadline = 15s: exceeds envoy.max_deadline (10s), which Envoy's drain "
-        "waits for; shorten it, or raise that in the platform's stack",
+        "waits for; shorten it, or raise max_deadline in the platform's stack",
     ),
     # Each once.
     (
@@ -516,8 +517,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"clusters.serving.node_groups.old": {"release_version": "1.34.2-20260210"}},
-        "clusters.serving.node_groups.old.release_version = 1.34.2-20260210: is not a release of "
-        "Kubernetes 1.35, which kubernetes_version says",
+        "clusters.serving.node_groups.old.release_version = 1.34.2-20260210: is not a release for "
+        "Kubernetes 1.35 (kubernetes_version)",
     ),
     # Single values.
     ({"environment": "staging"}, "environment = staging: must be 'development' or 'production'"),
@@ -555,18 +556,18 @@ def test_a_mistake_is_refused_by_one_line(changes: dict[str, Any], line: str) ->
 def test_two_services_of_one_host_are_both_named() -> None:
     host = "one.grpc.example.com"
     assert refusals({"services": {"a": {"host": host}, "b": {"host": host}}}) == [
-        f"services.a.host = {host}: is the host of b too",
-        f"services.b.host = {host}: is the host of a too",
+        f"services.a.host = {host}: is also the host of b",
+        f"services.b.host = {host}: is also the host of a",
     ]
 
 
 def test_one_host_in_two_clusters_needs_weights() -> None:
     host = "one.grpc.example.com"
     services = {"a": {"host": host, "cluster": "serving"}, "b": {"host": host, "cluster": "second"}}
-    advice = "one service that two clusters serve has weights"
+    advice = "for one service in two clusters, set weights"
     assert refusals({"clusters.second": NEW_CLUSTER, "services": services}) == [
-        f"services.a.host = {host}: is the host of b too; {advice}",
-        f"services.b.host = {host}: is the host of a too; {advice}",
+        f"services.a.host = {host}: is also the host of b; {advice}",
+        f"services.b.host = {host}: is also the host of a; {advice}",
     ]
 
 
@@ -619,7 +620,7 @@ def test_a_namespace_is_in_every_serving_cluster_or_in_those_it_names() -> None:
 def test_a_private_zone_needs_a_vpc() -> None:
     lines = refusals({"network": None, "clusters": {"there": EXISTING}})
     assert lines == [
-        "zone.name = grpc.example.com: a new private zone is answered in a VPC; give a network, "
+        "zone.name = grpc.example.com: a new private zone needs a VPC; give a network, "
         "or an existing zone"
     ]
 
@@ -736,6 +737,6 @@ def test_without_nat_the_nodes_need_endpoints_and_images_of_their_own() -> None:
 def test_a_region_of_another_partition_is_refused() -> None:
     existing = {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}}
     assert refusals({"network": existing}, region="cn-north-1") == [
-        "aws:region = cn-north-1: is of an AWS partition that is not supported: Route53 and the "
-        "names of endpoints differ there; choose a commercial or GovCloud region"
+        "aws:region = cn-north-1: is in an AWS partition that is not supported: Route53 and "
+        "endpoint names differ there; choose a commercial or GovCloud region"
     ]

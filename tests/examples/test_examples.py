@@ -145,8 +145,8 @@ def test_a_platform_of_another_version_is_told_in_one_line(project: Path) -> Non
     done = command("preview", "prod", project)
     assert done.returncode == 2
     assert done.stderr == (
-        "stack organization/grpc-platform/prod: exports schema_version 2, and 1 is what this "
-        "project reads; install here the release of grpc-platform that it was deployed with\n"
+        "stack organization/grpc-platform/prod: exports schema_version 2, but this project "
+        "reads 1; install here the release of grpc-platform that it was deployed with\n"
     )
 
 

@@ -97,7 +97,7 @@ class Zone(pulumi.ComponentResource):
             [*zone_is_answered(args, has_vpc=bool(vpcs)), *names_have_one_owner(args, owners={})],
         )
         if args.public and (vpcs or args.vpc_ids or args.foreign_vpc_ids):
-            raise ValueError(f"Zone {name}: a public zone is answered everywhere; give no VPC")
+            raise ValueError(f"Zone {name}: a public zone resolves everywhere; give no VPC")
         super().__init__("grpc-platform:index:Zone", name, {}, for_children_too(opts))
         zone = aws.route53.Zone(
             name,

@@ -41,7 +41,7 @@ class ExistingCluster(pulumi.ComponentResource):
     policy_enforcement: Sequence[pulumi.Resource] = ()
     """Always empty: the cluster's owner makes sure that NetworkPolicy is enforced."""
     endpoint = kubeconfig = security_group_id = None
-    """Always None: only the cluster's owner knows its security groups."""
+    """Always None: this component does not look them up; the cluster's owner has them."""
 
     def __init__(
         self, name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None

@@ -27,18 +27,18 @@ def caller_is_one_source(caller: Caller, path: Path = ()) -> Iterator[Mistake]:
         for key in ("security_group_id", "cidr", "account_id"):
             value: object | None = getattr(caller, key)
             if value is not None:
-                remedy = "does not go with cluster; make it another caller"
+                remedy = "cannot be combined with cluster; make it a separate caller"
                 yield Mistake((*path, key), value, remedy)
         return
     if caller.cidr is None:
         yield Mistake(
             (*path, "cidr"),
             None,
-            "is required, or cluster: NetworkPolicy knows callers outside by address only",
+            "is required, or cluster: NetworkPolicy knows outside callers by address only",
         )
     if caller.namespaces:
         yield Mistake(
-            (*path, "namespaces"), list(caller.namespaces), "goes with cluster only; remove it"
+            (*path, "namespaces"), list(caller.namespaces), "applies with cluster only; remove it"
         )
 
 
@@ -65,13 +65,13 @@ def calling_cluster(
         yield Mistake(
             (*path, "cluster"),
             caller.cluster,
-            "has a security group or pod addresses that are not known, as an existing cluster "
-            "does; give cidr, with or without security_group_id",
+            "has an unknown security group or unknown pod addresses, as existing clusters "
+            "do; give cidr, with or without security_group_id",
         )
     elif outside and caller.namespaces:
         yield Mistake(
             (*path, "namespaces"),
             list(caller.namespaces),
-            f"namespaces of {caller.cluster} cannot be told apart from {', '.join(outside)}; "
+            f"namespaces of {caller.cluster} cannot be distinguished from {', '.join(outside)}; "
             "remove it",
         )

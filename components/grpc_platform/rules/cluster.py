@@ -17,7 +17,7 @@ def new_cluster(spec: ClusterSpec, path: Path = ()) -> Iterator[Mistake]:
         )
     groups = (*path, "node_groups")
     if spec.auto_mode and spec.node_groups:
-        remedy = "does not go with auto_mode, which runs the nodes; remove one"
+        remedy = "cannot be combined with auto_mode, which runs the nodes; remove one"
         yield Mistake(groups, list(spec.node_groups), remedy)
     if not spec.auto_mode and not spec.node_groups:
         yield Mistake(groups, None, "is required, or auto_mode: true")
@@ -33,7 +33,7 @@ def new_cluster(spec: ClusterSpec, path: Path = ()) -> Iterator[Mistake]:
         # Bottlerocket releases have their own version numbers.
         wrong = release and group.ami == "al2023" and not release.startswith(f"{minor}.")
         if wrong:
-            remedy = f"is not a release of Kubernetes {minor}, which kubernetes_version says"
+            remedy = f"is not a release for Kubernetes {minor} (kubernetes_version)"
             yield Mistake((*groups, name, "release_version"), release, remedy)
 
 
@@ -47,8 +47,8 @@ def reachable(spec: ClusterSpec, path: Path, *, new_vpc: bool) -> Iterator[Mista
         yield Mistake(
             (*path, "public_access_cidrs"),
             list(spec.public_access_cidrs),
-            "leaves a private endpoint in a VPC that does not exist yet: nobody could apply the "
-            "Kubernetes half; list CIDRs here, or in private_access_cidrs those of a runner or VPN",
+            "leaves only a private endpoint in a new VPC, which pulumi up cannot reach; list "
+            "CIDRs here, or those of a runner or VPN in private_access_cidrs",
         )
 
 
@@ -73,8 +73,8 @@ def fleet_fits(
         yield Mistake(
             (*path, "node_groups"),
             list(spec.node_groups),
-            f"hold {found.room} Envoys, and a rollout of envoy.max_replicas ({largest}) may have "
-            f"{found.needed} at once, those that drain included; add nodes or larger ones, lower "
+            f"hold {found.room} Envoys, but a rollout of envoy.max_replicas ({largest}) may run "
+            f"{found.needed} at once, draining ones included; add more or larger nodes, lower "
             "envoy.max_replicas, or use auto_mode",
             against=("envoy",),
         )

@@ -19,7 +19,9 @@ def new_network(spec: NetworkSpec, path: Path = ()) -> Iterator[Mistake]:
     given = sorted(spec.interface_endpoints)
     if "route53" in given and any(zone.startswith("us-gov-") for zone in spec.zones):
         # https://docs.aws.amazon.com/vpc/latest/privatelink/aws-services-cross-region-privatelink-support.html
-        remedy = "route53 is reached in us-east-1, which GovCloud cannot; remove it, and keep NAT"
+        remedy = (
+            "route53's API is in us-east-1, which GovCloud cannot reach; remove it, and keep NAT"
+        )
         yield Mistake(endpoints, given, remedy)
 
 
@@ -32,7 +34,7 @@ def supported_region(region: str, path: Path) -> Iterator[Mistake]:
     """
     if region.startswith(_OTHER_PARTITIONS):
         remedy = (
-            "is of an AWS partition that is not supported: Route53 and the names of endpoints "
+            "is in an AWS partition that is not supported: Route53 and endpoint names "
             "differ there; choose a commercial or GovCloud region"
         )
         yield Mistake(path, region, remedy)

@@ -38,7 +38,7 @@ def deadline_fits(spec: ServiceSpec, max_deadline: timedelta, path: Path = ()) -
     if spec.streaming:
         if isinstance(spec.deadline, timedelta):
             given = format_duration(spec.deadline)
-            yield Mistake(path, given, "ends every stream; a streaming service takes infinity")
+            yield Mistake(path, given, "ends every stream; a streaming service needs infinity")
         return
     deadline = spec.deadline or DEFAULT_DEADLINE
     if isinstance(deadline, timedelta) and deadline > max_deadline:
@@ -46,6 +46,6 @@ def deadline_fits(spec: ServiceSpec, max_deadline: timedelta, path: Path = ()) -
             path,
             format_duration(deadline),
             f"exceeds envoy.max_deadline ({format_duration(max_deadline)}), which Envoy's drain "
-            "waits for; shorten it, or raise that in the platform's stack",
+            "waits for; shorten it, or raise max_deadline in the platform's stack",
             against=("envoy", "max_deadline"),
         )

@@ -23,8 +23,8 @@ def times_agree(timing: Timing) -> Iterator[Mistake]:
         yield Mistake(
             path,
             given,
-            "clients look names up every "
-            f"{format_duration(timing.min_resolution_interval)} at most; "
+            "clients look names up at most every "
+            f"{format_duration(timing.min_resolution_interval)}; "
             "a shorter duration only redials the same Envoy",
             against=("zone", "min_resolution_interval"),
         )

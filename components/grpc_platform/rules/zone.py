@@ -44,23 +44,23 @@ def zone_is_answered(spec: Zone, *, has_vpc: bool, path: Path = ()) -> Iterator[
             (*path, "public"),
             spec.public,
             "publishes the private addresses of Envoy's pods to anyone; "
-            "say acknowledge_public_addresses: true, or leave the zone private",
+            "set acknowledge_public_addresses: true, or leave the zone private",
         )
     if not spec.public and not has_vpc:
         # Route53 would make it public.
         yield Mistake(
             (*path, "name"),
             spec.name,
-            "a new private zone is answered in a VPC; give a network, or an existing zone",
+            "a new private zone needs a VPC; give a network, or an existing zone",
         )
 
 
 def host_in_zone(host: str, zone_name: str, path: Path) -> Iterator[Mistake]:
     """A host that clients dial."""
     if len(host) > MAX_NAME:
-        yield Mistake(path, host, f"has {len(host)} characters; DNS takes {MAX_NAME}")
+        yield Mistake(path, host, f"has {len(host)} characters; DNS allows {MAX_NAME}")
     if not host.endswith(f".{zone_name}"):
-        yield Mistake(path, host, f"must lie in the zone: <name>.{zone_name}")
+        yield Mistake(path, host, f"must be in the zone: <name>.{zone_name}")
 
 
 def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
@@ -70,7 +70,7 @@ def envoy_name(dns_name: str, path: Path) -> Iterator[Mistake]:
         yield Mistake(
             path,
             None,
-            f"external-dns's name for it has {length} characters, and DNS takes {MAX_NAME}; "
+            f"external-dns's name for it has {length} characters, but DNS allows {MAX_NAME}; "
             "shorten it or zone.name",
         )
 

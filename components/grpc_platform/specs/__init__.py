@@ -1,7 +1,7 @@
-"""What a component can be told in plain values: one frozen, checked model each.
+"""The components' settings in plain values: one frozen, checked model each.
 
-A stack file's sections are these models and so are the `spec` arguments of the components, so a
-setting has one name, one default and one check however it arrives. Nothing here knows Pulumi.
+These models are both a stack file's sections and the components' `spec` arguments, so a setting has
+one name, one default and one check in both. Nothing here imports Pulumi.
 """
 
 from .caller import CallerSpec

@@ -1,4 +1,4 @@
-"""The model every spec derives from, and the value types they share."""
+"""The base model of every spec, and shared value types."""
 
 import ipaddress
 import re
@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 
 class Spec(BaseModel):
-    """Frozen; an unknown key is a mistake; attribute docstrings are the reference's text."""
+    """Frozen; an unknown key is a mistake; attribute docstrings become the configuration
+    reference."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -43,11 +44,11 @@ def _duration(value: Any) -> Any:
 
 
 def _sensible(value: timedelta) -> timedelta:
-    # Less would be written 0s, which Contour takes for no limit at all.
+    # Less would be written as 0s, which Contour reads as no limit.
     if value < timedelta(milliseconds=1):
-        raise ValueError("a duration must be a millisecond at least")
+        raise ValueError("a duration must be at least a millisecond")
     if value > LONGEST_DURATION:
-        raise ValueError("a duration must be a year at most")
+        raise ValueError("a duration must be at most a year")
     return value
 
 
@@ -92,7 +93,7 @@ def _dns_name(value: str) -> str:
 
 
 Label = Annotated[str, AfterValidator(_label)]
-"""A DNS label, which is also what Kubernetes takes as a name everywhere."""
+"""A DNS label, which Kubernetes accepts as the name of any object."""
 
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 
@@ -158,7 +159,7 @@ def _role(name: str) -> str:
 
 
 RoleName = Annotated[str, AfterValidator(_role)]
-"""An IAM role's name after its path, without the ARN's leading parts."""
+"""An IAM role's path and name, without the ARN's leading parts."""
 
 _ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/(.+)")
 

@@ -1,4 +1,5 @@
-"""Who may call: pods of a cluster of this stack, a security group, or an address block."""
+"""A source of calls: the pods of one of this stack's clusters, a security group, or an address
+block."""
 
 from typing import Annotated
 
@@ -12,17 +13,19 @@ class CallerSpec(Spec):
     `security_group_id`."""
 
     cluster: Label | None = None
-    """A cluster of this stack; the serving one itself for callers beside the services. Another
-    one's pods are told by its security group and by the addresses of the private subnets."""
+    """A cluster of this stack; the serving cluster itself for callers that run beside the services.
+    Another cluster's pods are identified by its security group and the private subnets'
+    addresses."""
     namespaces: tuple[Label, ...] = ()
-    """Only these namespaces, where `cluster` is the serving one; all when empty."""
+    """Only these namespaces, if `cluster` is the serving cluster; all when empty."""
     security_group_id: Annotated[str, Field(pattern=r"^sg-[a-z0-9-]+$")] | None = None
-    """A security group the callers' network interfaces carry, in this VPC or one peered with it."""
+    """A security group of the callers' network interfaces, in this VPC or one peered with it."""
     cidr: Cidr | None = None
-    """The callers' addresses: what NetworkPolicy can know of callers outside the cluster."""
+    """The callers' addresses: NetworkPolicy identifies callers outside the cluster by address
+    only."""
     vpc_id: VpcId | None = None
-    """The callers' VPC, if it is another of this region: the private zone is then answered there
-    too. Leave it out where an existing zone is answered there already."""
+    """The callers' VPC, if it is another one in this region: the private zone then resolves there
+    too. Leave it out if an existing zone already resolves there."""
     account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
-    """The callers' account, if it is another: the zone is opened to `vpc_id`, and that account
-    makes the association; `security_group_id` is one of its own."""
+    """The callers' account, if it is not this one. This stack authorises the zone's association
+    with `vpc_id`, and that account makes it; `security_group_id` belongs to that account."""

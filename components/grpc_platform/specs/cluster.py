@@ -1,4 +1,4 @@
-"""A new EKS cluster with its nodes and who may enter, or an existing cluster."""
+"""A new EKS cluster with its nodes and access entries, or an existing cluster."""
 
 from typing import Annotated, Literal
 
@@ -38,40 +38,40 @@ class NodeGroupSpec(Spec):
         AfterValidator(once),
         AfterValidator(_alike),
     ] = ("m7g.large",)
-    """All of one architecture and size. Graviton (`m7g`) and x86 (`m7i`) both work."""
+    """All with the same architecture and number of cores. Graviton (`m7g`) and x86 (`m7i`) both
+    work."""
     size: Annotated[int, Field(ge=1, le=450)] = 2
-    """How many nodes; spread over the zones."""
+    """Number of nodes, spread over the zones."""
     ami: Literal["al2023", "bottlerocket"] = "al2023"
-    """Operating system of the nodes."""
+    """The nodes' operating system."""
     release_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+-[0-9a-f]{8}$")] | None = None
     """Release of the AMI, such as `1.35.2-20260210` (AL2023) or `1.52.0-90b2e3a1` (Bottlerocket);
-    unset: the newest when the group is made, which then stays until the Kubernetes version
-    changes."""
+    unset: the newest when the group is created, kept until the Kubernetes version changes."""
     spot: bool = False
-    """Buy spot capacity. Envoy never runs there: two minutes' notice is shorter than its drain."""
+    """Use spot capacity. Envoy never runs there: two minutes' notice is shorter than its drain."""
     labels: dict[LabelKey, LabelValue] = {}
-    """Kubernetes labels of the nodes."""
+    """The nodes' Kubernetes labels."""
     taints: Annotated[tuple[Taint, ...], AfterValidator(_each_taint_once)] = ()
-    """Taints of the nodes. Envoy tolerates none, so it stays off tainted groups."""
+    """The nodes' taints. Envoy tolerates none, so it does not run on tainted groups."""
     volume_gib: Annotated[int, Field(ge=20, le=16384)] = 50
-    """Root volume (data volume on Bottlerocket) of each node, encrypted gp3."""
+    """Size of each node's root volume (data volume on Bottlerocket), encrypted gp3."""
     node_repair: bool = True
     """Let EKS replace nodes whose health checks fail."""
 
 
 class TeamSpec(Spec):
-    """A role that may work in some namespaces."""
+    """A role with access to some namespaces."""
 
     role: RoleName
     """IAM role by name (with its path, if it has one)."""
     namespaces: Annotated[tuple[Label, ...], Field(min_length=1), AfterValidator(once)]
-    """Where the role may act."""
+    """The namespaces in which the role has access."""
     policy: Literal["view", "edit", "admin"] = "edit"
-    """Which of EKS's access policies the role gets there."""
+    """The EKS access policy that the role gets there."""
 
 
 class AccessSpec(Spec):
-    """Who may use the Kubernetes API; roles are of this account, by name."""
+    """Who may use the Kubernetes API: roles of this account, by name."""
 
     deployer_role: RoleName
     """The role that runs `pulumi up`; every Kubernetes resource waits for its access."""
@@ -82,7 +82,7 @@ class AccessSpec(Spec):
 
     @property
     def roles(self) -> list[str]:
-        """Every role that is let in."""
+        """Every role with access."""
         return [self.deployer_role, *self.admin_roles, *(t.role for t in self.teams.values())]
 
     @model_validator(mode="after")
@@ -97,10 +97,9 @@ class ExistingClusterSpec(Spec):
     """An existing cluster, reached through a kubeconfig."""
 
     context: str
-    """Context of the kubeconfig to use."""
+    """The kubeconfig's context to use."""
     kubeconfig: str | None = None
-    """Path of the kubeconfig. Unset: the content is read from the encrypted key
-    `kubeconfig-<cluster>`."""
+    """The kubeconfig's path. Unset: the encrypted key `kubeconfig-<cluster>` has the content."""
     eks_cluster_name: str | None = None
     """The cluster's name in EKS, so that external-dns gets its role by Pod Identity."""
 
@@ -109,22 +108,22 @@ class ClusterSpec(Spec):
     """A new EKS cluster."""
 
     kubernetes_version: Literal["1.32", "1.33", "1.34", "1.35"] = versions.KUBERNETES
-    """Minor version; only those that Contour's table or the local tests cover."""
+    """Minor version; only versions that Contour's compatibility table or the local tests cover."""
     access: AccessSpec | None = None
-    """Who may enter; required for a new cluster."""
+    """Who may use the Kubernetes API; required for a new cluster."""
     auto_mode: bool = False
-    """EKS Auto Mode: AWS runs the nodes, and their number follows the pods."""
+    """Use EKS Auto Mode: AWS runs the nodes, and their number follows the pods."""
     node_groups: dict[Label, NodeGroupSpec] = {}
     """Fixed node groups by name; without Auto Mode at least one."""
     public_access_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(once)] = ()
-    """Who reaches the API from outside the VPC; empty: the public endpoint is off."""
+    """Blocks that may reach the API from outside the VPC; empty: the public endpoint is off."""
     private_access_cidrs: Annotated[tuple[Cidr, ...], AfterValidator(once)] = ()
-    """Who else reaches the private endpoint: the runner of `pulumi up`, a VPN. Nodes and pods
-    always do; their port 443 opens to these blocks too."""
+    """Blocks that may reach the private endpoint, such as the runner of `pulumi up` or a VPN. Nodes
+    and pods always can. Port 443 of nodes and pods opens to these blocks too."""
     deletion_protection: bool = True
     """EKS refuses to delete the cluster until this is false."""
     upgrade_policy: Literal["standard", "extended"] = "standard"
-    """What happens at the end of standard support: an upgrade, or extended support at a price."""
+    """At the end of standard support: upgrade, or get extended support for a fee."""
     zonal_shift: bool = True
     """Let Route53 ARC shift traffic away from an impaired zone."""
     control_plane_logs: Annotated[

@@ -1,4 +1,4 @@
-"""The Envoy fleet: how large, how strong, on which ports."""
+"""The Envoy fleet: its size, resources and ports."""
 
 from typing import Annotated, Literal
 
@@ -15,13 +15,13 @@ class EnvoySpec(Spec):
     version: Literal["1.38.3", "1.38.9"] = versions.ENVOY
     """Envoy's release; must be the one `contour.version` was released with."""
     image: Image | None = None
-    """Pull from here instead of upstream's registry: repository and tag."""
+    """Image to pull instead of upstream's: repository and tag."""
     min_replicas: Annotated[int, Field(ge=1, le=400)] = 2
-    """The smallest fleet; two at least in production."""
+    """The smallest fleet; at least two in production."""
     max_replicas: Annotated[int, Field(ge=1, le=400)] = 10
-    """The largest fleet. Route53 holds 400 addresses under one name."""
+    """The largest fleet. Route53 allows 400 addresses under one name."""
     target_cpu_utilization: Annotated[int, Field(ge=10, le=90)] = 60
-    """Percent of `cpu` the autoscaler aims at, in the envoy container alone."""
+    """Percent of `cpu` that the autoscaler aims at, in the envoy container alone."""
     cpu: Cpu = "1"
     """CPU request and limit of each Envoy: whole cores unless `concurrency` is given."""
     memory: Memory = "1Gi"
@@ -29,13 +29,13 @@ class EnvoySpec(Spec):
     concurrency: Annotated[int, Field(ge=1, le=64)] | None = None
     """Worker threads (Envoy does not read the container's CPU limit); derived from `cpu`."""
     http_port: Port = 8080
-    """The port clients dial for plaintext gRPC: they reach the pod itself."""
+    """The port that clients dial for plaintext gRPC, on the pod itself."""
     https_port: Port = 8443
-    """The port clients dial for gRPC over TLS."""
+    """The port that clients dial for gRPC over TLS."""
     pod_startup_time: Duration = Timing.pod_startup_time
-    """Until a new Envoy pod on a node with room is ready. Clients see it in `rebalance_time`, and
-    the autoscaler waits that long before it removes an Envoy."""
+    """How long a new Envoy pod on a node with room takes to become ready. It is part of
+    `rebalance_time`, which the autoscaler waits before it removes an Envoy."""
     max_deadline: Duration = Timing.max_deadline
-    """The longest finite deadline any service may have, those of other stacks included."""
+    """The longest finite deadline of any service, those of other stacks included."""
     max_connections: Annotated[int, Field(ge=100)] = 50_000
-    """Client connections each Envoy takes, on both ports together, before it refuses more."""
+    """Client connections per Envoy, on both ports together; it refuses more."""

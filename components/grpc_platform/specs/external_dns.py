@@ -8,11 +8,12 @@ from .base import Image, ObjectName, Spec
 
 
 class ExternalDnsSpec(Spec):
-    """external-dns's Deployment. In an EKS cluster it needs nothing said."""
+    """external-dns's Deployment. In an EKS cluster it needs no settings."""
 
     image: Image | None = None
-    """Pull from here instead of upstream's registry: repository and tag."""
+    """Image to pull instead of upstream's: repository and tag."""
     credentials_secret: ObjectName | None = None
-    """Outside EKS: a Secret beside it whose keys are AWS's environment variables."""
+    """Outside EKS: a Secret in namespace `external-dns` whose keys are AWS's environment
+    variables."""
     route53_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
-    """A Route53-compatible address to use instead of AWS's."""
+    """A Route53-compatible endpoint to use instead of AWS's."""

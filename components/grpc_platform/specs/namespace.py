@@ -8,8 +8,8 @@ from .base import Label, Spec
 
 
 class NamespaceSpec(Spec):
-    """A namespace that services are in, of this stack or of others. Deleting it deletes all that is
-    in it; deleting a service does not touch it."""
+    """A namespace for services of this stack or of others. Deleting it deletes everything in it;
+    deleting a service does not affect it."""
 
     clusters: Annotated[tuple[Label, ...], Field(min_length=1)] | None = None
-    """The serving clusters that have it; all unless given."""
+    """The serving clusters that get it; by default all."""

@@ -9,11 +9,11 @@ from .base import Cidr, LogRetentionDays, Spec, VpcId, once
 
 
 def required_interface_endpoints() -> dict[str, str]:
-    """What EKS nodes and this platform's pods reach by interface endpoint where there is no NAT:
-    short names, each with who needs it.
+    """The interface endpoints that EKS nodes and this platform's pods need without NAT: short
+    names, each with the reason.
 
     https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html. Image layers come
-    through the S3 gateway endpoint, which every new VPC has; there is no route to a public
+    through the S3 gateway endpoint, which every new VPC has. There is no route to a public
     registry, so `contour.image`, `envoy.image` and `external_dns.image` must name a mirror in ECR.
     """
     return {
@@ -38,7 +38,7 @@ def _endpoint(value: str) -> str:
 ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d[a-z]$")]
 Endpoint = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$"), AfterValidator(_endpoint)]
 SubnetIds = Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(once)]
-"""Subnets of two zones at least, each once."""
+"""Subnets in at least two zones, each listed once."""
 
 
 class ExistingNetworkSpec(Spec):
@@ -47,21 +47,23 @@ class ExistingNetworkSpec(Spec):
     vpc_id: VpcId
     """The VPC's id; its address block is looked up."""
     private_subnet_ids: SubnetIds
-    """Where control planes and nodes go: subnets of two zones at least, routed as they need."""
+    """Subnets for control planes and nodes, in at least two zones, with the routes that nodes
+    need."""
 
 
 class NetworkSpec(Spec):
     """A new VPC over some zones."""
 
     cidr: Annotated[Cidr, AfterValidator(check_vpc_block)] = "10.0.0.0/16"
-    """Address block of the VPC, /16 to /20. Every pod takes one of its addresses."""
+    """The VPC's address block, /16 to /20. Every pod takes one of its addresses."""
     zones: Annotated[tuple[ZoneName, ...], Field(max_length=MAX_ZONES), AfterValidator(once)] = ()
-    """Availability zones by name, two to six. Append new ones: each zone keeps its place."""
+    """Availability zones by name, two to six. Append new ones, so that each zone keeps its
+    position."""
     nat: Literal["none", "single", "per_zone"] = "single"
-    """NAT gateways of the private subnets. With none, AWS is reached through
-    `interface_endpoints` (ec2, ecr.api, ecr.dkr, eks-auth, route53) and images come from ECR."""
+    """The private subnets' NAT gateways. With none, nodes reach AWS through `interface_endpoints`
+    (ec2, ecr.api, ecr.dkr, eks-auth, route53) and images come from ECR."""
     interface_endpoints: Annotated[tuple[Endpoint, ...], AfterValidator(once)] = ()
     """AWS services reached over PrivateLink, by short name: `ecr.api`, `eks-auth`, `route53`. S3
     always has a gateway endpoint."""
     flow_log_retention_days: LogRetentionDays | None = None
-    """Keep VPC flow logs this many days; none are made when unset."""
+    """Keep VPC flow logs this many days; unset: no flow logs."""

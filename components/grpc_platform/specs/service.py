@@ -8,14 +8,15 @@ from .base import DnsName, Duration, Label, LabelKey, LabelValue, ObjectName, Po
 
 Limit = Annotated[int, Field(ge=1)]
 Weight = Annotated[int, Field(ge=0, le=255)]
-"""What Route53 takes: https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-weighted.html"""
+"""Route53's range:
+https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-weighted.html"""
 
 FULL_WEIGHT: Weight = 100
-"""Of a service's only cluster. Any would do; beside this one other weights read as percent."""
+"""The weight of a service's only cluster. Any value works; with 100, weights read as percent."""
 
 
 class CircuitBreakers(Spec):
-    """What one Envoy allows towards this service; beyond it calls fail with UNAVAILABLE."""
+    """Limits of one Envoy towards this service; beyond them calls fail with UNAVAILABLE."""
 
     max_connections: Limit | None = None
     """Connections (Envoy: 1,024)."""
@@ -28,26 +29,26 @@ class CircuitBreakers(Spec):
 
 
 class ServiceSpec(Spec):
-    """The bundle of one service: headless Service, Ingress, CNAME."""
+    """One service: headless Service, Ingress, CNAME."""
 
     host: DnsName | None = None
-    """The name clients dial; `<service>.<zone>` unless given."""
+    """The name that clients dial; by default `<service>.<zone>`."""
     namespace: Label = "default"
-    """Where the service's pods run: one that exists, or one of `namespaces`."""
+    """The namespace of the service's pods: an existing one, or one of `namespaces`."""
     port: Port = 50051
-    """The port the service's pods listen on (h2c)."""
+    """The port on which the service's pods listen (h2c)."""
     selector: dict[LabelKey, LabelValue] | None = None
-    """Labels of the service's pods; `app.kubernetes.io/name: <service>` unless given."""
+    """Labels of the service's pods; by default `app.kubernetes.io/name: <service>`."""
     streaming: bool = False
-    """Has calls without an end: the route then never times out."""
+    """The service has endless streams: the route then never times out."""
     deadline: Duration | Literal["infinity"] | None = None
-    """Envoy ends a call after this long: 15s unless given, `infinity` when streaming."""
+    """Envoy ends a call after this long: by default 15s, `infinity` when streaming."""
     tls_secret: ObjectName | None = None
-    """A Secret of type kubernetes.io/tls in `namespace`: the host is then served on the TLS port
-    only. Whoever owns the service makes it."""
+    """A Secret of type kubernetes.io/tls in `namespace`, made by the service's owner. The host is
+    then served on the TLS port only."""
     circuit_breakers: CircuitBreakers = CircuitBreakers()
     """Limits per Envoy; a service with many calls in flight needs more than the defaults."""
 
     def host_of(self, service: str, zone_name: str) -> str:
-        """The name clients dial for a service of this name."""
+        """The host that clients dial for a service of this name."""
         return self.host or f"{service}.{zone_name}"

@@ -78,14 +78,14 @@ def test_a_public_zone_is_bound_to_no_vpc(zone: Callable[..., Graph]) -> None:
     acknowledged: dict[str, Any] = {"public": True, "acknowledge_public_addresses": True}
     assert "vpcs" not in zone(vpc_id=None, **acknowledged).only(ZONE).inputs
     for given in ({}, {"vpc_id": None, "foreign_vpc_ids": {"b": "vpc-b"}}):
-        with pytest.raises(ValueError, match="Zone zone: a public zone is answered everywhere"):
+        with pytest.raises(ValueError, match="Zone zone: a public zone resolves everywhere"):
             zone(**acknowledged, **given)
 
 
 def test_a_private_zone_without_a_vpc_is_refused_rather_than_made_public(
     zone: Callable[..., Graph],
 ) -> None:
-    with pytest.raises(ValueError, match="a new private zone is answered in a VPC"):
+    with pytest.raises(ValueError, match="a new private zone needs a VPC"):
         zone(vpc_id=None)
 
 

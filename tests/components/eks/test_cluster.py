@@ -328,14 +328,14 @@ def test_what_must_not_be_lost_is_protected_and_nothing_else(
     [
         (fixed(access=None), "Cluster main: access: is required"),
         (fixed(node_groups={}), "Cluster main: node_groups: is required, or auto_mode: true"),
-        (fixed(auto_mode=True), "does not go with auto_mode"),
+        (fixed(auto_mode=True), "cannot be combined with auto_mode"),
         (
             fixed(node_groups={"batch": NodeGroupSpec(taints=(Taint(key="batch"),))}),
             "are all tainted, so CoreDNS",
         ),
         (
             fixed(node_groups={"old": NodeGroupSpec(release_version="1.34.2-20260210")}),
-            "old.release_version = 1.34.2-20260210: is not a release of Kubernetes 1.35",
+            "old.release_version = 1.34.2-20260210: is not a release for Kubernetes 1.35",
         ),
     ],
 )

@@ -269,15 +269,15 @@ def test_the_vpc_is_protected_where_asked_for_and_nothing_else_is(
         ({"zones": (A,)}, "Network network: zones = ['eu-west-1a']: EKS needs at least 2"),
         (
             {"zones": ("cn-north-1a", "cn-north-1b")},
-            "zones.0 = cn-north-1a: is of an AWS partition",
+            "zones.0 = cn-north-1a: is in an AWS partition",
         ),
         (
             {"zones": ("eusc-de-east-1a", "eusc-de-east-1b")},
-            "zones.0 = eusc-de-east-1a: is of an AWS",
+            "zones.0 = eusc-de-east-1a: is in an AWS",
         ),
         (
             {"zones": ("us-gov-west-1a", "us-gov-west-1b"), "interface_endpoints": ("route53",)},
-            "interface_endpoints = ['route53']: route53 is reached in us-east-1",
+            "interface_endpoints = ['route53']: route53's API is in us-east-1",
         ),
     ],
 )
