@@ -135,8 +135,8 @@ def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
 
 
 NOT_VERSIONED = (
-    "exports no schema_version; name a stack that grpc-platform deployed; if it predates output "
-    "versions, run pulumi up there"
+    "exports no schema_version; name a stack that grpc-platform deployed; if that was before "
+    "outputs had a version, run pulumi up there"
 )
 
 
