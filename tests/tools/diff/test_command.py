@@ -138,9 +138,9 @@ def test_a_program_that_was_not_there_before_is_all_new(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["nowhere"], "'nowhere' is no commit of {root}"),
-        (["--", "--all"], "'--all' is no commit of {root}"),
-        (["HEAD", "--head", "nowhere"], "'nowhere' is no commit of {root}"),
+        (["nowhere"], "'nowhere' is not a commit of {root}"),
+        (["--", "--all"], "'--all' is not a commit of {root}"),
+        (["HEAD", "--head", "nowhere"], "'nowhere' is not a commit of {root}"),
         (["HEAD", "--fail-on", "change"], "--fail-on 'change': must be replace, delete or"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_shallow_clone_is_told_from_a_wrong_name(repo: Repo, tmp_path: Path) -
 def test_a_folder_outside_any_repository_is_refused(tmp_path: Path) -> None:
     given = ["diff", "HEAD", "--program", str(tmp_path)]
     result = CliRunner().invoke(app, given, catch_exceptions=False)
-    assert (result.exit_code, "is in no git repository" in result.stderr) == (1, True)
+    assert (result.exit_code, "is not in a readable git repository" in result.stderr) == (1, True)
 
 
 def test_an_environment_is_compared_by_name_with_a_warning(repo: Repo) -> None:

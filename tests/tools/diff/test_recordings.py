@@ -163,7 +163,7 @@ def test_a_submodule_is_laid_out_from_the_work_tree_and_missed_elsewhere(
     assert diff(repo, "HEAD").exit_code == 0
     repo.git("submodule", "deinit", "--quiet", "--force", "lib")
     assert diff(repo, "HEAD", "--head", "HEAD").exit_code == 1
-    assert report(repo).stacks[0].problems["head"][-1] == "submodules that are not there: lib"
+    assert report(repo).stacks[0].problems["head"][-1] == "submodules that are not checked out: lib"
 
 
 @pytest.mark.parametrize(("main", "file"), [("src", "src/__main__.py"), ("src/a.py", "src/a.py")])

@@ -94,7 +94,9 @@ def test_a_thing_under_another_urn_keeps_its_warning() -> None:
 
 def test_an_encrypted_value_that_changed_is_not_called_no_change() -> None:
     config = (PropertyChange(path="shop:token", kind="changed", hidden=True),)
-    assert "an encrypted value changed, and so may what reads it" in said(config=config)
+    assert "an encrypted value changed, and so may the resources that read it" in said(
+        config=config
+    )
 
 
 @pytest.mark.parametrize(

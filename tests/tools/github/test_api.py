@@ -151,7 +151,7 @@ def test_a_server_that_nobody_reaches_is_given_up_within_the_bound(
 
 def test_an_answer_of_another_form_is_one_line(github: FakeGitHub, posting: Posting) -> None:
     github.pulls[0].pop("number")
-    assert failure(posting).endswith("/pulls: an answer of another form than GitHub's")
+    assert failure(posting).endswith("/pulls: the answer is not in GitHub's form")
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://", "ftp://127.0.0.1/"])

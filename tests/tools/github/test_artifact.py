@@ -140,7 +140,7 @@ def test_a_text_that_github_refuses_leaves_no_older_one_in_place(
 ) -> None:
     renders("x" * 70_000)
     posting.leave("shop", report())
-    assert "GitHub does not take the text" in refused(github, posting)
+    assert "GitHub refuses the text" in refused(github, posting)
 
 
 def test_a_first_text_that_github_refuses_becomes_one_that_it_takes(
@@ -149,4 +149,4 @@ def test_a_first_text_that_github_refuses_becomes_one_that_it_takes(
     renders("x" * 70_000)
     posting.leave("shop", report())
     assert posting.poster("shop").exit_code == 0
-    assert "GitHub does not take the text" in github.bodies(7)[0]
+    assert "GitHub refuses the text" in github.bodies(7)[0]

@@ -221,7 +221,7 @@ def test_transforms_do_not_run_and_that_is_a_warning() -> None:
         zone("zone", inside(Group("group")))
 
     assert record(program).warnings == (
-        "transforms are registered, and do not run here: what they change does not show",
+        "transforms are registered, but do not run here: their changes do not show",
     )
 
 

@@ -115,7 +115,7 @@ def test_neither_a_folder_nor_a_file_without_a_name_is_a_stack(tmp_path: Path) -
 def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path: Path) -> None:
     lines = ["a0: &a0 x", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9))]
     where = refusal(tmp_path, "\n".join(lines))
-    assert where == "DIR/Pulumi.dev.yaml:7:5: aliases stand for too much"
+    assert where == "DIR/Pulumi.dev.yaml:7:5: aliases expand to too much"
 
 
 @pytest.mark.parametrize("key", ["stackConfigDir", "config"])
