@@ -127,7 +127,7 @@ def test_one_stack_that_does_not_load_leaves_the_others_theirs(repo: Repo) -> No
     assert prod.outputs
 
 
-def test_a_program_that_was_not_there_before_is_all_new(repo: Repo) -> None:
+def test_a_program_that_is_new_at_head_is_all_new(repo: Repo) -> None:
     repo.write({"Pulumi.yaml": None, "__main__.py": None})
     base = repo.commit()
     repo.write({"Pulumi.yaml": "name: shop\n", "__main__.py": PROGRAM, **repo.stack()})

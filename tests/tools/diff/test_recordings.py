@@ -1,5 +1,5 @@
-"""One recorder per stack: what its program sees, what it may leave behind, and what is said of it
-when it fails."""
+"""One recorder per stack: what its program sees and may leave behind, and the message when it
+fails."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def report(repo: Repo) -> Report:
 
 
 def problems(repo: Repo, source: str) -> list[str]:
-    """Those of a program at both revisions, which are the same."""
+    """The problems of a program, which are the same at both revisions."""
     repo.commit({"__main__.py": source, **repo.stack()})
     assert diff(repo, "HEAD").exit_code == 1
     (only,) = report(repo).stacks

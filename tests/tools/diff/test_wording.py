@@ -1,4 +1,4 @@
-"""What is said together, and what must never be hidden by that."""
+"""Changes that are shown together, and facts that grouping must never hide."""
 
 from typing import Any
 
@@ -120,5 +120,5 @@ def test_a_difference_is_in_the_lines_that_show_it(old: Any, new: Any, expected:
         ("changed", "!p: changed; the value is secret"),
     ],
 )
-def test_of_a_secret_is_said_what_became_of_it(kind: Any, line: str) -> None:
+def test_a_change_of_a_secret_names_its_kind(kind: Any, line: str) -> None:
     assert lines(PropertyChange(path="p", kind=kind, hidden=True)) == [line]

@@ -1,4 +1,4 @@
-"""The chain of a host is what DNS and the Ingress make of a call, and says where it breaks."""
+"""The chain of a host is a call's path by DNS and the Ingress, and shows where it breaks."""
 
 from dataclasses import replace
 from typing import Any
@@ -206,7 +206,7 @@ def test_a_tls_host_is_known_by_its_ingress() -> None:
     assert [route.tls for route in chain.routes] == [True]
 
 
-def test_a_name_nobody_publishes_is_a_problem() -> None:
+def test_an_unpublished_name_is_a_problem() -> None:
     chain = only(envoy(), cname("greeter", "gone.grpc.example"))
     assert chain.problems == [
         "greeter.grpc.example leads to gone.grpc.example, which is not published here"

@@ -152,7 +152,7 @@ def test_what_a_stack_file_defines_as_an_environment_itself_is_not_shown(tmp_pat
     assert is_ciphertext(found["environment (its own)"])
 
 
-def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
+def test_an_unknown_stack_is_refused_with_the_existing_ones() -> None:
     with pytest.raises(UserError, match=r"no stack 'staging' in .*; stacks here: dev, prod$"):
         read_stack_file(TOY, "staging")
 
