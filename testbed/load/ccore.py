@@ -35,7 +35,7 @@ class Call:
     code: str
     message: str
     answer: str
-    """"POD CALLER_IP", empty if the call failed."""
+    """POD CALLER_IP; empty if the call failed."""
 
     @property
     def caller(self) -> str:
