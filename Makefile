@@ -7,10 +7,10 @@ BIN := .venv/bin
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# The one lock: what the components and the tools need, and what works on them.
+# One lock for the components, the tools and the development tools.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 LOCK_DEV := $(LOCK) --group dev components/pyproject.toml tools/pyproject.toml
-# What the testbed needs on top of it.
+# The testbed's additional packages.
 LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
@@ -19,7 +19,7 @@ LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable components --editable tools
-	@# uv compiles nothing: do it here for what a preview imports, or the first one takes twice as long.
+	@# uv compiles nothing: import a preview's modules here, or the first preview takes twice as long.
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import grpc_platform.platform_stack, rich.console, typer; from pulumi_aws import cloudwatch, ec2, eks, iam, kms; [m.__name__ for m in (cloudwatch.LogGroup, ec2.Vpc, eks.Cluster, iam.Role, kms.Key)]'
 	@touch $@
 
@@ -38,7 +38,7 @@ install: .venv/.synced  ## Make .venv with the locked packages and the grpc-plat
 preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
 	@$(BIN)/grpc-platform preview $(STACK)
 
-diff: install  ## What changes in each stack since BASE, without engine or credentials
+diff: install  ## Show what changes in each stack since BASE, without engine or credentials
 	@$(BIN)/grpc-platform diff $(or $(BASE),$(error name the revision to compare with: make diff BASE=main)) || [ $$? -eq 2 ]
 
 test: install  ## Unit, contract, config and property tests
@@ -47,10 +47,10 @@ test: install  ## Unit, contract, config and property tests
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
 	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
 
-local-down: .venv/.local  ## End a kept local cluster
+local-down: .venv/.local  ## End the kept local cluster
 	@$(BIN)/python -m testbed down
 
-test-local: .venv/.local  ## The tests that need the local cluster
+test-local: .venv/.local  ## Run the tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
 test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the local cluster
@@ -59,15 +59,15 @@ test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the 
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
 
-experiments: .venv/.local  ## Measure what the design promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
+experiments: .venv/.local  ## Measure the design's promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
 	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
 
-bench: install  ## What a preview and a diff of 1,000 services cost, against the SDK alone
+bench: install  ## Measure a preview and a diff of 1,000 services against the SDK alone
 	@$(BIN)/python -m benchmarks
 
 check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
 
-# What `make check` runs, and the hooks of .pre-commit-config.yaml one by one.
+# The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
 style: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .

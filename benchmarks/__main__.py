@@ -1,8 +1,8 @@
-"""`make bench`: what a preview and a diff of many services cost, against the floor of the SDK.
+"""`make bench`: what a preview and a diff of many services cost, compared with the SDK alone.
 
-Runs, in turn and several times, a bare program on the SDK's own mocks (`benchmarks.bare`), a
-preview and a diff of a stack with as many services, each in a process of its own. Prints a table,
-leaves build/bench/preview.json, and exits with 1 when a figure is beyond its bound.
+Runs a bare program on the SDK's own mocks (`benchmarks.bare`), a preview and a diff of a stack with
+as many services: several times in turn, each in its own process. Prints a table, writes
+build/bench/preview.json, and exits with 1 when a figure exceeds its bound.
 """
 
 import argparse
@@ -41,7 +41,7 @@ class Run:
     seconds: float
     cpu_seconds: float
     mebibytes: float
-    """The most that the process itself held; its children's memory is their own."""
+    """Peak memory of the process itself, without its children's."""
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def make_program(folder: Path, services: int) -> None:
-    """This program with one stack of so many services, and a change that is not committed."""
+    """This program with one stack of that many services, and an uncommitted change."""
     for name in ("__main__.py", "Pulumi.yaml"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "config", folder / "config")
@@ -99,7 +99,7 @@ def make_program(folder: Path, services: int) -> None:
 
 
 def run(command: Sequence[str]) -> Run:
-    """Run it to its end; a status of failure ends the benchmark with what it printed."""
+    """Run it to its end. If it fails, the benchmark ends with its output."""
     with tempfile.TemporaryFile("w+") as said:
         began = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said)
@@ -114,7 +114,7 @@ def run(command: Sequence[str]) -> Run:
 
 
 def ratios(runs: dict[str, list[Run]]) -> dict[str, float]:
-    """The figures that have a bound: medians over the runs, against each other."""
+    """The figures that have a bound: ratios of medians over the runs."""
 
     def median(name: str, figure: str) -> float:
         return statistics.median(getattr(one, figure) for one in runs[name])
@@ -128,7 +128,7 @@ def ratios(runs: dict[str, list[Run]]) -> dict[str, float]:
 
 
 def show(console: Console, runs: dict[str, list[Run]], found: dict[str, float]) -> None:
-    """Two tables: what each run took, and the ratios with their bounds."""
+    """Two tables: the cost of each run, and the ratios with their bounds."""
     table = Table("", "seconds (least to most)", "CPU seconds", "MiB", box=None)
     for name, several in runs.items():
         seconds = sorted(one.seconds for one in several)

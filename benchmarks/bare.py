@@ -1,7 +1,7 @@
-"""The floor of a preview: as many of the same resources, straight on the SDK's own mocks.
+"""The least cost of a preview: the same resources, straight on the SDK's own mocks.
 
-`python -m benchmarks.bare N` registers what N services are in a preview (a component, a Service, an
-Ingress and a CNAME each) with plain values and the SDK's typed classes, and does nothing with them.
+`python -m benchmarks.bare N` registers the resources of N services (a component, a Service, an
+Ingress and a CNAME each), with plain values and the SDK's typed classes. It does nothing with them.
 """
 
 import sys
@@ -15,7 +15,7 @@ from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
 class _Mocks(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        given: Any = args  # its type leaves the inputs' own out
+        given: Any = args  # its type omits the inputs' type
         return f"{args.name}-id", given.inputs
 
     def call(self, args: MockCallArgs) -> Any:

@@ -1,11 +1,11 @@
 """`make experiments`: what the design promises, measured on the local cluster.
 
 Runs the experiments one after another, each on a cluster of its own, and leaves NAME.json, plots
-(SVG and PNG) and a page, README.md, in build/experiments. Waits are shortened by --factor, all
-alike; --factor 1 measures at the true values, which takes hours.
+(SVG and PNG) and a page, README.md, in build/experiments. All waits are shortened by --factor;
+--factor 1 measures at the true values, which takes hours.
 
-Exit status: 0 when all that was claimed holds, 1 when something does not or an experiment could not
-be run, 2 when an argument is wrong.
+Exit status: 0 when every claim holds, 1 when one does not or an experiment could not run, 2 when an
+argument is wrong.
 """
 
 import argparse
@@ -31,17 +31,19 @@ PARTS = (*parts.GO_PARTS, LOAD)
 
 
 def main() -> int:
-    """Run what was asked for."""
+    """Run the selected experiments."""
     parser = argparse.ArgumentParser(
         prog="make experiments",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", metavar="NAME,...", help="some of them; see --list")
-    parser.add_argument("--list", action="store_true", help="name them, and what each asks")
-    parser.add_argument("--quick", action="store_true", help="some, in minutes, as in CI")
-    parser.add_argument("--factor", type=float, default=10, help="shorten waits so (default 10)")
-    parser.add_argument("--judge", action="store_true", help="draw and judge the last run again")
+    parser.add_argument("--list", action="store_true", help="list them with their questions")
+    parser.add_argument("--quick", action="store_true", help="a few, in minutes, as in CI")
+    parser.add_argument(
+        "--factor", type=float, default=10, help="divide waits by this (default 10)"
+    )
+    parser.add_argument("--judge", action="store_true", help="plot and judge the last run again")
     parser.add_argument("--publish", action="store_true", help="copy the last run to docs/")
     asked = parser.parse_args()
     console = Console(highlight=False)
@@ -96,7 +98,7 @@ def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> i
 def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console: Console) -> int:
     experiment = EXPERIMENTS[name]
     console.print(f"[bold]{name}[/]: {experiment.question} [dim](waits / {factor:g})[/]")
-    # A run that fails must not leave a former one's figures as its own.
+    # A failed run must not leave an earlier run's figures as its own.
     (OUTPUT / f"{name}.json").unlink(missing_ok=True)
     try:
         with open_lab(builder, factor=factor, quick=quick) as lab:

@@ -1,14 +1,14 @@
-"""What the Kubernetes HorizontalPodAutoscaler decides, given what the pods use.
+"""The decisions of the Kubernetes HorizontalPodAutoscaler, given the pods' CPU use.
 
 The published algorithm (https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/)
-with what pkg/controller/podautoscaler (horizontal.go, replica_calculator.go) adds to it:
+with the additions in pkg/controller/podautoscaler (horizontal.go, replica_calculator.go):
 
 - the fleet's utilization is a whole percentage, rounded down, before the target divides it;
-- not-ready pods count as 0 % when the others would have the fleet grow, and not at all otherwise;
-- a stabilization window looks at what was proposed, before limits and policies;
-- a policy counts from the replicas at the start of its period, changes both ways included; its
+- not-ready pods count as 0 % when the others call for growth, and not at all otherwise;
+- a stabilization window looks at proposals before limits and policies;
+- a policy counts from the replicas at the start of its period, with changes in both directions; its
   percentage is rounded in favour of the change;
-- replicas outside of min and max are corrected at once, whatever behavior says.
+- replicas outside of min and max are corrected at once, regardless of behavior.
 """
 
 import math
@@ -34,7 +34,7 @@ class Policy:
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """How fast one direction may go."""
+    """The speed limit of one direction."""
 
     stabilization_window_seconds: int
     policies: tuple[Policy, ...]
@@ -96,19 +96,19 @@ def _rules(spec: Mapping[str, Any], default: Rules) -> Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What metrics-server knows of the pods that are not being deleted."""
+    """metrics-server's data on the pods that are not being deleted."""
 
     measured: int
     """Pods that are ready and have a metric; at least one."""
     millicores: int
-    """What those use together."""
+    """Their total use."""
     request_millicores: int
-    """Of each pod."""
+    """The request of each pod."""
     not_ready: int = 0
 
 
 def proposed(settings: Settings, current: int, usage: Usage) -> int:
-    """The replicas that would bring the fleet to its target, before any limit."""
+    """The replicas that bring the fleet to its target, before any limit."""
     ratio = _ratio(settings, usage, usage.measured)
     if not usage.not_ready or ratio <= 1:
         if 1 - settings.tolerance <= ratio <= 1 + settings.tolerance:
@@ -128,14 +128,14 @@ def _ratio(settings: Settings, usage: Usage, pods: int) -> float:
 
 @dataclass
 class Autoscaler:
-    """The controller's memory of one fleet; times are seconds on any clock that goes forward."""
+    """The controller's memory of one fleet; times are seconds on any monotonic clock."""
 
     settings: Settings
     _proposals: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
     _changes: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
 
     def decide(self, now: float, current: int, usage: Usage) -> int:
-        """The replicas to have from `now` on; to be asked once each sync period."""
+        """The desired replicas from `now` on; call it once per sync period."""
         settings = self.settings
         if not self._proposals:
             self._proposals.append((now, current))
@@ -152,7 +152,7 @@ class Autoscaler:
         return replicas
 
     def _stabilized(self, now: float, current: int, proposal: int) -> int:
-        """Up to the least, or down to the most, that was proposed within each way's window."""
+        """At least the lowest, and at most the highest proposal within each direction's window."""
         self._proposals.append((now, proposal))
         up, down = self.settings.scale_up, self.settings.scale_down
         least = min([proposal, *self._since(now - up.stabilization_window_seconds)])
@@ -173,7 +173,7 @@ class Autoscaler:
         return current
 
     def _fastest(self, now: float, current: int, rules: Rules, sign: Literal[1, -1]) -> int:
-        """The furthest that the policies let the replicas go now, up (1) or down (-1)."""
+        """The furthest replicas that the policies allow now, up (1) or down (-1)."""
         if rules.select_policy == "Disabled":
             return current
         reach: list[int] = []
@@ -190,10 +190,10 @@ class Autoscaler:
         return max(reach) if (rules.select_policy == "Max") == (sign > 0) else min(reach)
 
     def _forget(self, now: float) -> None:
-        """Drop what no window and no period will look at again."""
+        """Drop entries that no window and no period will read again."""
         rules = (self.settings.scale_up, self.settings.scale_down)
         window = max(each.stabilization_window_seconds for each in rules)
         period = max(policy.period_seconds for each in rules for policy in each.policies)
-        # The newest proposal stays: it says that this is not the first time.
+        # The newest proposal stays: it shows that this is not the first decision.
         self._proposals[:-1] = [each for each in self._proposals[:-1] if each[0] > now - window]
         self._changes[:] = [each for each in self._changes if each[0] > now - period]

@@ -16,15 +16,16 @@ CHANNELS = {"grpc-go": 24, "C-core": 12}
 """pick_first clients of each family, one connection each."""
 _CALLS_EACH = 10  # calls/s of a channel
 _NEVER = "12m"
-"""A max connection duration longer than the run: the longest that the drain's rules admit."""
+"""A max connection duration longer than the run: the longest that the drain's rules allow."""
 _LEAST_FACTOR_OF_CONTROL = 4
-"""With longer waits the control would outlast even that, and so show nothing."""
+"""With longer waits the control would last longer than even that, and so show nothing."""
 _FULL_SHARE = 0.8
-"""New Envoys carry their share once they have this part of it: random picks alone move so much."""
+"""New Envoys count as carrying their share from this part of it on: random picks alone vary by the
+rest."""
 
 
 def run(lab: Lab) -> Result:
-    """With the setting: 3 Envoys, then 2, 4 and 2 of them; without it, 3 and 5."""
+    """With the setting: 3 Envoys, then 2, 4 and 2; without it, 3 and 5."""
     period = lab.times.reconnect_interval.total_seconds()
     shape = {"envoy": {"min_replicas": 3, "max_replicas": 6}}
     lab.say("3 Envoys, with the setting")
@@ -78,7 +79,7 @@ def _measure(lab: Lab, periods: int, sizes: tuple[int, ...]) -> Result:
 
 
 def steady(phase: Result, family: str, period: float) -> dict[str, Any]:
-    """Evenness on the first fleet: of single periods, and of all periods together."""
+    """Evenness on the first fleet: in single periods, and over all periods together."""
     start = phase["events"][0]
     decided = next((e["at"] for e in phase["events"] if "decided" in e), phase["ended"])
     windows = phase["reports"][family]["windows"]
@@ -97,8 +98,8 @@ def steady(phase: Result, family: str, period: float) -> dict[str, Any]:
 
 
 def scale_out(phase: Result, family: str, predicted: float) -> dict[str, Any]:
-    """After the growth: seconds until the new Envoys first carried their share, and what share they
-    had, and how evenly calls fell on all, once the ``predicted`` seconds were over."""
+    """After the growth: seconds until the new Envoys first carried their share. After the
+    ``predicted`` seconds: their share, and how evenly calls fell on all Envoys."""
     events = phase["events"]
     at = next(
         place
@@ -132,7 +133,7 @@ def _failed(result: Result) -> int:
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of balance."""
+    """The claims about balance."""
     found: list[Finding] = []
     predicted = result["predicted_rebalance"]
     for family in CHANNELS:
@@ -161,7 +162,7 @@ def findings(result: Result) -> list[Finding]:
                 f"{family}: they carry {_FULL_SHARE:.0%} of their share within rebalance_time",
                 took is not None and took <= predicted,
                 f"{took:.0f} s of {predicted:.0f} s" if took is not None else "never",
-                # So few clients are dice: one run in ten takes a period more.
+                # With so few clients chance matters: one run in ten takes a period more.
                 binding=False,
             )
         )
@@ -186,7 +187,7 @@ def findings(result: Result) -> list[Finding]:
 
 
 def draw(result: Result) -> dict[str, Figure]:
-    """Each Envoy's share of the calls over time, with the setting and without."""
+    """Each Envoy's share of the calls over time, with and without the setting."""
     titles = {
         "with": "Share of the calls of each Envoy, with max connection duration",
         "without": "Without it: the new Envoys get none",
@@ -220,7 +221,7 @@ def _draw_shares(axes: Axes, phase: Result) -> None:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     period, predicted = result["period"], result["predicted_rebalance"]
     lines = [
         f"pick_first clients ({', '.join(f'{n} on {f}' for f, n in result['channels'].items())}), "

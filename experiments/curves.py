@@ -1,7 +1,7 @@
-"""Load curves: CPU that a fleet of Envoys is asked for, over time.
+"""Load curves: the CPU demand on a fleet of Envoys over time.
 
 `python -m experiments.curves` writes the shapes below to experiments/curves/, in 5-minute steps and
-for a cluster of 5 nodes. They are made up: sums of bells and steps, of no real service.
+for a cluster of 5 nodes. They are synthetic sums of bell curves and steps, not from a real service.
 """
 
 import csv
@@ -18,7 +18,7 @@ _DAY = 86_400
 
 
 class CurveError(Exception):
-    """A curve's file does not say what a curve must."""
+    """A curve's file is not valid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class Curve:
     name: str
     seconds: tuple[float, ...]
     cores: tuple[float, ...]
-    """What the whole fleet is asked for."""
+    """The demand on the whole fleet."""
     nodes: tuple[int, ...] = ()
-    """How many nodes the applications need from that second on, where the file says so."""
+    """The number of nodes that the applications need from that second on, if the file has it."""
 
     @property
     def duration(self) -> float:
@@ -45,13 +45,13 @@ class Curve:
         return self.cores[right - 1] + share * (self.cores[right] - self.cores[right - 1])
 
     def nodes_at(self, second: float, otherwise: int) -> int:
-        """The nodes at that second, `otherwise` where the curve has none."""
+        """The nodes at that second; `otherwise` if the curve has none."""
         if not self.nodes:
             return otherwise
         return self.nodes[bisect_right(self.seconds, second) - 1]
 
     def times(self, factor: float) -> "Curve":
-        """The same shape for a cluster so many times as large."""
+        """The same shape for a cluster that many times as large."""
         return Curve(
             name=self.name,
             seconds=self.seconds,
@@ -61,7 +61,7 @@ class Curve:
 
 
 def read(path: Path, *, cpu_seconds_per_request: float | None = None) -> Curve:
-    """Read a CSV: `second,cores` or `second,requests_per_second`, and `nodes` as it likes.
+    """Read a CSV: `second,cores` or `second,requests_per_second`, and optionally `nodes`.
 
     Lines that begin with # are comments. Raises CurveError with the file and what is wrong.
     """

@@ -1,4 +1,4 @@
-"""The fleet that the design makes, read off its own resources: no number is typed again."""
+"""The fleet of the design, read from its own resources, so that no number is repeated here."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from .fleet import Delays
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """A fleet as the design makes it."""
+    """The design's fleet."""
 
     autoscaler: Settings
     cpu: float
@@ -23,7 +23,7 @@ class Setup:
 
 
 def designed(spec: EnvoySpec | None = None, contour: ContourSpec | None = None) -> Setup:
-    """What Envoy makes of the specs: recorded, not typed again."""
+    """The fleet of the component `Envoy`, from its recorded resources."""
     args = EnvoyArgs(
         namespace=CONTOUR_NAMESPACE,
         xds_address="contour",

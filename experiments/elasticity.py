@@ -13,11 +13,11 @@ from grpc_platform.specs import EnvoySpec
 from testbed.load.sampler import Sample, Sampler, of_kind
 
 _CPU_MILLICORES = 200
-"""Of each Envoy: little, so that a few thousand calls a second are a day's peak."""
+"""CPU of each Envoy: little, so that a few thousand calls per second are a day's peak."""
 _CHANNELS = 48
 _PEAK = 2500  # calls/s
 _FLOOR = 0.1
-"""The night's load, as a part of the peak."""
+"""The night's load, as a fraction of the peak."""
 _DAY = 4200.0  # seconds, at the true waits
 _QUICK_DAY = 150.0
 _POLL = 3.0
@@ -26,7 +26,7 @@ _DRAWN = ("working-day", 5)
 
 
 def run(lab: Lab) -> Result:
-    """The working day of experiments/curves in minutes, by the same clients all day."""
+    """Run the working day of experiments/curves within minutes, with the same clients all day."""
     lab.deploy(
         envoy={
             "min_replicas": 2,
@@ -80,7 +80,7 @@ def run(lab: Lab) -> Result:
 
 
 def _utilization(sample: Sample) -> dict[str, float]:
-    """Percent of its CPU that the mean and the busiest Envoy use."""
+    """CPU use of the mean and the busiest Envoy, in percent."""
     used = [1e5 * cores / _CPU_MILLICORES for cores in of_kind(sample["cpu"], "envoy")]
     return {"mean": sum(used) / max(1, len(used)), "max": max(used, default=0.0)}
 
@@ -101,7 +101,7 @@ def _curve(day: float) -> list[tuple[float, float]]:
 
 
 def _smooth(points: list[dict[str, float]], key: str, seconds: float) -> list[tuple[float, float]]:
-    """Means over so many seconds."""
+    """Means over that many seconds."""
     groups: dict[int, list[float]] = {}
     for point in points:
         groups.setdefault(int(point["at"] // seconds), []).append(point[key])
@@ -113,7 +113,7 @@ def _example(result: Result) -> Result:
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of elasticity."""
+    """The claims about elasticity."""
     sizes = [point["envoys"] for point in result["fleet"]]
     failed = count_failed(result["codes"])
     made = sum(result["codes"].values())
@@ -181,7 +181,7 @@ def _points(pairs: list[tuple[float, float]]) -> plots.Points:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     lines = [
         f"A working day in {result['day']:.0f} s, by {_CHANNELS} pick_first clients that are there "
         f"all day, up to {_PEAK:,} calls/s; each Envoy has {result['cpu_millicores']}m of CPU, so "
@@ -208,7 +208,7 @@ def tell(result: Result) -> str:
 
 
 def _choice(result: Result) -> list[str]:
-    """What the target and the scale-down window rest on: other values, on 5 nodes."""
+    """Why the target and the scale-down window have their values: other values, on 5 nodes."""
     settings, sweep = result["study"]["settings"], result["study"]["sweep"]
     window = settings["scale_down"]["stabilization_window_seconds"]
     lines = [

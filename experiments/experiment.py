@@ -1,4 +1,4 @@
-"""What an experiment is, and what it leaves."""
+"""The form of an experiment, and the files that it leaves."""
 
 import json
 import os
@@ -24,21 +24,21 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """One claim, and whether it was seen to hold."""
+    """One claim, and whether it held."""
 
     claim: str
     holds: bool
     figure: str
-    """What was measured, in words and with units."""
+    """The measured figure, in words and with units."""
     control: bool = False
     """Whether it shows that the experiment can fail."""
     binding: bool = True
-    """Whether the run fails when it does not hold: not for what is only reported."""
+    """Whether the run fails when it does not hold; false for claims that are only reported."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A promise of the design, and how it is put to the test."""
+    """A promise of the design, and its test."""
 
     title: str
     question: str
@@ -47,16 +47,16 @@ class Experiment:
     draw: Callable[[Result], dict[str, Figure]]
     """The plots, by name."""
     tell: Callable[[Result], str]
-    """Markdown: what was done, the figures, what follows from them."""
+    """Markdown: the method, the figures, the conclusions."""
 
 
 def count_failed(*codes: Mapping[str, int]) -> int:
-    """Calls that ended otherwise than OK, of counts by status code."""
+    """Calls that did not end with OK, from counts by status code."""
     return sum(n for counts in codes for code, n in counts.items() if code != "OK")
 
 
 def save(directory: Path, name: str, lab: Lab, result: Result) -> None:
-    """Leave NAME.json, still to be judged: whatever comes of that, the measurements are there."""
+    """Write NAME.json before it is judged, so that the measurements survive a failure there."""
     record: dict[str, Any] = {
         "experiment": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
@@ -75,7 +75,7 @@ def save(directory: Path, name: str, lab: Lab, result: Result) -> None:
 
 
 def judge(directory: Path, name: str, experiment: Experiment) -> list[Finding]:
-    """Draw what NAME.json holds, and put the findings into it."""
+    """Plot the measurements in NAME.json, and add the findings to it."""
     file = directory / f"{name}.json"
     record = json.loads(file.read_text())
     figures = experiment.draw(record["result"])
@@ -89,7 +89,7 @@ def judge(directory: Path, name: str, experiment: Experiment) -> list[Finding]:
 
 
 def failed(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that make a run fail."""
+    """The findings that make a run fail."""
     return [finding for finding in findings if finding.binding and not finding.holds]
 
 

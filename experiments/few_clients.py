@@ -1,4 +1,4 @@
-"""Few clients: what one to six client pods do to a fleet, by their load-balancing policy."""
+"""Few clients: how one to six client pods load a fleet, by their load-balancing policy."""
 
 import time
 
@@ -15,8 +15,8 @@ _CALLS_EACH = 20  # calls/s of a client
 
 
 def run(lab: Lab) -> Result:
-    """All sizes of both policies side by side: each client is a channel of its own, and a few calls
-    a second do not disturb others."""
+    """Run all sizes of both policies at once: each client is a channel of its own, and a few calls
+    per second do not disturb others."""
     lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
     fleet = sorted(lab.envoys().values())
     period = lab.times.reconnect_interval.total_seconds()
@@ -37,7 +37,7 @@ def run(lab: Lab) -> Result:
     for (policy, size), client in clients.items():
         report = client.stop()["targets"]["envoy"]
         windows = report["windows"]
-        first = windows[0]["at"] + 1  # the first window has the start in it
+        first = windows[0]["at"] + 1  # the first window includes the start
         each = shares.by_period(windows, first, windows[-1]["at"], period)
         idle = [sum(not w["callers"].get(envoy) for envoy in fleet) for w in windows[1:-1]]
         ratios = [shares.unevenness(calls, fleet)["max_over_mean"] for calls in each]
@@ -60,14 +60,14 @@ def _opened(windows: list[Result], since: float, until: float) -> int:
 
 
 def row(result: Result, policy: str, clients: int) -> Result:
-    """What was measured of one group."""
+    """The measurements of one group."""
     return next(
         row for row in result["rows"] if (row["policy"], row["clients"]) == (policy, clients)
     )
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of few clients."""
+    """The claims about few clients."""
     sizes = sorted({row["clients"] for row in result["rows"]})
     worst = max(row(result, "round_robin", size)["max_over_mean"]["high"] for size in sizes)
     idle = row(result, "pick_first", 1)["idle"]["median"]
@@ -124,7 +124,7 @@ def draw(result: Result) -> dict[str, Figure]:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     sizes = sorted({row["clients"] for row in result["rows"]})
     lines = [
         f"{result['envoys']} Envoys, {result['periods']} reconnect periods of "
@@ -145,7 +145,7 @@ def tell(result: Result) -> str:
             )
     lines += [
         "",
-        "One connection is on one Envoy, so with no more clients than Envoys some picks "
+        "One connection uses one Envoy, so with no more clients than Envoys some picks "
         "collide and some Envoys idle. "
         "`round_robin`, which the client contract gives, opens a connection to "
         "each Envoy instead: a fleet of *n* costs *n* connections a client and reconnect. That is "

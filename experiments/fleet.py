@@ -1,10 +1,10 @@
-"""A fleet of Envoys under a load curve: whose connections move only as they age.
+"""A fleet of Envoys under a load curve, with connections that move only when they reach their age.
 
-A connection picks any Envoy that DNS holds, and picks again when `Delays.reconnect` is over. So an
-Envoy's share of the load is the mean, over the last `reconnect`, of its chance to be picked: a new
-one takes nothing at first and its whole share only after `timing.rebalance_time`; one that ends
-keeps its load for a while, where the autoscaler no longer sees it. The shares are expected values:
-real picks scatter about them.
+A connection picks any Envoy in DNS, and picks again after `Delays.reconnect`. So an Envoy's share
+of the load is its mean chance to be picked over the last `reconnect`. A new Envoy takes nothing at
+first, and its whole share only after `timing.rebalance_time`. One that ends keeps its load for a
+while, and the autoscaler no longer sees that load. The shares are expected values: real picks
+scatter around them.
 """
 
 import math
@@ -26,19 +26,19 @@ class Delays:
     last two from the decision to end it."""
 
     measured: int
-    """Ready, and one window of metrics-server over."""
+    """Ready, and after one window of metrics-server."""
     found: int
-    """Clients that look the name up get its address."""
+    """Clients that resolve the name get its address."""
     reconnect: int
-    """How long a connection lives."""
+    """A connection's lifetime."""
     lost: int
-    """Clients that look the name up no longer get its address."""
+    """Clients that resolve the name no longer get its address."""
     gone: int
-    """The pod has ended and costs nothing any more."""
+    """The pod has ended and no longer costs anything."""
 
     @classmethod
     def of(cls, timing: Timing) -> "Delays":
-        """As the design's times have it."""
+        """The delays of the design's times."""
         found = timing.rebalance_time - timing.reconnect_interval
         lost = found - timing.pod_startup_time
         return cls(
@@ -64,17 +64,17 @@ class Cohort:
 
 
 class Fleet:
-    """Pods that started and ended at some period, and the share of the load each carries."""
+    """Pods by the periods of their start and end, and the share of the load that each carries."""
 
     def __init__(self, replicas: int, delays: Delays) -> None:
         self._delays = delays
         self.cohorts = [Cohort(replicas, _ALWAYS)]
-        # Entry `reconnect + t`: how often any one address would have been picked before period t.
+        # Entry `reconnect + t`: the expected picks of one address before period t.
         self._picks = [period / replicas for period in range(delays.reconnect + 1)]
 
     @property
     def replicas(self) -> int:
-        """Those that are not being removed."""
+        """The pods that are not being removed."""
         return sum(each.pods for each in self.cohorts if each.ended == _NEVER)
 
     def scale(self, period: int, replicas: int) -> None:
@@ -91,7 +91,8 @@ class Fleet:
             self.cohorts.append(Cohort(ending, cohort.started, period))
 
     def shares(self, period: int) -> list[tuple[Cohort, float]]:
-        """Each cohort and what one of its pods carries of the load, at the end of the period."""
+        """Each cohort, and the share of the load that one of its pods carries at the end of the
+        period."""
         delays = self._delays
         self.cohorts = [
             each for each in self.cohorts if each.pods and period < each.ended + delays.gone
@@ -121,25 +122,25 @@ class Run:
     """A fleet over a curve: one entry for each period of 15 s."""
 
     demand: tuple[float, ...]
-    """Cores asked of the fleet."""
+    """Demand on the fleet, in cores."""
     pods: tuple[int, ...]
-    """All that hold a place on a node: starting and draining ones too."""
+    """All pods that take room on a node, starting and draining ones too."""
     busiest: tuple[float, ...]
-    """What is asked of the busiest Envoy, as a share of its CPU: over 1, calls wait."""
+    """Demand on the busiest Envoy, as a share of its CPU: above 1, calls wait."""
 
     @property
     def pod_hours(self) -> float:
-        """What the pods cost."""
+        """The cost in pod-hours."""
         return sum(self.pods) * SYNC_PERIOD_SECONDS / 3600
 
     def minutes_over(self, utilization: float) -> float:
-        """How long the busiest Envoy was asked for more than that share of its CPU."""
-        # The shares are sums of fractions: full is not over full.
+        """The time in which demand on the busiest Envoy exceeded that share of its CPU."""
+        # The shares are sums of fractions, so allow for rounding at exactly full.
         return sum(each > utilization + 1e-9 for each in self.busiest) * SYNC_PERIOD_SECONDS / 60
 
 
 def autoscaled(curve: Curve, settings: Settings, *, cpu: float, delays: Delays) -> Run:
-    """The curve under a Deployment with an autoscaler, which has settled when it begins.
+    """Run the curve on a Deployment with an autoscaler, settled at the start.
 
     `cpu` is the request and the limit of each Envoy, in cores.
     """
@@ -165,7 +166,8 @@ def autoscaled(curve: Curve, settings: Settings, *, cpu: float, delays: Delays) 
 
 
 def on_every_node(curve: Curve, nodes: int, *, cpu: float, delays: Delays) -> Run:
-    """The curve under a DaemonSet: one Envoy on each node, of the curve's nodes if it has some."""
+    """Run the curve on a DaemonSet: one Envoy on each node, with the curve's nodes if it has
+    them."""
 
     def decide(period: int, *_: object) -> int:
         return curve.nodes_at((period + 1) * SYNC_PERIOD_SECONDS, nodes)

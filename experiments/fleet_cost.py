@@ -1,7 +1,8 @@
-"""What Envoy costs as Deployment and autoscaler, against a DaemonSet on the same nodes.
+"""The cost of Envoy as a Deployment with an autoscaler, compared with a DaemonSet on the same
+nodes.
 
-`python -m experiments.fleet_cost curve.csv --nodes 5` replays a load curve (experiments.curves says
-what a file may hold) under both, with the autoscaler that `Envoy` makes.
+`python -m experiments.fleet_cost curve.csv --nodes 5` replays a load curve (see experiments.curves
+for the file's form) on both, with the autoscaler that `Envoy` makes.
 """
 
 import argparse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHAPE_NODES = 5
-"""The nodes that the curves beside this are for."""
+"""The nodes that the committed curves are for."""
 
 NODES = (5, 20, 50, 100)
 TARGETS = (40, 50, 60, 70, 80)
@@ -38,13 +39,13 @@ WINDOWS = (0, 60, 300, 442, 900, 1800)
 """Seconds; 442 is the default's, `Timing().rebalance_time`."""
 
 _WORTH_PERCENT = 10
-"""A smaller saving does not pay for the moving parts."""
+"""A smaller saving is not worth the extra moving parts."""
 
 _SERIES_POINTS = 300
 
 
 def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
-    """Both fleets under one curve: figures, the better one and why, and lines to draw."""
+    """Both fleets under one curve: figures, the better one and why, and lines to plot."""
     settings = setup.autoscaler
     hpa = autoscaled(curve, settings, cpu=setup.cpu, delays=setup.delays)
     daemons = on_every_node(curve, nodes, cpu=setup.cpu, delays=setup.delays)
@@ -71,8 +72,8 @@ def compare(curve: Curve, nodes: int, setup: Setup) -> dict[str, Any]:
 
 
 def _figures(run: Run, settings: Settings) -> dict[str, float]:
-    """Over the target means so far over that the autoscaler, which counts in whole percent and
-    tolerates some, would act on it."""
+    """ "Over the target" means far enough over it that the autoscaler would act: it counts in whole
+    percent and has a tolerance."""
     tolerated = math.floor(settings.target_utilization * (1 + settings.tolerance))
     return {
         "pod_hours": round(run.pod_hours, 1),
@@ -106,7 +107,8 @@ def _judge(
 
 
 def _safe_minimum(curve: Curve, nodes: int, setup: Setup, daemons: Run) -> dict[str, float] | None:
-    """The least `min_replicas` that overloads for no longer than the DaemonSet, and its cost."""
+    """The smallest `min_replicas` that is overloaded for no longer than the DaemonSet, and its
+    cost."""
     least = setup.autoscaler.min_replicas
     choices = range(least, max(least, min(nodes, setup.autoscaler.max_replicas)) + 1)
 
@@ -130,7 +132,7 @@ def _safe_minimum(curve: Curve, nodes: int, setup: Setup, daemons: Run) -> dict[
 
 
 def _series(hpa: Run, daemons: Run, setup: Setup) -> dict[str, list[float]]:
-    """Thinned to what a chart shows, keeping the highest of what falls together."""
+    """Thinned to a chart's resolution, keeping the highest of the values that fall together."""
     width = -(-len(hpa.pods) // _SERIES_POINTS)
     per_pod = setup.cpu * setup.autoscaler.target_utilization / 100
 
@@ -177,9 +179,9 @@ def sweep(
 
 
 def study(nodes: Sequence[int] = NODES) -> dict[str, Any]:
-    """Every committed curve on every size of cluster, and what other settings would do.
+    """Every committed curve on every size of cluster, and the effect of other settings.
 
-    The demand grows with the nodes, and the largest fleet with them, so that it bounds nothing.
+    The demand grows with the nodes. So does the maximum fleet, so that it never limits.
     """
     curves = [read(FOLDER / f"{name}.csv") for name in SHAPES]
     comparisons: list[dict[str, Any]] = []
@@ -195,8 +197,8 @@ def study(nodes: Sequence[int] = NODES) -> dict[str, Any]:
 
 
 def draw(comparison: dict[str, Any]) -> "Figure":
-    """What `compare` found: Envoys over time, and the busiest one."""
-    # Only here: the figures need no matplotlib, which is of the local group.
+    """Plot the result of `compare`: Envoys over time, and the busiest one."""
+    # Imported only here: the figures need no matplotlib, which is in the local group.
     from . import plots
 
     series = comparison["series"]

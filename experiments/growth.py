@@ -17,14 +17,14 @@ from testbed.cluster.readiness import Object
 from testbed.load.sampler import Sample, Sampler, of_kind
 
 SIZES = (10, 100, 1000)
-_GIVEN_UP = 30.0  # seconds without one service more
+_GIVEN_UP = 30.0  # seconds without another service
 _NOBODY = "nobody"
-# Contour's own metrics, and the histograms by which Envoy tells of xDS.
+# Contour's own metrics, and Envoy's histograms of xDS updates.
 
 
 def run(lab: Lab) -> Result:
-    """Add services until there are so many; at each size add some more, one at a time, and see how
-    long until every Envoy routes it."""
+    """Add services up to each size. At each size add a few more, one at a time, and measure the
+    time until every Envoy routes each."""
     lab.deploy(envoy={"min_replicas": 2, "max_replicas": 2})
     sizes = SIZES[:2] if lab.quick else SIZES
     rows: list[Result] = []
@@ -62,8 +62,8 @@ def run(lab: Lab) -> Result:
 
 
 def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
-    """The Service and the Ingress of each of these services, in front of the pods of ``app``: what
-    a bundle is to Contour."""
+    """The Service and the Ingress of each of these services, in front of the pods of ``app``: the
+    part of a bundle that Contour reads."""
     selector = {"app.kubernetes.io/name": app}
     wanted = {name: {"selector": selector} for name in names}
     return [
@@ -75,10 +75,11 @@ def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
 
 
 def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
-    """Wait until every Envoy has endpoints for all of them; those for which one never got any.
+    """Wait until every Envoy has endpoints for all of them.
 
-    Contour 1.33 can miss an EndpointSlice that comes together with its Service: Envoy then has the
-    service without endpoints until these change.
+    Returns the services for which an Envoy never got any. Contour 1.33 can miss an EndpointSlice
+    that comes together with its Service. Envoy then has the service without endpoints until these
+    change.
     """
     envoys = lab.envoys().values()
     missing, since = set(names), time.monotonic()
@@ -97,8 +98,8 @@ def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
 
 
 def _time_one(lab: Lab, name: str) -> float | None:
-    """Seconds from the apply of one more bundle until each Envoy answers for it, called 20 times a
-    second past DNS; None if one never does."""
+    """Seconds from the apply of one more bundle until each Envoy routes it, called by address 20
+    times a second; None if one never does."""
     manifests = _bundles(lab, [name])
     targets = {ip: f"{ip}:{lab.http_port}" for ip in lab.envoys().values()}
     client = lab.client(
@@ -124,7 +125,7 @@ def _time_one(lab: Lab, name: str) -> float | None:
 
 
 def _memory(samples: list[Sample]) -> dict[str, float]:
-    """The most MiB of any Contour and of any Envoy."""
+    """The highest memory of any Contour and of any Envoy, in MiB."""
     return {
         kind: max(size for sample in samples for size in of_kind(sample["mebibytes"], kind))
         for kind in ("contour", "envoy")
@@ -132,8 +133,8 @@ def _memory(samples: list[Sample]) -> dict[str, float]:
 
 
 def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
-    """Times that Contour has worked out its configuration and Envoys have taken up a list of
-    clusters, and how long that took them together (s, ms)."""
+    """How often Contour rebuilt its configuration and Envoys loaded a list of clusters, and the
+    total time of each (s, ms)."""
     pods = lab.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=contour")["items"]
     contours = lab.read([p["status"]["podIP"] for p in pods], CONTOUR_METRICS_PORT, "metrics")
     envoys = lab.read(lab.envoys().values(), ENVOY_METRICS_PORT, "stats/prometheus")
@@ -152,7 +153,7 @@ def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
 def _means(
     before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
 ) -> dict[str, float]:
-    """What one of the updates between took."""
+    """The mean time of one update between two readings."""
     return {
         name: (after[name][1] - before[name][1]) / max(1, after[name][0] - before[name][0])
         for name in after
@@ -165,7 +166,7 @@ def _metric(text: str, name: str) -> float:
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of growth."""
+    """The claims about growth."""
     rows = result["rows"]
     first, last = rows[0], rows[-1]
     slowest = max(row["one_routed_seconds"]["high"] for row in rows)
@@ -186,7 +187,7 @@ def findings(result: Result) -> list[Finding]:
             "every new service gets its endpoints",
             not missed,
             f"{missed} of {applied:,} got none until theirs changed",
-            # Contour's, and no doing of this platform.
+            # A fault of Contour, not of this platform.
             binding=False,
         ),
         Finding(
@@ -221,7 +222,7 @@ def draw(result: Result) -> dict[str, Figure]:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     lines = [
         "Bundles as `GrpcService` makes them, without their names (Route53 has limits of its own), "
         "all in front of the same two servers; two Contours, two Envoys.",

@@ -1,5 +1,5 @@
-"""The reconnect herd: clients that started together reconnect together, for nothing spreads their
-connections' ages (Contour 1.33 has no jitter)."""
+"""The reconnect herd: clients that started together reconnect together, because nothing spreads
+their connections' ages (Contour 1.33 has no jitter)."""
 
 import statistics
 from typing import Any
@@ -20,7 +20,7 @@ _REMEDIES: dict[str, tuple[str, ...]] = {
 
 
 def run(lab: Lab) -> Result:
-    """As many clients twice: started all at once, and over one reconnect period."""
+    """The same number of clients twice: started all at once, and over one reconnect period."""
     lab.deploy(envoy={"min_replicas": 3, "max_replicas": 3})
     period = lab.times.reconnect_interval.total_seconds()
     channels, periods = (_CHANNELS // 3, 2) if lab.quick else (_CHANNELS, 3)
@@ -35,7 +35,7 @@ def run(lab: Lab) -> Result:
             *(argument.format(period=period) for argument in arguments),
         )
         lab.wait_until_running(client)
-        # The start itself is over by then.
+        # Without the start itself.
         lab.pause(0.7 * period if not arguments else 1.2 * period)
         with Sampler(lab.cluster) as sampler:
             lab.pause(periods * period)
@@ -55,22 +55,22 @@ def run(lab: Lab) -> Result:
 
 
 def _peak(values: list[float]) -> float:
-    """The largest beside the median; 1 is even."""
+    """The largest value divided by the median; 1 is even."""
     median = statistics.median(values)
     return max(values) / median if median else max(values)
 
 
 def _peaks(start: Result, period: float) -> list[int]:
-    """The most connections opened in one second, by period."""
+    """The most connections opened in any one second, by period."""
     peaks: dict[int, int] = {}
     for at, opened in zip(start["at"], start["opened"], strict=True):
         peaks[int(at // period)] = max(opened, peaks.get(int(at // period), 0))
-    # What is left over after the last whole period tells nothing.
+    # The rest after the last whole period does not count.
     return [peaks[place] for place in sorted(peaks)[:-1]]
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of the herd."""
+    """The claims about the herd."""
     together, apart = (result["starts"][name] for name in _REMEDIES)
     herds, spread = (_peaks(start, result["period"]) for start in (together, apart))
     failed = count_failed(*(start["codes"] for start in result["starts"].values()))
@@ -116,14 +116,14 @@ def draw(result: Result) -> dict[str, Figure]:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     return (
         f"{result['channels']} pick_first channels, {result['rate']:,} calls/s together, over 3 "
         f"Envoys, a connection's life of {result['period']:g} s. Envoy counts a connection's age "
         "from its own start, so whatever opened connections at one moment (a rollout of the "
         "clients, an Envoy that ended) makes them end at one moment, again and again. Envoy can "
         "spread it from 1.39 on (`max_connection_duration_jitter`), but Contour 1.33 goes with "
-        "1.38 and has no key for it. What helps is on the client's side: start pods over a while, "
+        "1.38 and has no key for it. The remedy is on the client's side: start pods over a while, "
         "as a rolling update does by itself, rather than all at once."
     )
 

@@ -1,4 +1,4 @@
-"""What an experiment works with: a local cluster, the platform on it, servers and clients."""
+"""The tools of an experiment: a local cluster, the platform on it, servers and clients."""
 
 import contextlib
 import copy
@@ -31,7 +31,7 @@ SERVICES: dict[str, dict[str, Any]] = {
     "load": {},
     "streams": {"streaming": True, "selector": {"app.kubernetes.io/name": "load"}},
 }
-"""Both names lead to the same servers; calls to the second have no deadline at Envoy."""
+"""Both names lead to the same servers; Envoy sets no deadline for calls to the second."""
 _DIRECTORY = ROOT / "build" / "experiments" / "lab"
 PLATFORM = ("-n", CONTOUR_NAMESPACE)
 
@@ -44,7 +44,7 @@ class Lab:
     times: Timing
     factor: float
     quick: bool
-    """Show that it works, rather than how well."""
+    """A quick run: it shows that the experiment works, not how well."""
     directory: Path
     http_port: int = EnvoySpec().http_port
     _deployed: deploy.Deployed = field(default_factory=deploy.Deployed)
@@ -52,22 +52,22 @@ class Lab:
     _began: float = field(default_factory=time.monotonic)
 
     def say(self, what: str) -> None:
-        """A line of progress."""
+        """Print a line of progress."""
         seconds = time.monotonic() - self._began
         print(f"  {seconds:6.0f} s  {what}", file=sys.stderr, flush=True)
 
     # --- the platform --------------------------------------------------------------------------
 
     def deploy(self, **changes: Mapping[str, Any]) -> None:
-        """Bring the platform to its committed values but for ``changes`` (keys by section, each
-        over those of `sections`), and wait until all of it is ready and under its name."""
+        """Deploy the platform with its committed values and ``changes`` (keys by section, which
+        override those of `sections`). Wait until all of it is ready and under its name."""
         graph = self.preview(**changes)
         self._deployed = deploy.deploy(self.cluster, graph, self._deployed)
         deploy.wait_for_all(self.cluster, self._deployed)
         self.wait_for_name()
 
     def preview(self, **changes: Mapping[str, Any]) -> Graph:
-        """What the program registers with these changes."""
+        """The program's resources with these changes."""
         program = self.program(**changes)
         return preview(STACK, program / "preview", program)
 
@@ -83,7 +83,7 @@ class Lab:
         return changed_program(directory, STACK, **wanted)
 
     def manifest(self, kind: str, name: str) -> readiness.Object:
-        """A copy of what was deployed of the platform, to apply changed."""
+        """A copy of a deployed object of the platform, to change and apply."""
         found = (
             item
             for item in self._deployed.objects
@@ -92,12 +92,12 @@ class Lab:
         return copy.deepcopy(next(found))
 
     def resize(self, envoys: int) -> None:
-        """Bring the fleet to so many Envoys, and wait until they are under its name."""
+        """Scale the fleet to that many Envoys, and wait until they are under its name."""
         operations.resize_fleet(self.cluster, envoys)
         self.wait_for_name()
 
     def envoys(self) -> dict[str, str]:
-        """Addresses of the Envoys that are ready and not terminating, by pod."""
+        """Addresses of the ready, non-terminating Envoys, by pod."""
         return {
             pod["metadata"]["name"]: pod["status"]["podIP"]
             for pod in pods.of_app(self.cluster, "envoy")
@@ -105,8 +105,8 @@ class Lab:
         }
 
     def wait_for_name(self) -> None:
-        """Wait until a service's name leads to every ready Envoy and nowhere else, and each of
-        them routes it."""
+        """Wait until a service's name leads to exactly the ready Envoys, and each of them routes
+        it."""
         self.cluster.wait(
             "the name to lead to the fleet",
             lambda: (
@@ -117,7 +117,7 @@ class Lab:
         )
 
     def read(self, addresses: Iterable[str], port: int, path: str) -> dict[str, str]:
-        """What an HTTP server in each of these pods answers, by address."""
+        """The answer of an HTTP server in each of these pods, by address."""
         each = list(addresses)
         said = self.cluster.fetch(*(f"http://{address}:{port}/{path}" for address in each))
         return dict(zip(each, said, strict=True))
@@ -142,7 +142,8 @@ class Lab:
     ) -> Client:
         """Start a client in a pod of its own; it calls the service `load` unless told otherwise.
 
-        Arguments are those of `load client`; a look-up's floor is shortened like the times.
+        Arguments are those of `load client`; the minimum time between look-ups is shortened like
+        the other times.
         """
         floor = f"--re-resolve={self.times.min_resolution_interval.total_seconds()}s"
         named = targets or {"envoy": self.target()}
@@ -161,7 +162,7 @@ class Lab:
         fleet."""
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(
-            "all that was told to end to be gone",
+            "the terminating pods to be gone",
             lambda: (
                 not any(
                     "deletionTimestamp" in pod["metadata"]
@@ -174,7 +175,8 @@ class Lab:
         self.wait_for_name()
 
     def pause(self, seconds: float, what: str = "") -> None:
-        """Let the experiment run for so long; an ended program of the cluster ends it too."""
+        """Let the experiment run for that long; it fails at once if a program of the cluster
+        ends."""
         if what:
             self.say(what)
         until = time.monotonic() + seconds
@@ -185,10 +187,10 @@ class Lab:
 
 @contextlib.contextmanager
 def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
-    """A cluster with two servers on it, and the platform still to be deployed; gone at the end."""
+    """A cluster with two servers, before the platform is deployed; removed at the end."""
     times = shorten(factor)
     sandbox = Sandbox(_DIRECTORY / "state")
-    _clear()  # a run that was killed may have left its own
+    _clear()  # a killed run may have left its cluster
     _DIRECTORY.mkdir(parents=True)
     try:
         sandbox.start()
@@ -213,7 +215,7 @@ def _clear() -> None:
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Two sections' keys, those of sections within included."""
+    """The keys of two sections merged, nested sections too."""
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
@@ -222,7 +224,7 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """The median of repeats, with the least and the most."""
+    """The median of repeats, with their minimum and maximum."""
     ordered = sorted(values)
     middle = len(ordered) // 2
     median = (ordered[middle] + ordered[-middle - 1]) / 2

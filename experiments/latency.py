@@ -1,4 +1,4 @@
-"""Added latency: the same calls through Envoy and past it, in turn, in one run."""
+"""Added latency: the same calls alternately through Envoy and directly, in one run."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from testbed.load.clients import DIRECT
 from testbed.load.sampler import Sampler, answered, cores
 
 PROMISED_MS = 0.3
-"""What the design expects of the extra hop."""
+"""The design's estimate for the extra hop."""
 _CONTROL_MS = 2
-"""How much slower the control's server is."""
+"""The control's server is this much slower."""
 _QUANTILES = ("p50", "p99", "p99.9")
 _CONCURRENCIES = (10, 100)
 _RATES = (100, 500, 1000, 2000)
@@ -23,8 +23,8 @@ _SECURE = "secure"
 
 
 def run(lab: Lab) -> Result:
-    """One server and one Envoy, so that all calls take one way; every client calls its targets in
-    turn, so that whatever else the machine does hits them alike."""
+    """One server and one Envoy, so that all calls take one path. Every client calls its targets in
+    turn, so that other load on the machine affects all targets alike."""
     selector = {"app.kubernetes.io/name": "load"}
     ca = provide_certificate(lab.cluster, f"{_SECURE}-tls", f"{_SECURE}.{ZONE}")
     lab.deploy(
@@ -36,7 +36,7 @@ def run(lab: Lab) -> Result:
     seconds, repeats = (5, 2) if lab.quick else (10, 3)
 
     def measure(*arguments: str, **targets: str) -> Result:
-        """Quantiles by target, and how much more than the first each takes, over repeats."""
+        """Quantiles by target, and the difference of each from the first, over repeats."""
         each: list[dict[str, dict[str, float]]] = []
         for _ in range(repeats):
             client = lab.client(f"--duration={seconds}s", *arguments, targets=targets)
@@ -81,7 +81,8 @@ def run(lab: Lab) -> Result:
 
 
 def _tls(lab: Lab, secure: str, ca: str, seconds: int, repeats: int) -> Result:
-    """A client speaks TLS to all its targets or to none: two clients at a time, one call each."""
+    """A client uses TLS for all its targets or for none, so two clients run at a time, one call
+    each."""
     each: dict[str, list[dict[str, float]]] = {"plain": [], "tls": []}
     for _ in range(repeats):
         clients = {
@@ -103,7 +104,7 @@ def _tls(lab: Lab, secure: str, ca: str, seconds: int, repeats: int) -> Result:
 
 
 def _saturate(lab: Lab, target: str, seconds: int) -> Result:
-    """As many calls as this machine makes, all programs on it together."""
+    """Saturation: as many calls as this machine can make with all programs on it."""
     client = lab.client(
         "--channels=8", "--concurrency=16", f"--duration={seconds + 5}s", targets={"it": target}
     )
@@ -124,7 +125,7 @@ def _saturate(lab: Lab, target: str, seconds: int) -> Result:
 
 
 def findings(result: Result) -> list[Finding]:
-    """What is claimed of the extra hop."""
+    """The claims about the extra hop."""
     added = result["one"]["added"]["envoy"]["p50"]
     direct = result["one"]["milliseconds"]["direct"]["p50"]["median"]
     envoy = result["one"]["milliseconds"]["envoy"]["p50"]["median"]
@@ -136,7 +137,7 @@ def findings(result: Result) -> list[Finding]:
             f"the extra hop adds about {PROMISED_MS} ms to a call (p50)",
             added["median"] <= PROMISED_MS * 1.5,
             f"{_ms(added)}; direct {direct:.2f} ms",
-            # An absolute time: of this machine.
+            # An absolute time depends on this machine.
             binding=False,
         ),
         Finding(
@@ -171,7 +172,7 @@ def _rows(result: Result) -> dict[str, Result]:
 
 
 def draw(result: Result) -> dict[str, Figure]:
-    """What the hop adds, by load."""
+    """The added latency by load."""
     rows = _rows(result)
     with plots.panels("What Envoy adds to a call") as (figure, (axes,)):
         plots.bars(
@@ -186,7 +187,7 @@ def draw(result: Result) -> dict[str, Figure]:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     lines = [
         f"One server, one Envoy; {result['repeats']} repeats of {result['seconds']} s each, every "
         "client calling directly and through Envoy in turn (of 100 at a time some wait on the one, "

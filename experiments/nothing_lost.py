@@ -1,4 +1,4 @@
-"""Nothing lost: calls under everything that happens to a platform in use."""
+"""Nothing lost: calls during every disruption of a platform in use."""
 
 import contextlib
 import time
@@ -17,11 +17,11 @@ from testbed.cluster.errors import LocalError
 from testbed.load.clients import Client
 
 CALLS = 100_000
-"""At least so many in each scenario, over its runs."""
+"""Minimum calls in each scenario, over its runs."""
 RUNS = 2
 _RATE = 2_000
 _QUICK_CALLS = 60_000
-_STREAM = 2.0  # seconds; a new one begins when it ends
+_STREAM = 2.0  # seconds; a new stream begins when one ends
 # The contract's policy, and the other one that docs/services.md names, at half the rate each.
 CLIENTS: dict[str, tuple[str, ...]] = {
     "round_robin": ("--policy=round_robin", "--channels=12", f"--rate={_RATE // 2}"),
@@ -34,12 +34,12 @@ CLIENTS: dict[str, tuple[str, ...]] = {
     ),
     "C-core": ("--policy=round_robin", "--channels=6", "--rate=100"),
 }
-_DEADLINE = "14.5s"  # the contract's for the default deadline of 15 s
+_DEADLINE = "14.5s"  # the contract's timeout for the default deadline of 15 s
 
 
 def run(lab: Lab) -> Result:
-    """Each scenario with calls of its own: some before, all through it, and until the last Envoy or
-    server that was told to end is gone and every connection has been renewed."""
+    """Run each scenario with calls of its own: before it, during it, and until the last terminating
+    Envoy or server is gone and every connection has been renewed."""
     lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
     calls, runs = (_QUICK_CALLS, 1) if lab.quick else (CALLS, RUNS)
     found: dict[Scenario, Result] = {
@@ -53,23 +53,24 @@ def run(lab: Lab) -> Result:
         for scenario in SCENARIOS
         if not lab.quick or scenario.name in QUICK
     }
-    # One after the other and then all again: two runs of one share no mood of the machine.
+    # All scenarios once, then all again, so that two runs of one do not share a slow phase of the
+    # machine.
     for _ in range(runs):
         for scenario, told in found.items():
             try:
                 told["runs"].append(_observe(lab, scenario, calls // runs))
             except LocalError as error:
-                # The others are worth their half hour.
+                # Continue: the other scenarios take half an hour.
                 lab.say(f"it could not be done: {error.cause}")
                 told["error"] = error.cause
     return {"scenarios": list(found.values()), "calls": calls}
 
 
 def _observe(lab: Lab, scenario: Scenario, calls: int) -> Result:
-    """One run of a scenario, with so many calls at least."""
+    """One run of a scenario, with at least that many calls."""
     lab.say(scenario.what)
     scenario.prepare(lab)
-    # Also of one that could not be done: what follows must not be called by its clients too.
+    # Also after a failure: the next scenario must not get calls from these clients.
     with contextlib.ExitStack() as after:
         after.callback(scenario.restore, lab)
         started = time.time()
@@ -102,7 +103,7 @@ def _observe(lab: Lab, scenario: Scenario, calls: int) -> Result:
 
 
 def _account(report: Result) -> Result:
-    """What is kept of a client's report."""
+    """The part of a client's report that is kept."""
     return {
         "calls": report["calls"],
         "failed": count_failed(report["codes"]),
@@ -147,7 +148,7 @@ def findings(result: Result) -> list[Finding]:
             claim = f"{scenario['what']}: no call is lost"
             holds = not failed and calls >= result["calls"]
         else:
-            # Told, not claimed.
+            # Reported, not claimed.
             claim, holds = f"{scenario['what']}: how many calls are lost", False
             figure += f"; {_lasting(scenario)}"
         found.append(
@@ -168,7 +169,7 @@ def findings(result: Result) -> list[Finding]:
             "where none is lost none is over a second late",
             not told,
             "; ".join(told) or "none",
-            # A time: whoever else uses the machine makes calls late.
+            # A time: other load on the machine makes calls late.
             binding=False,
         )
     )
@@ -176,7 +177,7 @@ def findings(result: Result) -> list[Finding]:
 
 
 def _lasting(scenario: Result) -> str:
-    """How long calls failed, in the worst run."""
+    """The time span of failed calls, in the worst run."""
     longest = 0.0
     for run in scenario["runs"]:
         bad = [w["at"] for a in run["clients"].values() for w in a["windows"] if w["failed"]]
@@ -185,7 +186,7 @@ def _lasting(scenario: Result) -> str:
 
 
 def _by_run(scenario: Result) -> str:
-    """How many failed, in all and in each run."""
+    """The number of failed calls, in total and in each run."""
     each = [sum(a["failed"] for a in run["clients"].values()) for run in scenario["runs"]]
     return (
         f"{sum(each)} ({' + '.join(map(str, each))})" if sum(each) and each[1:] else f"{sum(each)}"
@@ -193,7 +194,7 @@ def _by_run(scenario: Result) -> str:
 
 
 def draw(result: Result) -> dict[str, Figure]:
-    """Each scenario a row over time, its runs one over the other: when calls failed."""
+    """When calls failed: a row per scenario over time, its runs one above the other."""
     scenarios = _done(result)
     with plots.panels("Failed calls by second", height=0.6 + 0.32 * len(scenarios)) as (
         figure,
@@ -217,12 +218,12 @@ def draw(result: Result) -> dict[str, Figure]:
         names = [f"{'control: ' if s['control'] else ''}{s['name']}" for s in scenarios]
         rows.set_yticks(range(len(scenarios)), names, fontsize=8)
         rows.invert_yaxis()
-        rows.set(xlabel="seconds since it began; thick until all that was told to end is gone")
+        rows.set(xlabel="seconds since its start; thick until all terminating pods are gone")
     return {"nothing_lost": figure}
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     lines = [
         f"{_RATE:,} unary calls a second, half of them by `round_robin` (the client contract's "
         "policy) and half by `pick_first`, with streams of 2 s and a client on C-core beside them; "
@@ -264,7 +265,7 @@ def _conclusions(result: Result) -> list[str]:
         "quiet that an Envoy has no connection while its address is still known; neither was "
         "measured.",
         "",
-        "What dies takes its calls in flight with it. What falls silent takes every call of the "
+        "A pod that dies loses its calls in flight. A silent pod loses every call of the "
         "clients that are connected to it, until the deadline of each, and until TCP or keepalive "
         "tells the client; `pick_first` clients, with no other connection, suffer longest.",
     ]

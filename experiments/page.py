@@ -1,4 +1,4 @@
-"""The page of the experiments, from what each left in its JSON."""
+"""The page of the experiments, made from the JSON of each."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ and grace) are shortened by one factor, which each experiment names; counts and 
 and times of seconds and more scale back by it. `make experiments FACTOR=1` runs at the true values.
 
 What one machine with {cores} cores cannot tell: absolute throughput, and latency of a real network.
-Ratios within one run are what to take away.
+Rely on ratios within one run.
 
 What they changed in the platform: the default circuit breaker (Settings), Contour's memory (Growth,
 which the former 256 MiB failed), the streaming contract in
@@ -33,7 +33,7 @@ access log stayed as they were.
 
 
 def write(directory: Path, docs: str = "../../docs") -> None:
-    """Write README.md over whatever experiments have left there; ``docs`` is the way to docs/."""
+    """Write README.md about all experiments with results there; ``docs`` is the path to docs/."""
     records = _records(directory)
     cores = max((r["machine"]["cores"] for r in records.values()), default=0)
     lines = [
@@ -55,7 +55,7 @@ def write(directory: Path, docs: str = "../../docs") -> None:
 
 
 def publish(source: Path, target: Path, console: Console) -> int:
-    """Copy the last full run to where the README links to; 1 if there is none."""
+    """Copy the last full run to the folder that the README links to; 1 if there is none."""
     records = _records(source)
     missing = [name for name in EXPERIMENTS if name not in records]
     quick = [name for name, record in records.items() if record["quick"]]

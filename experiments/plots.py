@@ -1,7 +1,8 @@
-"""How every experiment draws: a few charts in one style, the same bytes for the same figures.
+"""The charts of every experiment: one style, and the same bytes for the same figures.
 
-For a page some 800 px wide, on white whatever is around it. Colours are those of Okabe and Ito
-(https://jfly.uni-koeln.de/color/), which colour-blind readers tell apart; an SVG's text is text.
+Made for a page about 800 px wide, on a white background of their own. Colours are those of Okabe
+and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers tell apart; an SVG's text is
+text.
 """
 
 # matplotlib leaves its keyword arguments without a type.
@@ -31,7 +32,8 @@ _STYLE: Any = {
     "axes.titlesize": 11,
     "figure.constrained_layout.use": True,
     "font.family": "sans-serif",
-    # The first comes with matplotlib and sets the widths; the others are for whoever has it not.
+    # The first comes with matplotlib and sets the widths; the others are fallbacks for viewers
+    # without it.
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "Helvetica"],
     "font.size": 10,
     "path.simplify_threshold": 0.5,
@@ -46,12 +48,12 @@ _WIDTH = 8.0
 _LABEL_POINTS = 13
 
 Points = tuple[Sequence[float], Sequence[float]]
-"""Where a line goes: x and y, of one length."""
+"""The points of a line: x and y, of equal length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A value, and the least and the most of what it stands for."""
+    """A value with its minimum and maximum."""
 
     value: float
     low: float | None = None
@@ -67,8 +69,8 @@ def bar(spread: Mapping[str, float]) -> Bar:
 def panels(*titles: str, height: float = 3.0) -> Generator[tuple[Figure, list[Axes]]]:
     """A figure with one chart for each title, one above the other on one x axis.
 
-    To be drawn on within the context, whose end restores the style that was. `height` is each
-    chart's, in inches, of a width of 8.
+    Draw within the context; its end restores the previous style. `height` is that of each chart in
+    inches; the width is 8.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(_WIDTH, height * len(titles)))
@@ -107,8 +109,7 @@ def lines(
     """Lines over time, each named at its right end.
 
     `events` are times with a name (vertical, dotted), `marks` values with one (horizontal, dashed);
-    `band` is the range of y that is as it should be, `area` a background. `steps` keeps each value
-    until the next.
+    `band` is the expected range of y, `area` a background. `steps` keeps each value until the next.
     """
     areas = area or {}
     _check("lines", {name: ys for name, (_, ys) in (*series.items(), *areas.items())})
@@ -156,7 +157,7 @@ def stacked(
     axes.stackplot(xs, rows, colors=colours, alpha=0.75, edgecolor="white", linewidth=0.6)
     top = max(sum(column) for column in zip(*rows, strict=True))
     for number, (name, ys) in enumerate(shares.items()):
-        # Of the widest places the one in the middle, and none near an edge that would cut the name.
+        # The middle one of the widest places, away from edges that would cut the name.
         edge = len(ys) // 10
         inner = range(edge, len(ys) - edge)
         most = max(ys[place] for place in inner)
@@ -181,7 +182,7 @@ def bars(
     x_label: str = "",
     value_format: str = "{:.3g}",
 ) -> None:
-    """Groups of bars, one of each series in each, with their spread and their value on top."""
+    """Groups of bars with one bar per series, each with its spread, and its value on top."""
     _check("bars", series)
     width = 0.8 / len(series)
     for number, (name, several) in enumerate(series.items()):
@@ -240,7 +241,7 @@ def _name_right(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
     figure = axes.get_figure(root=True)
     assert figure is not None
     rows = len(figure.axes)
-    # An estimate of the chart's height, for the layout is only known when it is drawn.
+    # An estimate of the chart's height, because the layout is only known after drawing.
     points = figure.get_size_inches()[1] * 72 / rows * 0.75
     apart = (high - low) * _LABEL_POINTS / points
     ordered = sorted(ends)

@@ -1,4 +1,4 @@
-"""What happens to a platform in use: the scenarios of `nothing_lost`."""
+"""The scenarios of `nothing_lost`: disruptions of a platform in use."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _KEEPALIVE = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Something that happens; `prepare` and `restore` are without calls."""
+    """A disruption; no calls are made during `prepare` and `restore`."""
 
     name: str
     what: str
@@ -19,9 +19,9 @@ class Scenario:
     lossless: bool = True
     """The goal: no call fails, none is late."""
     control: bool = False
-    """Something is wrong on purpose, and calls must be seen to fail."""
+    """Something is wrong on purpose, so calls must fail."""
     client: tuple[str, ...] = ()
-    """More arguments of every client."""
+    """Further arguments of every client."""
     prepare: Step = steps.nothing
     restore: Step = steps.nothing
 

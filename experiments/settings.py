@@ -1,4 +1,4 @@
-"""What the shipped settings of Envoy cost or save, each against the shipped ones."""
+"""The cost or saving of Envoy's settings: each variant compared with the shipped settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ VARIANTS: dict[str, Mapping[str, Mapping[str, Any]]] = {
 _RATE = 2000
 _CHANNELS = 16
 _IN_FLIGHT = 2000
-_DELAY = 0.5  # seconds that the server takes, so that calls pile up
+_DELAY = 0.5  # seconds per call at the server, so that calls pile up
 DEFAULT_LIMIT = 1024
 """https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/circuit_breaking"""
 
@@ -72,7 +72,7 @@ def _measure(lab: Lab, seconds: int) -> Result:
 
 
 def findings(result: Result) -> list[Finding]:
-    """What the defaults rest on."""
+    """The claims behind the defaults."""
     variants = result["variants"]
     shipped = variants["as shipped"]["microseconds_of_cpu"]["median"]
     silent = variants["no access log"]["microseconds_of_cpu"]["median"]
@@ -116,7 +116,7 @@ def draw(result: Result) -> dict[str, Figure]:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     lines = [
         f"One Envoy at {result['rate']:,} calls/s on {_CHANNELS} connections, each variant "
         f"deployed in turn, {result['rounds']} rounds.",
@@ -132,7 +132,7 @@ def tell(result: Result) -> str:
         )
     lines += [
         "",
-        "The access log stays on: its CPU is within the spread. Whoever pays for its volume sets "
+        "The access log stays on: its CPU is within the spread. To save its volume, set "
         "`contour.accesslog_level`. More workers than cores cost a little and gain nothing, and "
         "with one worker there is nothing for the connection balancer to balance: both stay as "
         "they are. The circuit breaker is the one default that was changed. Envoy's statistics "

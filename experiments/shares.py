@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 Window = Mapping[str, Any]
-"""Of a client's report: `at` (Unix seconds), `callers` (calls by Envoy's address), and more."""
+"""A window of a client's report: `at` (Unix seconds), `callers` (calls by Envoy's address), and
+more."""
 
 
 def unevenness(calls: Mapping[str, float], fleet: Collection[str]) -> dict[str, float]:
@@ -44,8 +45,8 @@ def by_period(
 def random_picks(
     channels: int, envoys: int, periods: int, *, trials: int = 4000
 ) -> Mapping[str, float]:
-    """What `max_over_mean` would be if each channel picked an Envoy at random in each period:
-    the ``median``, and what 95 of 100 (``p95``) and 999 of 1,000 such runs (``p999``) are below."""
+    """`max_over_mean` if each channel picked an Envoy at random in each period: the ``median``, and
+    the bounds that 95 of 100 (``p95``) and 999 of 1,000 such runs (``p999``) stay below."""
     dice = random.Random(1)
     found: list[float] = []
     for _ in range(trials):
@@ -60,8 +61,7 @@ def random_picks(
 
 
 def share_of(windows: Iterable[Window], envoys: Collection[str]) -> list[tuple[float, float]]:
-    """The share of the calls that these Envoys had, by window; windows without calls are left
-    out."""
+    """These Envoys' share of the calls, by window; windows without calls are left out."""
     shares: list[tuple[float, float]] = []
     for window in windows:
         total = sum(window["callers"].values())

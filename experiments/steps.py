@@ -1,4 +1,4 @@
-"""What is done to a platform in use by the scenarios of `nothing_lost`, and what prepares it."""
+"""The steps of the scenarios of `nothing_lost`, and their preparation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ LONG_TTL = 3
 API_SERVER_AWAY = 60
 BLACK_HOLE = 20
 OUTAGE = 5
-"""Seconds that external-dns is away while Envoys roll."""
+"""Seconds without external-dns while Envoys roll."""
 RETRY_ON = "projectcontour.io/retry-on"
 RETRY_ANNOTATIONS = {
     RETRY_ON: "connect-failure,refused-stream",
@@ -29,7 +29,7 @@ Step = Callable[[Lab], None]
 
 
 def nothing(_: Lab) -> None:
-    """A step that is not needed."""
+    """An empty step."""
 
 
 # --- Envoy ---------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def retries(wanted: bool) -> Step:
         for name in _INGRESSES:
             values = [f"{k}={v}" if wanted else f"{k}-" for k, v in RETRY_ANNOTATIONS.items()]
             lab.cluster.kubectl("annotate", "--overwrite", "ingress", name, *values)
-        lab.pause(2)  # until Envoy has it: nothing tells
+        lab.pause(2)  # time for Envoy to get it: there is no signal
 
     return annotate
 
@@ -172,7 +172,7 @@ def retries(wanted: bool) -> Step:
 
 
 def change_envoy(change: Callable[[Object], None]) -> Step:
-    """Roll the fleet with other containers; before any calls."""
+    """Roll the fleet with changed containers, before any calls."""
 
     def apply(lab: Lab) -> None:
         manifest = lab.manifest("Deployment", "envoy")
@@ -208,7 +208,7 @@ def long_ttl(lab: Lab) -> None:
     )
     deploy.apply(lab.cluster, [manifest])
     known = EXTERNAL_DNS_REACTION + lab.times.propagation_delay + lab.times.record_ttl
-    lab.pause(2 * known.total_seconds())  # until everybody has it: nothing tells
+    lab.pause(2 * known.total_seconds())  # time for all to get it: there is no signal
 
 
 def roll_servers_without_pre_stop(lab: Lab) -> None:

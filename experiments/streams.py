@@ -1,4 +1,4 @@
-"""Long streams: what connection durations, drains and grace periods do to them."""
+"""Long streams: the effect of connection durations, drains and grace periods."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ _PAST = "past the grace period"
 
 
 def run(lab: Lab) -> Result:
-    """Streams of four lengths beside each other: first alone, then while every Envoy is replaced.
-    Last, streams that say nothing for longer than Envoy waits."""
+    """Run streams of four lengths side by side: first undisturbed, then while every Envoy is
+    replaced. Last, run streams that are silent for longer than Envoy waits."""
     idle = {"contour": {"timeouts": {"stream_idle_timeout": f"{_IDLE_TIMEOUT}s"}}}
     lab.deploy(envoy={"max_deadline": _DEADLINE, "min_replicas": 2, "max_replicas": 2}, **idle)
     lengths = _lengths(lab)
@@ -49,7 +49,7 @@ def run(lab: Lab) -> Result:
 
 
 def _lengths(lab: Lab) -> dict[str, float]:
-    """Streams' lengths in seconds, by what they are compared with."""
+    """Streams' lengths in seconds, named by the time they are compared with."""
     connection, grace = lab.times.reconnect_interval.total_seconds(), _grace(lab)
     return {
         "shorter than a connection": connection / 3,
@@ -60,7 +60,7 @@ def _lengths(lab: Lab) -> dict[str, float]:
 
 
 def _grace(lab: Lab) -> float:
-    """Seconds that an Envoy gets to end."""
+    """An Envoy's termination grace period, in seconds."""
     deployment = lab.cluster.get("deployment", *PLATFORM, "envoy")
     return float(deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"])
 
@@ -77,7 +77,7 @@ def _client(lab: Lab, length: float, interval: float) -> Client:
 
 
 def _watch(lab: Lab, lengths: dict[str, float], *, rollout: bool) -> dict[str, Any]:
-    """Start streams of each length at once; what came of them."""
+    """Start streams of each length at once. Returns their results."""
     clients = {name: _client(lab, length, 0.5) for name, length in lengths.items()}
     if rollout:
         lab.pause(3)
@@ -90,12 +90,12 @@ def _cut(report: Result) -> int:
 
 
 def _lives(report: Result) -> list[float]:
-    """Seconds that the streams lasted which were cut."""
+    """Durations of the cut streams, in seconds."""
     return sorted(failure["after_ms"] / 1000 for failure in report["failures"])
 
 
 def findings(result: Result) -> list[Finding]:
-    """What a streaming service may rely on."""
+    """The claims that a streaming service may rely on."""
     grace = result["termination_grace_period"]
     undisturbed = sum(_cut(report) for report in result["undisturbed"].values())
     within = {n: r for n, r in result["replaced"].items() if n != _PAST}
@@ -150,7 +150,7 @@ def _count(reports: dict[str, Any]) -> int:
 
 
 def draw(result: Result) -> dict[str, Figure]:
-    """Streams that were cut, in percent, by length."""
+    """Cut streams in percent, by length."""
     names = [name for name in result["lengths"] if name in result["replaced"]]
     phases = {"nothing happens": "undisturbed", "Envoys replaced": "replaced"}
     series = {
@@ -170,7 +170,7 @@ def _percent_cut(report: Result | None) -> float:
 
 
 def tell(result: Result) -> str:
-    """The account."""
+    """The page's text."""
     interval, grace = result["reconnect_interval"], result["termination_grace_period"]
     rows = [
         f"| {name} | {result['lengths'][name]:.0f} s "

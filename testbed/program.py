@@ -1,4 +1,4 @@
-"""The program of this tree, with other values in a stack's file."""
+"""Runs the program of this tree with other values in a stack file."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
-    """What the program registers for a stack."""
+    """The resources that the program registers for a stack."""
     command = (sys.executable, "-m", "grpc_platform_tools", "preview", stack)
     subprocess.run(
         [*command, "--program", str(program), "--output", str(output)],
@@ -25,7 +25,7 @@ def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
 
 
 def changed_program(directory: Path, stack: str, **sections: Mapping[str, Any] | str) -> Path:
-    """The program of this tree with other keys in one stack's file."""
+    """A copy of this tree's program with other keys in one stack file."""
     for name in ("Pulumi.yaml", "__main__.py", "config"):
         (directory / name).symlink_to(ROOT / name)
     file = f"Pulumi.{stack}.yaml"

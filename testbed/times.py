@@ -1,7 +1,7 @@
-"""The platform's times, shortened all by one factor, so that an experiment takes minutes.
+"""The platform's times, all shortened by one factor, so that an experiment takes minutes.
 
-What cannot be shortened is left as it is: external-dns's reaction, the drain's poll, the periods of
-the autoscaler and the kubelet.
+Some cannot be shortened: external-dns's reaction, the drain's poll, the periods of the autoscaler
+and the kubelet.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ _SCALED = (
     "pod_startup_time",
     "max_connection_duration",
     "connection_shutdown_grace_period",
-)  # max_deadline bounds the drain from above only, and a service's default is 15 s
+)  # max_deadline only limits the drain, and a service's default is 15 s
 
 
 def shorten(factor: float) -> Timing:
@@ -25,7 +25,7 @@ def shorten(factor: float) -> Timing:
 
 
 def sections(times: Timing) -> dict[str, dict[str, object]]:
-    """The sections of a stack file that say these times."""
+    """The stack file's sections with these times."""
 
     def keys(*names: str) -> dict[str, object]:
         return {name: format_duration(getattr(times, name)) for name in names}

@@ -1,4 +1,4 @@
-"""What every test of a component shares: a recorder that stands where the engine would."""
+"""Shared by every test of a component: a recorder in the engine's place."""
 
 import sys
 from collections.abc import Callable

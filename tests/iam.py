@@ -17,7 +17,7 @@ from grpc_platform_tools.plain import is_list, is_mapping
 def _load_parliament() -> types.ModuleType:
     """Import parliament without setuptools' pkg_resources, which has been removed.
 
-    It asks pkg_resources for one thing only: where its own data files lie.
+    It asks pkg_resources only for the path of its own data files.
     """
     stand_in = types.ModuleType("pkg_resources")
     vars(stand_in)["resource_filename"] = _resource_filename
@@ -32,8 +32,8 @@ def _resource_filename(package: str, name: str) -> str:
 
 _PARLIAMENT: Any = _load_parliament()
 
-# What an AWS resource calls a policy: that of an identity (what may it do), or that of the resource
-# itself (who may do what with it).
+# The inputs with policies: those of an identity (its rights), and those of the resource itself (who
+# has which rights to it).
 _IDENTITY_POLICIES = {
     "aws:iam/policy:Policy",
     "aws:iam/rolePolicy:RolePolicy",
@@ -81,7 +81,7 @@ def _lint(document: Any, ignore: frozenset[str] = frozenset()) -> Iterator[str]:
 
 
 def _resource_policy(document: Any) -> Iterator[str]:
-    """`*` is the resource itself here; what matters is who is named."""
+    """`*` is the resource itself here; only the principals matter."""
     yield from _lint(document, ignore=frozenset({"RESOURCE_STAR"}))
     for statement in _statements(document):
         principal = statement.get("Principal")

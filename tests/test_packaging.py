@@ -28,7 +28,7 @@ PACKAGES = {"components": "grpc_platform", "tools": "grpc_platform_tools"}
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheel of each folder, built as `pip` would but with the backend that is here already."""
+    """The wheel of each folder, built as by `pip`, but with the installed backend."""
     out = tmp_path_factory.mktemp("wheels")
     # From a copy: setuptools writes build/ beside its sources.
     copy = out / "source"
@@ -103,7 +103,8 @@ def uv(*arguments: str | Path) -> None:
 
 
 def own_environment() -> dict[str, str]:
-    """Nothing that leads to this checkout; what is imported is compiled, for the next test."""
+    """An environment without paths to this checkout; imported modules are compiled for the next
+    test."""
     strange = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
     return {key: value for key, value in os.environ.items() if key not in strange}
 
@@ -150,7 +151,7 @@ def test_every_public_name_can_be_imported_where_only_the_components_are(
 
 
 def test_the_names_that_are_loaded_late_are_those_a_type_checker_sees() -> None:
-    """Said twice, because only so are they lazy for Python and plain for a type checker."""
+    """They are listed twice: lazily for Python, and plainly for a type checker."""
     tree = ast.parse(Path(grpc_platform.__file__).read_text())
     (block,) = [
         node

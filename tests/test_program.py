@@ -34,7 +34,7 @@ COMPONENTS = {
 }
 
 ELSEWHERE = {"ExistingZone"}
-"""Those that no committed stack has."""
+"""Components that no committed stack has."""
 
 # AWS has no tags for these.
 UNTAGGED = {
@@ -203,8 +203,8 @@ def test_production_protects_the_zone_and_development_does_not(graphs: dict[str,
         assert bool(zone.options.get("protect")) == (stack == "prod")
 
 
-# Kinds of which Pulumi replaces an object whose content changes, and deletes it first if its name
-# stays, together with what takes an input from it.
+# Pulumi replaces an object of these kinds when its content changes. If its name stays, Pulumi
+# deletes it first, together with resources that take an input from it.
 UNCHANGEABLE = {"ConfigMap": "data", "Job": "spec", "Secret": "data"}
 # EKS Auto Mode looks for this name; its content never changes.
 FIXED = {("ConfigMap", "amazon-vpc-cni")}
@@ -245,7 +245,7 @@ def test_what_cannot_be_changed_is_named_after_its_content(stack: str) -> None:
                 contents.setdefault(place, set()).add(content)
                 named.setdefault(resource.urn, set()).add(metadata["name"])
     assert not {place for place, found in contents.items() if len(found) > 1}
-    # Each was seen to change its name: one that never does may have a fixed one.
+    # Each must change its name at least once: one that never does may have a fixed name.
     assert not {urn for urn, names in named.items() if len(names) == 1}
     assert named
 

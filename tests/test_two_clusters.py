@@ -1,4 +1,5 @@
-"""One stack with two serving clusters: each has all of its own, and a service moves between."""
+"""One stack with two serving clusters: each has its own resources, and a service moves between
+them."""
 
 import json
 from itertools import pairwise
@@ -217,7 +218,7 @@ def test_a_bundle_of_the_first_release_is_known_by_its_alias_while_it_has_one_cl
         return urn.replace("::greeter.old", "::greeter") in graph.by_urn(urn).aliases
 
     assert all(claims(steps[0], urn) for urn in bundles(steps[0]))
-    # Of two bundles neither may.
+    # With two bundles, neither may have the alias.
     assert not any(claims(steps[1], urn) for urn in bundles(steps[1]))
 
 

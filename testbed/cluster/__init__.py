@@ -1,1 +1,1 @@
-"""A real cluster of processes on one machine: the local stack, run by the parts that prod runs."""
+"""A real cluster of processes on one machine: the local stack, on the same components as prod."""

@@ -20,13 +20,13 @@ SOURCES = Path(__file__).parents[2] / "examples" / "apps"
 SERVERS = ("greeter", "ticker")
 CLIENT = "client"
 CONFIG_DUMP = "config-dump"
-"""Prints the configuration of the Envoy in whose pod it is run."""
+"""Prints the configuration of the Envoy in the same pod."""
 _SERVICE = "grpc-platform:index:GrpcService"
 
 
 @dataclass(frozen=True)
 class Service:
-    """A GrpcService that a sample app stands behind."""
+    """A GrpcService with a sample app behind it."""
 
     name: str
     target: str
@@ -36,7 +36,7 @@ class Service:
 
 
 def services(graph: Graph) -> list[Service]:
-    """The graph's services that have a sample app, with what their client contracts say."""
+    """The graph's services that have a sample app, with the target from their client contracts."""
     found: dict[str, Service] = {}
     for component in graph.of_type(_SERVICE):
         service = next(
@@ -45,7 +45,7 @@ def services(graph: Graph) -> list[Service]:
         metadata, port = service.inputs["metadata"], service.inputs["spec"]["ports"][0]["port"]
         name = str(metadata["name"])
         if name in SERVERS:
-            # In two clusters it is called by one name all the same.
+            # A service in two clusters has one name.
             found[name] = Service(
                 name,
                 component.outputs["client_contract"]["target_uri"].removeprefix("dns:///"),
@@ -55,16 +55,17 @@ def services(graph: Graph) -> list[Service]:
 
 
 def install(cluster: Cluster) -> None:
-    """Put the sample programs where the node agent looks for them, under their images' names."""
+    """Put the sample programs into the node agent's directory of parts, under their images'
+    names."""
     parts = cluster.state / "parts"
     shutil.copytree(SOURCES, parts / "apps", ignore=shutil.ignore_patterns("__pycache__"))
     python = shlex.quote(PYTHON)
     scripts = {
-        # The sources import each other and read their .proto files beside them.
+        # The sources import each other and read the .proto files in the same folder.
         name: f'cd /parts/apps && exec {python} -B {name}.py "$@"'
         for name in (*SERVERS, CLIENT)
     }
-    # Contour makes every Envoy listen here, for reading only.
+    # Contour has every Envoy serve its admin pages here, read-only.
     url = "http://127.0.0.1:9001/config_dump"
     scripts[CONFIG_DUMP] = f"exec {python} -P {shlex.quote(fetch.__file__)} {url}"
     for name, script in scripts.items():
@@ -81,7 +82,7 @@ def manifests() -> list[readiness.Object]:
 def start_client(
     cluster: Cluster, name: str, arguments: Sequence[str], command: Sequence[str] = (CLIENT,)
 ) -> None:
-    """Start the client, or another one's ``command``, in a pod called ``name``."""
+    """Start the client, or another client's ``command``, in a pod called ``name``."""
     pod: readiness.Object = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,8 +1,8 @@
 """Builds the parts that have no wheel, in the background, into a cache outside the tree.
 
 ``$XDG_CACHE_HOME/grpc-platform`` holds one directory a part and one log a part. Until all are built
-it also holds ``go-build`` and ``go-mod``, Go's own caches (6 GB), which let an interrupted build go
-on where it stopped.
+it also holds ``go-build`` and ``go-mod``, Go's own caches (6 GB), which let an interrupted build
+continue.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from testbed.cluster.parts import GoPart
 DISK_NEEDED = 8 * 1024**3
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-# Namespaces that the kernel grants no more of are "no space" too.
+# When the kernel grants no more namespaces, the error says "no space" too.
 FULL_DISK = re.compile(
     "(?<!unshare failed: )no space left on device|disk quota exceeded", re.IGNORECASE
 )
@@ -39,7 +39,8 @@ _NETWORK = re.compile(
 
 @dataclass(frozen=True)
 class Progress:
-    """Where one part stands: packages compiled, of how many (None until Go has read them)."""
+    """One part's progress: packages compiled, and how many in all (None until Go has listed
+    them)."""
 
     part: str
     state: str
@@ -49,7 +50,7 @@ class Progress:
 
 
 class Builder:
-    """Builds what is missing of ``wanted``, in its order; ``result`` waits for one part."""
+    """Builds the missing parts of ``wanted``, in its order; ``result`` waits for one part."""
 
     def __init__(
         self, root: Path | None = None, *, wanted: Sequence[GoPart] = parts.GO_PARTS
@@ -61,13 +62,13 @@ class Builder:
         self._compiled: set[str] = set()
         self._processes: set[subprocess.Popen[str]] = set()
         self._stopping = threading.Event()
-        # A build uses every core and the first ones are waited for: one after the other. Reading a
-        # part's packages fetches its modules, which takes the network and hardly a core.
+        # One build at a time: each uses every core, and callers wait for the first parts. Listing a
+        # part's packages fetches its modules, which takes the network and hardly any CPU.
         self._building = ThreadPoolExecutor(1, thread_name_prefix="build")
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="read")
 
     def start(self) -> None:
-        """Begin. Raises LocalError where a build has no chance."""
+        """Begin. Raises LocalError when a build cannot succeed."""
         missing: list[GoPart] = []
         for part in self._wanted:
             built = self._built(part)
@@ -102,22 +103,23 @@ class Builder:
             self._building.submit(self._drop_go_caches)
 
     def result(self, name: str, timeout: float | None = None) -> Path:
-        """The part's path; raises LocalError when it cannot be built, TimeoutError in time."""
+        """The part's path; raises LocalError when it cannot be built, TimeoutError when time is
+        up."""
         try:
             return self._futures[name].result(timeout)
         except CancelledError:
             raise LocalError(f"the build of {name} was stopped") from None
 
     def done(self, name: str) -> bool:
-        """Whether `result` would answer at once."""
+        """Whether `result` would return at once."""
         return self._futures[name].done()
 
     def progress(self) -> list[Progress]:
-        """Where each part stands, in the order of building."""
+        """Each part's progress, in the order of building."""
         return list(self._progress.values())
 
     def stop(self) -> None:
-        """End what is under way; what Go compiled so far stays in its cache."""
+        """End the running builds; what Go has compiled stays in its cache."""
         self._stopping.set()
         for pool in (self._reading, self._building):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -126,10 +128,10 @@ class Builder:
         for pool in (self._reading, self._building):
             pool.shutdown()
 
-    # What follows runs in the two background threads.
+    # The methods below run in the two background threads.
 
     def _read(self, part: GoPart) -> set[str]:
-        """Lay out the part's module, fetch what it needs, and list its packages."""
+        """Write the part's module, fetch its dependencies, and list its packages."""
         self._set(part, "fetching modules")
         self._log(part).unlink(missing_ok=True)
         work = self._work(part)
@@ -149,7 +151,7 @@ class Builder:
         return packages
 
     def _lay_out(self, part: GoPart) -> None:
-        """Write a module that requires the part's."""
+        """Write a Go module that requires the part's module."""
         work = self._work(part)
         kubernetes = f"k8s.io/kubernetes@v{parts.KUBERNETES}"
         go_mod = self._downloaded(part, kubernetes, "GoMod")
@@ -206,20 +208,21 @@ class Builder:
     def _go(
         self, part: GoPart, *arguments: str, on_line: Callable[[str], None] | None = None
     ) -> list[str]:
-        """Run Go in the part's module; its output's lines, with ``on_line`` its errors' too."""
+        """Run Go in the part's module. Returns its lines of output; ``on_line`` gets those of its
+        errors."""
         environment = {
             **os.environ,
             "GOCACHE": str(self.root / "go-build"),
             "GOMODCACHE": str(self.root / "go-mod"),
-            "GOTMPDIR": str(self._work(part) / "tmp"),  # a Go that is killed leaves it behind
+            "GOTMPDIR": str(self._work(part) / "tmp"),  # a killed Go leaves it behind
             "GOFLAGS": "-mod=mod -modcacherw -buildvcs=false",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
             "CGO_ENABLED": "0",
-            # The compiler collects its garbage less often: a fifth less time for more memory.
+            # The compiler collects garbage less often: a fifth less time, for more memory.
             "GOGC": "400",
         }
-        # A build must not go on alone when this process is killed.
+        # A build must not continue when this process is killed.
         command = ["setpriv", "--pdeathsig", "TERM", "nice", "-n", "5", str(self._go_program)]
         lines: list[str] = []
         with self._log(part).open("a") as log:
@@ -234,7 +237,8 @@ class Builder:
                 process_group=0,
             )
             self._processes.add(process)
-            # Only now: whoever stops either finds the process, or is found here.
+            # Checked after the start: a caller of `stop` either saw the process, or is noticed
+            # here.
             if self._stopping.is_set():
                 _end(process)
             assert process.stdout is not None
@@ -246,7 +250,7 @@ class Builder:
                         on_line(line.strip())
             status = process.returncode
             self._processes.discard(process)
-            if status and not on_line:  # `go mod download -json` tells its errors there
+            if status and not on_line:  # `go mod download -json` prints its errors there
                 log.write("\n".join(lines))
         if self._stopping.is_set():
             raise LocalError(f"the build of {part.name} was stopped")
@@ -262,21 +266,21 @@ class Builder:
         if _NETWORK.search(text):
             return LocalError(
                 f"a Go module that {part.name} needs could not be fetched",
-                advice="see that the module proxy (GOPROXY) can be reached, and run it "
-                "again: it goes on where it stopped",
+                advice="check that the module proxy (GOPROXY) can be reached, and run it "
+                "again: it continues where it stopped",
                 log=log,
             )
         return LocalError(f"{part.name} {part.version} could not be built", log=log)
 
     def _no_space(self, part: GoPart) -> LocalError:
         return LocalError(
-            f"the disk was full while {part.name} was built",
+            f"the disk was full during the build of {part.name}",
             advice=f"free some space for {self.root} and run it again",
             log=self._log(part),
         )
 
     def _drop_go_caches(self) -> None:
-        """Free the disk once every part is built: only another version would need them."""
+        """Delete Go's caches once every part is built: only another version would need them."""
         if all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted)):
             for directory in ("go-build", "go-mod", "work"):
                 shutil.rmtree(self.root / directory, ignore_errors=True)
@@ -312,6 +316,6 @@ class Builder:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """End Go with the compilers it started: alone it would leave them to finish."""
+    """End Go together with its compilers: Go alone would leave them running."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

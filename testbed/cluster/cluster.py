@@ -1,4 +1,4 @@
-"""A running local cluster: starts its programs in order, and speaks to it through kubectl."""
+"""A running local cluster: starts its programs in order, and talks to it through kubectl."""
 
 import json
 import subprocess
@@ -16,12 +16,12 @@ from testbed.cluster.place import FIRST, Place
 from testbed.cluster.sandbox import Sandbox
 
 POD_PARTS = ("contour", "external-dns")
-"""Built parts that run in pods: linked where the node agent looks for them once they are built."""
+"""Built parts that run in pods; once built, they are linked into the node agent's directory."""
 _FETCH = (control_plane.PYTHON, "-m", "testbed.cluster.fetch")
 
 
 class CommandError(LocalError):
-    """A program run inside did not do what it was to; ``said`` is what it wrote of that."""
+    """A program run inside failed; ``said`` is its output about that."""
 
     def __init__(self, name: str, status: int, said: str) -> None:
         super().__init__(f"{name} {_ended(status)}: {said}")
@@ -34,24 +34,24 @@ def _ended(status: int) -> str:
 
 @dataclass
 class Cluster:
-    """A control plane, a node and a resolver in a sandbox, which has a Route53 with the first."""
+    """A control plane, a node and a resolver in a sandbox; the first cluster brings a Route53."""
 
     sandbox: Sandbox
     builder: Builder
     on_wait: Callable[[], None] = lambda: None
-    """Called now and then while something is waited for."""
+    """Called now and then during waits."""
     place: Place = FIRST
-    """Of a second cluster in the same sandbox, SECOND: the first one is started before."""
+    """SECOND for a second cluster in the same sandbox; the first one must be started before."""
     kubeconfig: Path | None = None
-    """Whose rights `kubectl` has; the administrator's unless given."""
+    """The kubeconfig for `kubectl`; the administrator's unless given."""
     propagation: float = 0.0
-    """Seconds until answers show a change made at Route53; of the real one, up to 60."""
+    """Seconds until answers show a change made at Route53; up to 60 at the real one."""
     started: dict[str, float] = field(default_factory=dict[str, float])
     """Seconds from each program's start to its readiness."""
 
     @property
     def state(self) -> Path:
-        """What this cluster keeps."""
+        """The folder of this cluster's files."""
         return self.sandbox.state / self.place.prefix.rstrip("-")
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class Cluster:
             environment = control_plane.AWS_ENVIRONMENT
             name_server = control_plane.name_server(self.propagation)
             self.sandbox.run("name-server", name_server, environment)
-        # Until it is built there is nothing else to do.
+        # Nothing else can start before it is built.
         self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state, self.place))
         self.wait(
             "the API server to be ready",
@@ -80,14 +80,14 @@ class Cluster:
         self.wait("the node to be ready", self._node_ready, blame="node-agent")
         self.started["node-agent"] = self._since("node-agent")
         self.wait(
-            "the controllers to be at work",
+            "the controllers to work",
             lambda: bool(self._try("get", "serviceaccount", "default", "-n", "default")),
             blame="kube-controller-manager",
         )
         self.started["kube-controller-manager"] = self._since("kube-controller-manager")
 
     def start_resolver(self, zones: Collection[str]) -> None:
-        """Start CoreDNS; restart it when ``zones`` differ from those it answers."""
+        """Start CoreDNS; restart it when ``zones`` differ from the current ones."""
         if zones == self._zones:
             return
         if self._zones is not None:
@@ -108,7 +108,7 @@ class Cluster:
         link.unlink(missing_ok=True)
         link.symlink_to(program.resolve())
 
-    # --- speaking to it ------------------------------------------------------------------------
+    # --- talking to it -------------------------------------------------------------------------
 
     def inside(
         self, *argv: str, stdin: str | None = None, check: bool = True, timeout: float = 120
@@ -128,7 +128,7 @@ class Cluster:
             self.check()
             raise LocalError(f"{name} had no answer within {timeout:.0f} s") from None
         if check and done.returncode:
-            # A program that ended is why the others fail.
+            # If a program has ended, that is the cause.
             self.check()
             raise CommandError(name, done.returncode, done.stderr.strip()[-2000:])
         return done
@@ -141,7 +141,7 @@ class Cluster:
         return self.inside(*agent, *state, *arguments, check=check).stdout
 
     def kubectl(self, *arguments: str, stdin: str | None = None, timeout: float = 120) -> str:
-        """Run kubectl; LocalError has what it wrote on standard error."""
+        """Run kubectl; LocalError has its standard error."""
         return self.inside(*self._kubectl(*arguments), stdin=stdin, timeout=timeout).stdout
 
     def get(self, *arguments: str) -> dict[str, Any]:
@@ -149,11 +149,11 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
 
     def fetch(self, *urls: str) -> list[str]:
-        """What HTTP servers answer; LocalError names the status of one that is not 200."""
+        """The answers of HTTP servers; LocalError names a status other than 200."""
         return self.inside(*_FETCH, *urls).stdout.split("\0")
 
     def addresses(self, name: str) -> list[str]:
-        """What the pods' resolver answers for ``name``, this moment."""
+        """The pods' resolver's current answer for ``name``."""
         return self._look_up(name, "A", 53)
 
     def published(self, name: str, kind: str) -> bool:
@@ -178,15 +178,16 @@ class Cluster:
         blame: str | None = None,
         why: Callable[[], LocalError] | None = None,
     ) -> None:
-        """Wait until ``holds``. LocalError: in time, or as soon as a program of the cluster ends.
+        """Wait until ``holds``. LocalError when time is up, or as soon as a program of the cluster
+        ends.
 
-        ``blame`` names the program whose log tells why not; ``why`` finds the reason itself.
+        ``blame`` names the program whose log is shown then; ``why`` finds the reason itself.
         """
         until = time.monotonic() + timeout
         while not holds():
             self.check()
             if not all(self.builder.done(name) for name in POD_PARTS):
-                # What is waited for may need a part that is still being built.
+                # The condition may need a part that is still being built.
                 until = time.monotonic() + timeout
             if time.monotonic() > until:
                 if why:
@@ -205,7 +206,7 @@ class Cluster:
         except Empty:
             if not self.sandbox.running:
                 raise LocalError(
-                    "the sandbox was ended by somebody else", log=self.sandbox.log("supervisor")
+                    "another process ended the sandbox", log=self.sandbox.log("supervisor")
                 ) from None
         else:
             raise LocalError(f"{name} {_ended(status)}", log=self.sandbox.log(name))

@@ -1,4 +1,4 @@
-"""The programs beside the pods: what each is started with, in the order in which they start."""
+"""The programs beside the pods: the command line of each, in the order of their start."""
 
 import sys
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ PYTHON = sys.executable
 NODE = "local"
 ROUTE53 = (GATEWAY, 5000)
 NAME_SERVER_PORT = 5300
-"""Where the name server answers what Route53 shows at this moment, uncached."""
-# What the emulator takes for an account: any will do.
+"""The name server's address: it answers what Route53 shows now, uncached."""
+# The emulator takes any credentials.
 AWS_ENVIRONMENT = {
     "AWS_ENDPOINT_URL": f"http://{GATEWAY}:{ROUTE53[1]}",
     "AWS_ACCESS_KEY_ID": "local",
@@ -43,7 +43,7 @@ CONTROLLERS = (
 
 
 def etcd(state: Path, place: Place) -> list[str]:
-    """Without fsync: nothing here outlives the machine."""
+    """etcd without fsync: nothing here needs to survive a crash of the machine."""
     host, port = place.etcd
     return [
         f"--data-dir={state}/etcd",
@@ -56,7 +56,8 @@ def etcd(state: Path, place: Place) -> list[str]:
 
 
 def kube_apiserver(state: Path, place: Place) -> list[str]:
-    """RBAC, the aggregation layer for metrics.k8s.io, and an audit log of who used which right."""
+    """The API server, with RBAC, the aggregation layer for metrics.k8s.io, and an audit log of the
+    rights that each account used."""
     pki = state / "pki"
     (state / "audit.yaml").write_text(yaml.safe_dump(_AUDIT_POLICY))
     return [
@@ -80,7 +81,7 @@ def kube_apiserver(state: Path, place: Place) -> list[str]:
         "--requestheader-extra-headers-prefix=X-Remote-Extra-",
         f"--proxy-client-cert-file={pki}/front-proxy.crt",
         f"--proxy-client-key-file={pki}/front-proxy.key",
-        # A Service's address leads nowhere here: the aggregator must dial the endpoint.
+        # ClusterIPs do not work here: the aggregator must dial the endpoint.
         "--enable-aggregator-routing=true",
         "--kubelet-preferred-address-types=InternalIP",
         f"--kubelet-certificate-authority={pki}/ca.crt",
@@ -92,14 +93,14 @@ def kube_apiserver(state: Path, place: Place) -> list[str]:
 
 
 def kube_controller_manager(state: Path) -> list[str]:
-    """The controllers of `CONTROLLERS`, alone and so without an election."""
+    """The controllers of `CONTROLLERS`; a single replica, so without leader election."""
     return [
         f"--kubeconfig={state}/pki/admin.conf",
         f"--controllers={','.join(CONTROLLERS)}",
         f"--root-ca-file={state}/pki/ca.crt",
         f"--service-account-private-key-file={state}/pki/service-accounts.key",
         "--leader-elect=false",
-        # The default is 15 s: shorter, so that a run need not wait for the fleet's first scaling.
+        # Shorter than the default of 15 s, so that a run waits less for the fleet's first scaling.
         "--horizontal-pod-autoscaler-sync-period=2s",
         "--secure-port=0",
     ]
@@ -132,13 +133,14 @@ def route53() -> list[str]:
 
 
 def name_server(propagation: float) -> list[str]:
-    """Route53's own, for all its zones; a change shows ``propagation`` seconds after it is made."""
+    """Route53's own name server, for all its zones. A change shows after ``propagation``
+    seconds."""
     return [PYTHON, "-m", "testbed.cluster.name_server", f"--propagation={propagation}"]
 
 
 def coredns(state: Path, place: Place, zones: Iterable[str]) -> list[str]:
-    """The pods' resolver: knows the cluster's names, asks Route53's name server for those of
-    ``zones``, and caches."""
+    """The pods' resolver. It knows the cluster's names, asks Route53's name server for names in
+    ``zones``, and caches answers."""
     kubeconfig = f'kubeconfig "{state}/pki/admin.conf"'
     cluster = f"kubernetes cluster.local {{\n    {kubeconfig}\n    ttl 5\n  }}"
     ready = f"ready {place.dns_address}:8181"
@@ -156,11 +158,11 @@ def _server_block(zone: str, place: Place, *plugins: str) -> str:
     return "\n  ".join(lines) + "\n}\n"
 
 
-# As long as each record's TTL says: by default no answer leaves the cache within 5 s. The other
-# numbers are the plugin's own, of entries and of most seconds (https://coredns.io/plugins/cache).
+# Cache each record for its TTL: by default answers stay for at least 5 s. The other numbers are the
+# plugin's defaults for entries and for the longest TTL (https://coredns.io/plugins/cache).
 _CACHE = "cache {\n    success 9984 3600 0\n    denial 9984 1800 0\n  }"
 
-# Who asked for what, for the components' own accounts: enough to tell which rights were used.
+# Log the requests of the components' own accounts: enough to show which rights they used.
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",

@@ -1,8 +1,8 @@
 """Deploys a recorded graph: Kubernetes objects into the cluster, zones and records into Route53.
 
-As the engine would: in dependency order, each object after those it needs are there *and* ready,
-and what an earlier deployment made and this graph lacks is deleted in the end. Resources of AWS
-other than Route53's have no counterpart here and are passed over; so is whoever made them.
+It follows the engine: dependency order, each object after its dependencies exist *and* are ready.
+At the end it deletes objects of an earlier deployment that this graph lacks. AWS resources other
+than Route53's have no counterpart here: they and their components are skipped.
 """
 
 import json
@@ -31,19 +31,20 @@ FIELD_MANAGER = "grpc-platform"
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a deployment left there, for the next one to compare with."""
+    """What a deployment created, for the next one to compare with."""
 
     objects: tuple[Object, ...] = ()
     records: tuple[Object, ...] = ()
 
 
 def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> Deployed:
-    """Bring the cluster to what ``graph`` says. Raises LocalError naming the object that fails."""
+    """Bring the cluster to the state in ``graph``. Raises LocalError naming the object that
+    fails."""
     before = before or Deployed()
     zones = {zone.id: str(zone.inputs["name"]) for zone in graph.of_type(ZONE)}
     names = list(zones.values())
     ids = _route53(cluster, names, [], [])
-    if names:  # else its names are in a zone of another stack, which is answered already
+    if names:  # else its names are in a zone of another stack, which CoreDNS already answers
         cluster.start_resolver(names)
     known = {guessed: ids[name] for guessed, name in zones.items()}
     waiting = [r for r in graph if _is_object(r) or r.type == RECORD]
@@ -56,7 +57,7 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
         apply(cluster, [objects[r.urn] for r in batch if r.urn in objects])
         _write_records(cluster, names, [records[r.urn] for r in batch if r.urn in records])
         waiting = [r for r in waiting if r not in batch]
-        # What somebody still to come needs, of all that is there by now.
+        # The objects created so far that remaining objects need.
         needed = set[str]().union(*(needs[r.urn] for r in waiting)) & awaited
         for urn in needed - {r.urn for r in waiting}:
             wait_until_ready(cluster, objects[urn])
@@ -69,9 +70,9 @@ def deploy(cluster: Cluster, graph: Graph, before: Deployed | None = None) -> De
 def _startable(
     waiting: list[Resource], needs: Mapping[str, set[str]], awaited: set[str]
 ) -> list[Resource]:
-    """All that need nothing unready: one call makes them, in their order.
+    """All objects that depend on nothing unready: one call applies them, in order.
 
-    A record waits for more than ready pods (`_write_records`), so it need not wait for those.
+    A record has a wait of its own that covers ready pods (`_write_records`).
     """
     batch: list[Resource] = []
     to_come = {r.urn for r in waiting}
@@ -84,8 +85,8 @@ def _startable(
 
 
 def wait_for_all(cluster: Cluster, deployed: Deployed) -> None:
-    """Wait until everything of a deployment is ready: also what nothing else needed, and fleets
-    that an autoscaler has yet to bring to their least size."""
+    """Wait until everything of a deployment is ready. That includes objects that no other needs,
+    and fleets that an autoscaler must still bring to their minimum size."""
     for item in deployed.objects:
         if item["kind"] == "HorizontalPodAutoscaler":
             wait_until_scaled(cluster, item)
@@ -94,10 +95,10 @@ def wait_for_all(cluster: Cluster, deployed: Deployed) -> None:
 
 
 def manifest(resource: Resource, known: dict[str, str] | None = None) -> Object:
-    """The object as kubectl takes it.
+    """The object in kubectl's form.
 
-    ``known`` replaces values that preview could only guess by those that the emulator gave. Secret
-    values are not in the graph: a placeholder stands for each.
+    ``known`` maps values that a preview could only guess to the emulator's values. Secret values
+    are not in the graph: each gets a placeholder.
     """
 
     def settle(value: Any) -> Any:
@@ -137,9 +138,9 @@ def apply(cluster: Cluster, objects: list[Object], *options: str) -> None:
 
 
 def _write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
-    """Write records, and wait until the name server knows them, as the engine waits for Route53.
+    """Write records and wait until the name server knows them, as the engine waits for Route53.
 
-    A CNAME is written after its target, so that no resolver caches an NXDOMAIN.
+    A CNAME is written after its target: no resolver may cache an NXDOMAIN.
     """
     names = [record for record in records if record["Type"] == "CNAME"]
     for record in names:
@@ -161,7 +162,7 @@ def _wait_until_published(cluster: Cluster, name: str, kind: str) -> None:
 
 
 def _prune(cluster: Cluster, zones: list[str], before: Deployed, after: Deployed) -> None:
-    # The last made is the first to go, and names are made last.
+    # Delete in reverse order; names were created last.
     names = {_record_key(record) for record in after.records}
     gone = [record for record in before.records if _record_key(record) not in names]
     if gone:
@@ -195,7 +196,7 @@ def _record_set(resource: Resource) -> Object:
 
 
 def write_records(cluster: Cluster, zones: list[str], records: list[Object]) -> None:
-    """Write records as somebody else would."""
+    """Write records as another program would."""
     _route53(cluster, zones, records, [])
 
 
@@ -211,7 +212,8 @@ def _route53(
 
 
 def provide_route53(cluster: Cluster, name: str, namespace: str, credentials: Object) -> None:
-    """The Service at which pods find the emulator, and the Secret external-dns signs in with."""
+    """The Service by which pods reach the emulator, and the Secret with external-dns's
+    credentials."""
     metadata = {"name": name, "namespace": namespace}
     apply(
         cluster,

@@ -1,4 +1,4 @@
-"""What a person sees while the cluster starts: the steps, and how far a build is."""
+"""Shows progress while the cluster starts: the steps, and how far a build is."""
 
 import time
 from collections.abc import Generator
@@ -12,11 +12,11 @@ from rich.text import Text
 
 from testbed.cluster.build import Builder, Progress
 
-_PLAIN_EVERY = 15.0  # seconds between lines about a build where there is no terminal
+_PLAIN_EVERY = 15.0  # seconds between lines about a build, without a terminal
 
 
 class Display:
-    """Steps with their times; on a terminal they move, elsewhere each is a line when it is done."""
+    """Steps with their times: updated live on a terminal, elsewhere one line per finished step."""
 
     def __init__(self, console: Console, builder: Builder) -> None:
         self.seconds: dict[str, float] = {}
@@ -41,7 +41,7 @@ class Display:
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """Show ``name`` as what is being done, and how long it took when it is done."""
+        """Show ``name`` as the current step, and its time when it is done."""
         started = time.monotonic()
         self._step = (name, started)
         try:
@@ -55,7 +55,8 @@ class Display:
         self._console.print(f"[green]✓[/] {name} [dim]{took:.1f} s[/]")
 
     def tick(self) -> None:
-        """Say what was built, once; without a terminal, now and then how far the build is too."""
+        """Print each built part once; without a terminal, also print a build's progress now and
+        then."""
         for part in self._builder.progress():
             if part.state == "built" and part.part not in self._built:
                 self._built.add(part.part)

@@ -1,4 +1,4 @@
-"""What the local cluster says when it cannot go on."""
+"""Errors of the local cluster."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ _LINES_SHOWN = 15
 
 
 class LocalError(Exception):
-    """A failure with one cause; told without a traceback, as grpc_platform_tools.errors says.
+    """A failure with one cause, printed without a traceback (see grpc_platform_tools.errors).
 
-    ``advice`` says what to do, ``log`` which file tells more.
+    ``advice`` says what to do; ``log`` is the file with more.
     """
 
     exit_status = 1
@@ -24,7 +24,7 @@ class LocalError(Exception):
         self.log = log
 
     def log_end(self) -> list[str]:
-        """The last lines of the log, as they are now."""
+        """The last lines of the log at this moment."""
         if self.log is None or not self.log.exists():
             return []
         return self.log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
@@ -39,5 +39,5 @@ def tell(error: LocalError, console: "Console") -> None:
     if error.advice:
         lines.append(("", f"what to do: {error.advice}"))
     for style, line in lines:
-        # What others wrote is no markup: ports[name] is to be read as it is.
+        # Print logs without markup: ports[name] must stay as it is.
         console.print(line, style=style, markup=False, soft_wrap=True)

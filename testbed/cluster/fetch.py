@@ -1,6 +1,6 @@
-"""Prints what HTTP servers answer: ``fetch URL...``, the answers apart by NUL characters.
+"""Prints the answers of HTTP servers, separated by NUL characters: ``fetch URL...``.
 
-Runs in the sandbox, and in pods, which have no other program for it. Standard library only.
+Runs in the sandbox, and in pods, which have no other HTTP client. Standard library only.
 """
 
 import signal
@@ -11,7 +11,7 @@ _TIMEOUT = 10.0  # seconds
 
 
 def main(urls: list[str]) -> None:
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has enough (| head) is no error
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader may stop early (| head)
     for number, url in enumerate(urls):
         with urlopen(url, timeout=_TIMEOUT) as answer:
             sys.stdout.write(("\0" if number else "") + answer.read().decode())

@@ -1,4 +1,4 @@
-"""Asks a name server, and prints what it answers: ``lookup NAME TYPE ADDRESS PORT``.
+"""Asks a name server and prints its answer: ``lookup NAME TYPE ADDRESS PORT``.
 
 Runs inside the sandbox. Over TCP, which has room for a whole fleet in one answer.
 """

@@ -1,10 +1,10 @@
 """The name server of the emulated Route53's zones, over UDP and TCP; runs inside the sandbox.
 
-Of several weighted records of one name it answers with one, by weight, as Route53 does. CoreDNS's
-route53 plugin puts them all into one answer
+For weighted records of one name it picks one by weight, as Route53 does. CoreDNS's route53 plugin
+puts them all into one answer
 (https://github.com/coredns/coredns/blob/master/plugin/route53/route53.go). A change shows
-``--propagation`` seconds after it was made; with 0, each question reads the emulator. Caching is
-left to whoever asks.
+``--propagation`` seconds after it was made; with 0, each question reads the emulator. Resolvers do
+the caching.
 """
 
 import argparse
@@ -24,15 +24,15 @@ dnslib: Any = importlib.import_module("dnslib")
 dnslib_server: Any = importlib.import_module("dnslib.server")
 
 _MAX_STEPS = 8
-_LOOK_AGAIN = 0.5  # seconds between looks at the emulator, where changes take time to show
-_UDP_SIZE = 512  # bytes that a client takes over UDP unless it says more (RFC 1035, 2.3.4)
+_LOOK_AGAIN = 0.5  # seconds between reads of the emulator when changes show with a delay
+_UDP_SIZE = 512  # bytes that a client takes over UDP unless it asks for more (RFC 1035, 2.3.4)
 
 _DATA: dict[str, Callable[[str], Any]] = {
     "A": dnslib.A,
     "CNAME": dnslib.CNAME,
     "SOA": lambda value: dnslib.SOA(*value.split()[:2], [int(one) for one in value.split()[2:]]),
 }
-"""What makes a record's data of Route53's text, for the types that are answered."""
+"""The parser of Route53's text for each record type that is answered."""
 
 Record = dict[str, Any]  # a ResourceRecordSet of Route53's
 Zones = dict[str, list[Record]]
@@ -42,7 +42,7 @@ Answer = tuple[list[Record], list[Record], int]
 
 
 def answer(records: list[Record], zone: str, name: str, kind: str) -> Answer:
-    """What Route53 answers for ``name`` of ``zone``, whose record sets are ``records``."""
+    """Route53's answer for ``name`` in ``zone``, whose record sets are ``records``."""
     found: list[Record] = []
     soa = [r for r in records if r["Type"] == "SOA"]
     for _ in range(_MAX_STEPS):
@@ -62,26 +62,26 @@ def answer(records: list[Record], zone: str, name: str, kind: str) -> Answer:
 
 def _by_weight(several: list[Record]) -> Record:
     weights = [record.get("Weight", 0) for record in several]
-    # Weights that are all 0 are equal ones.
+    # Weights that are all 0 count as equal.
     return random.choices(several, weights if sum(weights) else None)[0]
 
 
 class Propagation:
-    """What Route53 held, each content dated by when it was first seen; times are in seconds."""
+    """The history of Route53's content, each state with the time it was first seen, in seconds."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
-        # Replaced and never changed: one thread looks while another answers.
+        # Replaced, never mutated: one thread reads the emulator while another answers.
         self._seen: tuple[tuple[float, Zones], ...] = ((float("-inf"), {}),)
 
     def see(self, zones: Zones, at: float) -> None:
-        """Note what is held ``at`` this moment."""
+        """Record the content at the time ``at``."""
         if zones != self._seen[-1][1]:
             later = [one for one in self._seen if one[0] > at - self._delay]
             self._seen = ((float("-inf"), self.shown(at)), *later, (at, zones))
 
     def shown(self, at: float) -> Zones:
-        """What answers show ``at`` this moment: the newest content that is old enough."""
+        """The content that answers show at the time ``at``: the newest that is old enough."""
         return [zones for seen, zones in self._seen if seen <= at - self._delay][-1]
 
 
@@ -129,7 +129,8 @@ def _zones(client: Any) -> Zones:
 
 
 def _delayed(read: Callable[[], Zones], delay: float) -> Callable[[], Zones]:
-    """What ``read`` gave ``delay`` seconds ago; it is called in the background from now on."""
+    """The result of ``read`` as it was ``delay`` seconds ago; a background thread calls
+    ``read``."""
     propagation = Propagation(delay)
 
     def watch() -> None:
@@ -139,7 +140,7 @@ def _delayed(read: Callable[[], Zones], delay: float) -> Callable[[], Zones]:
             except Exception as error:
                 print(f"Route53 not read: {error!r}", flush=True)
             else:
-                # Dated by the end of the look: a change never shows too early.
+                # Dated by the end of the read, so that a change never shows too early.
                 propagation.see(zones, time.monotonic())
             time.sleep(_LOOK_AGAIN)
 
@@ -148,7 +149,7 @@ def _delayed(read: Callable[[], Zones], delay: float) -> Callable[[], Zones]:
 
 
 class Resolver:
-    """Answers with what ``zones`` gives at the time of a question, SERVFAIL when it raises."""
+    """Answers each question from ``zones()``; SERVFAIL when that raises."""
 
     def __init__(self, zones: Callable[[], Zones]) -> None:
         self._zones = zones
@@ -166,7 +167,7 @@ class Resolver:
 
 
 def server(zones: Callable[[], Zones], address: str, port: int, *, tcp: bool) -> Any:
-    """A ``dnslib.server.DNSServer``, which listens and is not started."""
+    """A ``dnslib.server.DNSServer`` that listens but is not started."""
     quiet = dnslib_server.DNSLogger("error")
     return dnslib_server.DNSServer(Resolver(zones), address, port, tcp=tcp, logger=quiet)
 
@@ -176,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--propagation", type=float, default=0.0, metavar="SECONDS")
     delay: float = parser.parse_args().propagation
-    # Not typed, nor installed where the local cluster is not used.
+    # Not typed, and only installed with the local cluster.
     boto3: Any = importlib.import_module("boto3")
     zones: Callable[[], Zones] = functools.partial(_zones, boto3.client("route53"))
     if delay:

@@ -19,7 +19,7 @@ def make_certificates(directory: Path, place: Place) -> None:
     def issue(
         file: str, name: str, *hosts: str, by: trustme.CA = cluster, group: str | None = None
     ) -> None:
-        # Go refuses a certificate that names no host at all: the extension is there, and empty.
+        # Go refuses a certificate whose extension for host names is present but empty.
         made = by.issue_cert(name, *hosts, common_name=name, organization_name=group)
         made.private_key_pem.write_to_path(directory / f"{file}.key")
         made.cert_chain_pems[0].write_to_path(directory / f"{file}.crt")
@@ -36,7 +36,8 @@ def make_certificates(directory: Path, place: Place) -> None:
 
 
 def write_kubeconfig(path: Path, directory: Path, server: str, token: str | None = None) -> None:
-    """A kubeconfig at ``server`` for whoever has the ``token``; the administrator without one."""
+    """A kubeconfig for ``server`` that signs in by ``token``, or as the administrator without
+    one."""
     administrator = {
         "client-certificate": str(directory / "admin.crt"),
         "client-key": str(directory / "admin.key"),

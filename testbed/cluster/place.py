@@ -1,9 +1,9 @@
-"""Where in the sandbox the programs of one cluster are: two clusters share its network."""
+"""Addresses and ports of one cluster's programs; two clusters share the sandbox's network."""
 
 from dataclasses import dataclass
 
 POD_CIDR = "10.244.0.0/16"
-"""Of all pods: those of two clusters reach each other directly, as in one VPC."""
+"""The range of all pods: those of two clusters reach each other directly, as in one VPC."""
 _HALF = 2**15  # addresses of a cluster's pods
 
 
@@ -16,7 +16,7 @@ class Place:
 
     @property
     def prefix(self) -> str:
-        """Of the names of the cluster's programs and of what it keeps."""
+        """Prefix of the cluster's program names and files."""
         return "" if self.number == 0 else f"cluster-{self.number + 1}-"
 
     @property
@@ -25,8 +25,8 @@ class Place:
 
     @property
     def kubernetes_address(self) -> str:
-        """The ClusterIP of the `kubernetes` Service, where the API server itself listens: nothing
-        translates ClusterIPs here."""
+        """The ClusterIP of the `kubernetes` Service. The API server itself listens there, since
+        nothing translates ClusterIPs here."""
         return f"10.{96 + self.number}.0.1"
 
     @property

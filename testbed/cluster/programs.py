@@ -1,6 +1,7 @@
 """Prints the programs of a sandbox as JSON: ``{name: [processes, resident bytes]}``.
 
-Runs inside it. A Python program has its module's name. Pages that processes share count in each.
+Runs inside the sandbox. A Python program is listed under its module's name. Shared pages count in
+each process.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""When an object is ready, and if it does not get so, why not."""
+"""When an object is ready; and if it does not become ready, the reason."""
 
 import json
 from collections.abc import Callable
@@ -28,13 +28,13 @@ def wait_until_ready(cluster: Cluster, item: Object, timeout: float = READY_TIME
 
 
 def awaits(item: Object) -> bool:
-    """Whether the engine would wait for the object before it goes on."""
+    """Whether the engine would wait for the object before it continues."""
     annotations: dict[str, str] = item["metadata"].get("annotations") or {}
     return annotations.get(SKIP_AWAIT) != "true" and item["kind"] in _READY
 
 
 def reference(item: Object) -> list[str]:
-    """The arguments by which kubectl finds an object."""
+    """kubectl's arguments for an object."""
     group = str(item["apiVersion"]).rpartition("/")[0]
     kind = f"{item['kind']}.{group}" if group else str(item["kind"])
     if group:
@@ -58,7 +58,7 @@ def _rolled_out(item: Object) -> bool:
     return (
         status.get("observedGeneration", 0) >= item["metadata"]["generation"]
         and status.get("updatedReplicas", 0) == wanted
-        # Ready, not available: minReadySeconds paces rollouts, and dependents need not sit it out.
+        # Ready, not available: minReadySeconds paces rollouts, and dependents need not wait for it.
         and status.get("readyReplicas", 0) >= wanted
         and status.get("replicas", 0) == wanted
     )
@@ -81,7 +81,7 @@ _READY: dict[str, Callable[[Object], bool]] = {
 
 
 def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
-    """What the pods of an object say, for the one that is worst off."""
+    """The reason from an object's pods: that of the pod in the worst state."""
     namespace = str(item["metadata"].get("namespace", "default"))
     labels = item["spec"].get("selector", {}).get("matchLabels", {})
     if item["kind"] == "Job":
@@ -103,11 +103,11 @@ def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
             return LocalError(
                 f"{describe(item)} did not get ready: container {container['name']} of pod "
                 f"{name}: {'; '.join(said + _last_warning(cluster, namespace, name))}",
-                advice="make local KEEP=1 leaves the cluster up for a look (kubectl describe pod)",
+                advice="make local KEEP=1 keeps the cluster up, to look at (kubectl describe pod)",
                 log=cluster.pod_log(namespace, name, container["name"])
                 or cluster.sandbox.log("node-agent"),
             )
-    # No pod was made, or none is to blame.
+    # No pod was created, or none has failed.
     found = cluster.get(*reference(item)).get("status", {})
     complaints = [str(c["message"]) for c in found.get("conditions", []) if c.get("message")]
     return LocalError(
@@ -117,7 +117,7 @@ def _why_not_ready(cluster: Cluster, item: Object) -> LocalError:
 
 
 def _last_warning(cluster: Cluster, namespace: str, pod: str) -> list[str]:
-    """What the node agent last said of a pod that its containers' states do not say."""
+    """The node agent's last warning about a pod, beyond its containers' states."""
     selector = f"--field-selector=involvedObject.name={pod},type=Warning"
     events = [
         event
@@ -128,7 +128,7 @@ def _last_warning(cluster: Cluster, namespace: str, pod: str) -> list[str]:
 
 
 def wait_until_scaled(cluster: Cluster, item: Object) -> None:
-    """Wait until an autoscaler has brought its fleet to the least size."""
+    """Wait until an autoscaler has brought its fleet to the minimum size."""
     cluster.wait(
         f"{describe(item)} to have scaled",
         lambda: _scaled(cluster.get(*reference(item))),

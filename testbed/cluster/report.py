@@ -17,11 +17,11 @@ REPORTS = ("report.json", "report.md")
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
-    """The calls of one service and the way they took."""
+    """The calls of one service and their path."""
 
     service: str
     chain: tuple[str, ...]
-    """The name dialled, the name it stands for, Envoy's addresses."""
+    """The name dialled, the CNAME's target, Envoy's addresses."""
     made: int
     failed: int
     codes: dict[str, int]
@@ -31,11 +31,11 @@ class Route:
     """Calls by server pod."""
     milliseconds: dict[str, float]
     direct_milliseconds: dict[str, float] | None = None
-    """Calls past Envoy, alternating with those through it in one run."""
+    """Calls that bypass Envoy, alternating with calls through it in one run."""
 
     @property
     def added(self) -> dict[str, float]:
-        """What Envoy adds to a call, in milliseconds, by quantile."""
+        """Latency that Envoy adds to a call, in milliseconds, by quantile."""
         direct = self.direct_milliseconds or {}
         return {q: self.milliseconds[q] - direct[q] for q in direct if q in self.milliseconds}
 
@@ -53,7 +53,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one run of the local cluster showed."""
+    """The result of one run of the local cluster."""
 
     stack: str
     routes: tuple[Route, ...]
@@ -63,11 +63,11 @@ class Report:
     first_call_seconds: float
     """From the start of the command to the first answered call."""
     differences: tuple[str, ...] = ()
-    """Where this cluster is not what the manifests say."""
+    """Where this cluster differs from the manifests."""
     engine: tuple[Command, ...] = ()
-    """What the real engine did, where it deployed the stack."""
+    """What the real engine did, if it deployed the stack."""
     problems: tuple[str, ...] = field(default=())
-    """Why the run is no success, though it came to its end."""
+    """Why the run failed although it completed."""
 
     @property
     def calls(self) -> dict[str, int]:
@@ -83,7 +83,7 @@ class Report:
         return not self.problems and not self.calls["failed"] and all(r.made for r in self.routes)
 
     def save(self, directory: Path) -> None:
-        """Leave report.json and report.md."""
+        """Write report.json and report.md."""
         data: dict[str, Any] = {"calls": self.calls, "green": self.green, **asdict(self)}
         for_programs, for_people = (directory / name for name in REPORTS)
         for_programs.write_text(json.dumps(data, indent=2) + "\n")
@@ -156,7 +156,7 @@ class Report:
 
 
 def tree(route: Route) -> list[str]:
-    """The way of a service's calls, a line a hop."""
+    """The path of a service's calls, one line per hop."""
     lines = [route.chain[0]]
     lines += [f"{'   ' * depth}└─ {hop}" for depth, hop in enumerate(route.chain[1:])]
     made = max(1, sum(route.servers.values()))

@@ -1,4 +1,4 @@
-"""Brings the emulated Route53 to what the graph says; runs inside the sandbox.
+"""Brings the emulated Route53 to the state in the graph; runs inside the sandbox.
 
 Standard input: ``{"zones": [...], "records": [...], "gone": [...]}``, zones as names, records as
 Route53's own ResourceRecordSets. Standard output: each zone's id by its name.
@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Any
 
-# Neither is typed, nor installed where the local cluster is not used.
+# Neither is typed; both are only installed with the local cluster.
 boto3: Any = importlib.import_module("boto3")
 config: Any = importlib.import_module("botocore.config")
 exceptions: Any = importlib.import_module("botocore.exceptions")
@@ -34,7 +34,7 @@ def main() -> None:
             zone_id = ids[_zone_of(record["Name"], ids)]
             _refuse_what_route53_does(client, zone_id, record)
             if "SetIdentifier" in record:
-                # The emulator deletes by identifier alone: make it differ from name to name.
+                # The emulator deletes by identifier alone, so make it unique per name.
                 record["SetIdentifier"] += f" of {record['Name']}"
             change = {"Action": action, "ResourceRecordSet": record}
             client.change_resource_record_sets(
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _refuse_what_route53_does(client: Any, zone_id: str, record: dict[str, Any]) -> None:
-    """A simple record and a weighted one of the same name and type: the emulator takes both."""
+    """Refuse a simple and a weighted record of the same name and type: the emulator takes both."""
     pages = client.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone_id)
     for other in (record for page in pages for record in page["ResourceRecordSets"]):
         same = (other["Name"].rstrip("."), other["Type"]) == (record["Name"], record["Type"])
@@ -70,7 +70,7 @@ def _bare(zone_id: str) -> str:
 
 
 def _zone_of(name: str, ids: dict[str, str]) -> str:
-    """The closest zone that holds the name."""
+    """The most specific zone that holds the name."""
     holders = [zone for zone in ids if f".{name.rstrip('.')}".endswith(f".{zone}")]
     return max(holders, key=len)
 

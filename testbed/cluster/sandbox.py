@@ -1,7 +1,7 @@
 """The sandbox, seen from the host: network, mount, name and process namespaces of its own.
 
-Nothing in it has a route outside, nothing of it binds on the host unless asked to, and all of it
-ends with its first process (`supervisor`).
+Its programs have no route outside, and listen on the host only when asked to. All of them end with
+its first process (`supervisor`).
 """
 
 import contextlib
@@ -27,15 +27,15 @@ TOOLS = ("unshare", "nsenter", "setpriv")
 
 
 class Sandbox:
-    """One running sandbox. ``state`` is where its programs keep what they write."""
+    """One running sandbox. ``state`` is where its programs keep their files."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
         self.logs = state / "logs"
         self.exits: queue.Queue[tuple[str, int]] = queue.Queue()
-        """Programs that ended without being told to, with their exit statuses."""
+        """Programs that ended unasked, with their exit statuses."""
         self.listening: dict[str, float] = {}
-        """Seconds from a program's start until it listened, for those asked about."""
+        """Seconds from a program's start until it listened, for those started with ``listens``."""
         self._process: subprocess.Popen[str] | None = None
         self._ready = threading.Event()
         self._stopped = threading.Event()
@@ -43,18 +43,18 @@ class Sandbox:
 
     @classmethod
     def kept(cls, state: Path) -> "Sandbox":
-        """The sandbox that a former run left up. It runs commands, and starts no more programs."""
+        """The sandbox that an earlier run kept. It can run commands, but start no more programs."""
         pid = running(state)
         if pid is None:
             raise LocalError(
-                "no local cluster is up", advice="start one that stays: make local KEEP=1"
+                "no local cluster is up", advice="start one and keep it: make local KEEP=1"
             )
         found = cls(state)
         found._pid = pid
         return found
 
     def start(self, listeners: Sequence[socket.socket] = ()) -> None:
-        """Make the namespaces and the network in them.
+        """Create the namespaces and the network in them.
 
         ``listeners`` are sockets of the host for `relay`. Raises LocalError that names what the
         kernel lacks.
@@ -70,7 +70,7 @@ class Sandbox:
                 stderr=errors,
                 text=True,
                 pass_fds=[listener.fileno() for listener in listeners],
-                # Ctrl-C is for the command to answer, which then ends the sandbox in order.
+                # The command handles Ctrl-C and then ends the sandbox in order.
                 start_new_session=True,
             )
         self._listener = threading.Thread(target=self._listen, daemon=True)
@@ -95,19 +95,19 @@ class Sandbox:
         env: Mapping[str, str] | None = None,
         listens: tuple[str, int] | None = None,
     ) -> None:
-        """Start a program; what it writes goes to ``logs/NAME.log``.
+        """Start a program; its output goes to ``logs/NAME.log``.
 
-        Once it accepts connections at ``listens``, `listening` has how long that took.
+        `listening` has the time until it accepted connections at ``listens``.
         """
         self._order(start=name, argv=list(argv), env=dict(env or {}), listens=listens)
 
     def relay(self, listener: socket.socket, host: str, port: int) -> None:
-        """Connect whoever calls this socket of the host to an address inside."""
+        """Connect callers of this host socket to an address inside."""
         self._order(relay=listener.fileno(), to=[host, port])
         listener.close()
 
     def end(self, name: str, by: int = signal.SIGTERM, timeout: float = 90) -> None:
-        """End one program by a signal, and wait until it has. Raises LocalError: in time."""
+        """End one program by a signal and wait for its end. Raises LocalError when time is up."""
         self._stopped.clear()
         self._order(stop=name, signal=by)
         until = time.monotonic() + timeout
@@ -116,12 +116,12 @@ class Sandbox:
                 raise LocalError(f"{name} did not end", log=self.log(name))
 
     def keep(self) -> None:
-        """Let the sandbox outlive this process."""
+        """Keep the sandbox after this process ends."""
         self._order(keep=True)
 
     @property
     def running(self) -> bool:
-        """Whether there is a sandbox."""
+        """Whether the sandbox exists."""
         return self._process is not None and self._process.poll() is None
 
     def close(self) -> None:
@@ -129,20 +129,20 @@ class Sandbox:
         if self._process is None:
             return
         if self._process.poll() is None:
-            # Its first process is what to wait for; without one yet, unshare itself ends.
+            # Wait for its first process; if there is none yet, unshare itself ends.
             first = self._pid or _child(self._process.pid) or self._process.pid
             with contextlib.suppress(ProcessLookupError):
                 os.kill(first, signal.SIGKILL)
         self._process.wait()
         self._listener.join()
         for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(BrokenPipeError):  # an order that was not read
+            with contextlib.suppress(BrokenPipeError):  # it never read the order
                 if stream:
                     stream.close()
         self._process = None
 
     def command(self, *argv: str) -> list[str]:
-        """The command line that runs ``argv`` inside, for a person or a subprocess."""
+        """The command line that runs ``argv`` inside, to print or to start."""
         return enter_command(self._pid, *argv)
 
     def log(self, name: str) -> Path:
@@ -180,7 +180,7 @@ def enter_command(pid: int, *argv: str) -> list[str]:
 
 
 def running(state: Path) -> int | None:
-    """The first process of the sandbox that a former run left in ``state``, if it lives."""
+    """The first process of the sandbox that an earlier run left in ``state``, if it is alive."""
     try:
         pid, start_time = (state / "sandbox.pid").read_text().split()
     except (FileNotFoundError, ValueError):
@@ -189,14 +189,14 @@ def running(state: Path) -> int | None:
 
 
 def end_leftover(state: Path) -> bool:
-    """End the sandbox a former run left, and remove its files; whether there were any."""
+    """End the sandbox of an earlier run and remove its files. Returns whether there were any."""
     pid = running(state)
     if pid:
         os.kill(pid, signal.SIGKILL)
         while running(state):
             time.sleep(0.02)
     there = state.exists()
-    # What ran in there as root of a user namespace may have left directories closed to us.
+    # Root of the user namespace may have left directories that we cannot enter.
     shutil.rmtree(state, onerror=_open_and_retry)
     if state.exists():
         raise PermissionError(errno.EACCES, "cannot be removed", str(state))
@@ -204,7 +204,7 @@ def end_leftover(state: Path) -> bool:
 
 
 def require_tools() -> None:
-    """Raise LocalError on another system, or for the first program of the host that is missing."""
+    """Raise LocalError on any system but Linux, or for the first missing program of the host."""
     if sys.platform != "linux":
         raise LocalError("the local cluster needs Linux", advice="a virtual machine will do")
     for tool in TOOLS:
@@ -220,7 +220,7 @@ _UNSHARE = [
     *("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc"),
 ]  # fmt: skip
 
-# Settings that forbid namespaces: the value that does, and one that does not.
+# Settings that can forbid namespaces: the forbidding value, and a permitting one.
 _LIMITS = {
     f"user/max_{kind}_namespaces": ("0", "10000")
     for kind in ("user", "net", "mnt", "uts", "ipc", "pid")
@@ -266,12 +266,12 @@ def _why_not(log: Path) -> LocalError:
 
 
 def _child(pid: int) -> int:
-    """The only child of a process, 0 while it has none."""
+    """The only child of a process; 0 if it has none yet."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text() or 0)
 
 
 def _start_time(pid: int) -> str | None:
-    """When a process began, which with its number names it for good; None when it is gone."""
+    """A process's start time, which with its id identifies it for good; None when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,22 +1,22 @@
 """The first process inside the sandbox: makes the network, starts programs, reaps, reports.
 
-It is PID 1 of its namespace, so that everything in the sandbox dies with it. It reads one JSON
-object a line from standard input, and ends the sandbox when that closes without a word:
+It is PID 1 of its namespace, so that everything in the sandbox dies with it. It reads JSON objects
+from standard input, one per line. When standard input closes without ``keep``, it ends the sandbox:
 
 - ``{"start": NAME, "argv": [...], "env": {...}, "listens": [HOST, PORT]}`` starts a program, its
   output in LOGS/NAME.log; ``listens`` may be null;
 - ``{"stop": NAME, "signal": N}`` ends it by that signal;
-- ``{"relay": FD, "to": [HOST, PORT]}`` accepts on an inherited listening socket of the host and
-  connects each caller to an address inside;
-- ``{"keep": true}`` lets the sandbox outlive standard input.
+- ``{"relay": FD, "to": [HOST, PORT]}`` accepts connections on an inherited listening socket of the
+  host and connects each caller to an address inside;
+- ``{"keep": true}`` keeps the sandbox after standard input closes.
 
-It writes one JSON object a line:
+It writes JSON objects, one per line:
 
 - ``{"ready": true}`` once;
-- ``{"listening": NAME, "seconds": N}`` when a program listens where it was said to, so long after
-  its start;
-- ``{"exited": NAME, "status": N}`` when one ends that was not told to;
-- ``{"stopped": NAME}`` when one has ended that was.
+- ``{"listening": NAME, "seconds": N}`` when a program listens at its ``listens``, with the time
+  since its start;
+- ``{"exited": NAME, "status": N}`` when a program ends unasked;
+- ``{"stopped": NAME}`` when a program has ended after ``stop``.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ from testbed.linux import kernel, netlink
 
 BRIDGE = "pods0"
 GATEWAY = "10.244.0.1"
-"""The bridge's address, the pods' gateway; what runs beside the pods listens here."""
+"""The bridge's address, the pods' gateway; programs beside the pods listen here."""
 
 
 def make_network(state: Path) -> None:
-    """A bridge for the pods, with every address on it that programs outside a pod listen on."""
+    """Create a bridge for the pods, with every address that programs outside a pod listen on."""
     prefix = POD_CIDR.partition("/")[2]
     netlink.bring_up("lo")
     netlink.add_bridge(BRIDGE)
@@ -49,31 +49,31 @@ def make_network(state: Path) -> None:
         for address in (place.kubernetes_address, place.dns_address):
             netlink.add_address(BRIDGE, f"{address}/32")
     netlink.bring_up(BRIDGE)
-    # What every pod gets: a kernel without it is reported now, not by pods that never start.
+    # Every pod gets one: report a kernel without it now, not by pods that never start.
     netlink.add_veth("veth0", "02:00:00:00:00:01", "veth1", os.getpid())
     netlink.remove("veth0")
-    # Whatever runs beside the pods resolves names as they do.
+    # Programs beside the pods resolve names as pods do.
     resolver = state / "resolv.conf"
     resolver.write_text(f"nameserver {FIRST.dns_address}\n")
-    with contextlib.suppress(OSError):  # a machine without the file gets none
+    with contextlib.suppress(OSError):  # not on a machine without the file
         kernel.mount(str(resolver), os.path.realpath("/etc/resolv.conf"), None, kernel.MS_BIND)
 
 
 class Supervisor:
-    """What was started, by name and by process id."""
+    """The started programs, by name and by process id."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._names: dict[int, str] = {}
         self._stopped: set[int] = set()
         self._keep = False
-        self._watches: set[asyncio.Task[None]] = set()  # the loop alone would not hold them
+        self._watches: set[asyncio.Task[None]] = set()  # the loop keeps only weak references
 
     async def run(self) -> None:
-        """Obey standard input until it ends."""
+        """Carry out the orders on standard input until it ends."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        # Ctrl-C reaches the whole terminal; the command outside decides what it means.
+        # Ctrl-C reaches every process of the terminal; the command outside handles it.
         loop.add_signal_handler(signal.SIGINT, lambda: None)
         ended = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, ended.set)
@@ -133,7 +133,7 @@ class Supervisor:
         return None
 
     def _reap(self) -> None:
-        """Wait for every child that ended: those started here, and orphans of theirs."""
+        """Reap every child that ended: programs started here, and their orphans."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -169,7 +169,7 @@ class Supervisor:
         await asyncio.start_server(accept, sock=listener)
 
     def _say(self, **event: object) -> None:
-        with contextlib.suppress(BrokenPipeError):  # kept: its starter is gone
+        with contextlib.suppress(BrokenPipeError):  # kept: nobody reads any more
             sys.stdout.write(json.dumps(event) + "\n")
             sys.stdout.flush()
 
@@ -177,14 +177,14 @@ class Supervisor:
 def main() -> None:
     """Run as `python -m testbed.cluster.supervisor LOGS`."""
     if os.getpid() != 1:
-        # It would change the network and the resolver of the machine itself.
+        # Elsewhere it would change the network and the resolver of the machine itself.
         sys.exit("the supervisor is the first process of a sandbox: python -m testbed up starts it")
     try:
         make_network(Path(sys.argv[1]).parent)
     except OSError as error:
         sys.exit(error.strerror)
     asyncio.run(Supervisor(Path(sys.argv[1])).run())
-    # As PID 1 its end is everybody's end.
+    # It is PID 1: its end ends everything.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The calls of a run: made from client pods, by DNS name, and put together for the report."""
+"""The calls of a run: made from client pods by DNS name, and collected for the report."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.report import Route
 
 Reports = dict[str, dict[str, Any]]
-"""A client's report by the service it called."""
+"""A client's report, by the service that it called."""
 
 _UNARY = "greeter"
 # Enough calls for a p99, and enough connections to meet every Envoy.
@@ -17,7 +17,7 @@ _CHANNELS, _CALLS_EACH, _STREAMS_EACH = 12, 25, 4
 
 
 def compare(cluster: Cluster, services: list[Service]) -> tuple[Reports, float]:
-    """Call the unary service on one connection, through Envoy and past it in turn.
+    """Call the unary service on one connection, alternately through Envoy and directly.
 
     Returns the reports and when the first call was answered (0.0: none was).
     """
@@ -34,7 +34,7 @@ def compare(cluster: Cluster, services: list[Service]) -> tuple[Reports, float]:
 def wait_for_fleet(cluster: Cluster, services: list[Service]) -> None:
     """Wait until each service's name leads to every ready Envoy pod and to no other address.
 
-    As slow as the records' TTL, as in prod.
+    This takes up to the records' TTL, as in prod.
     """
     pods = cluster.get("pods", "-n", "projectcontour", "-l", "app.kubernetes.io/name=envoy")
     fleet = sorted(pod["status"]["podIP"] for pod in pods["items"])
@@ -49,7 +49,7 @@ def wait_for_fleet(cluster: Cluster, services: list[Service]) -> None:
 
 
 def spread(cluster: Cluster, services: list[Service], compared: Reports) -> list[Route]:
-    """Call every service on many connections at once, which tells how calls spread."""
+    """Call every service on many connections at once, to show how calls spread."""
     for service in services:
         calls = _CALLS_EACH if service.name == _UNARY else _STREAMS_EACH
         arguments = ("--service", service.name, f"--channels={_CHANNELS}", f"--calls={calls}")
@@ -71,7 +71,7 @@ def _route(
     for code, count in one["targets"][0]["codes"].items() if one else ():
         codes[code] = codes.get(code, 0) + count
     callers: dict[str, int] = called["callers"]
-    # Latency is of the calls that had the machine to themselves, where there are any.
+    # Latency is taken from the calls without other load, if there are any.
     alone = one["targets"][0] if one else called
     return Route(
         service=service.name,

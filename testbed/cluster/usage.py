@@ -1,4 +1,4 @@
-"""A cluster that stays up: how to use it; and what its programs take of the machine."""
+"""How to use a kept cluster, and the resources that its programs use."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class Doors:
-    """Sockets on loopback through which the host reaches into a kept cluster."""
+    """Sockets on loopback by which the host reaches a kept cluster."""
 
     kubernetes: socket.socket
     services: socket.socket
@@ -46,7 +46,7 @@ class Doors:
 
 
 def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Path) -> list[str]:
-    """Let the host in: lines that say how to use the cluster."""
+    """Open the host's ports. Returns lines on how to use the cluster."""
     kubeconfig = output / KUBECONFIG
     port = doors.kubernetes.getsockname()[1]
     pki.write_kubeconfig(kubeconfig, cluster.state / "pki", f"https://127.0.0.1:{port}")
@@ -71,7 +71,7 @@ def connect(cluster: Cluster, doors: Doors, services: list[Service], output: Pat
 
 
 def _shown(path: Path) -> Path:
-    """As one would write it here."""
+    """The path as a person would type it here."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
@@ -123,7 +123,7 @@ def _container_starts(pods: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def leave_up(box: Sandbox, lines: list[str], console: Console) -> None:
-    """Let the sandbox outlive this process, and say how to use it."""
+    """Keep the sandbox after this process ends, and print how to use it."""
     box.keep()
     (box.state / KEPT).touch()
     console.print("\n[bold]The cluster stays up.[/] make local-down ends it.")

@@ -1,4 +1,4 @@
-"""What fails without notice: containers, pods, their network, the API server, external-dns."""
+"""Sudden failures: of containers, pods, their network, the API server, external-dns."""
 
 import contextlib
 import signal
@@ -33,10 +33,10 @@ def delete_now(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -
 
 @contextlib.contextmanager
 def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> Generator[None]:
-    """Drop all that a pod sends, and so answer nothing it is sent; its processes go on.
+    """Drop every packet that a pod sends, so that it answers nothing; its processes keep running.
 
-    Its readiness probe comes over the network: the pod becomes unready, and leaves DNS, when the
-    probe has timed out as often as its threshold says.
+    Its readiness probe comes over the network: after as many time-outs as the probe's threshold,
+    the pod becomes unready and leaves DNS.
     """
     in_network(cluster, pod, namespace, "silence")
     try:
@@ -47,7 +47,7 @@ def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) 
 
 @contextlib.contextmanager
 def without_api_server(cluster: Cluster) -> Generator[None]:
-    """Kill the API server, and restart it in the end; pods and Envoys go on.
+    """Kill the API server, and restart it at the end; pods and Envoys keep running.
 
     After 15 s the leading Contour ends because it cannot renew its Lease. It crashes with a growing
     back-off until the API server is back.
@@ -65,7 +65,7 @@ def without_api_server(cluster: Cluster) -> Generator[None]:
 
 
 def leader(cluster: Cluster) -> str:
-    """The pod of the Contour that leads; waits for one while none does."""
+    """The pod of the leading Contour; waits while there is none."""
 
     def holder() -> str:
         lease = cluster.get("lease", "-n", CONTOUR_NAMESPACE, "leader-elect")
@@ -76,7 +76,7 @@ def leader(cluster: Cluster) -> str:
 
 
 def kill_leader(cluster: Cluster) -> str:
-    """SIGKILL the Contour that leads; its pod."""
+    """SIGKILL the leading Contour. Returns its pod."""
     pod = leader(cluster)
     kill(cluster, pod, "contour")
     return pod
@@ -84,7 +84,7 @@ def kill_leader(cluster: Cluster) -> str:
 
 @contextlib.contextmanager
 def without_external_dns(cluster: Cluster) -> Generator[None]:
-    """Scale external-dns to nothing, and back in the end."""
+    """Scale external-dns to zero, and back at the end."""
     replicas = cluster.get(*_EXTERNAL_DNS)["spec"]["replicas"]
     cluster.kubectl("scale", *_EXTERNAL_DNS, "--replicas=0")
     cluster.wait(

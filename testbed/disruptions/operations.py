@@ -1,4 +1,4 @@
-"""What operators and controllers do to a platform: drains, rollouts, renewals, resizes."""
+"""Operations by people and controllers: drains, rollouts, renewals, resizes."""
 
 import json
 import time
@@ -12,15 +12,15 @@ from testbed.disruptions.pods import of_app, ready
 
 CERTIFICATES = ("contourcert", "envoycert")
 _EVICT_AGAIN = 5.0  # seconds; kubectl drain's
-_ROLLOUT = 900.0  # seconds; two drains of the longest kind that a stack may have
+_ROLLOUT = 900.0  # seconds; twice the longest drain that a stack may have
 
 
 def evict(
     cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE, *, timeout: float = 600
 ) -> int:
-    """Have a pod leave as `kubectl drain` does, as soon as its disruption budget lets it.
+    """Evict a pod as `kubectl drain` does, as soon as its disruption budget allows it.
 
-    Returns how often it was refused; the pod drains after that.
+    Returns the number of refusals; the pod still drains after the return.
     """
     eviction = {
         "apiVersion": "policy/v1",
@@ -37,7 +37,7 @@ def evict(
             if "TooManyRequests" not in error.said:
                 raise
             if time.monotonic() + _EVICT_AGAIN > until:
-                raise LocalError(f"pod {pod} was not let go in {timeout:.0f} s") from None
+                raise LocalError(f"pod {pod} was not evicted within {timeout:.0f} s") from None
             refused += 1
             time.sleep(_EVICT_AGAIN)
         else:
@@ -49,7 +49,7 @@ def restart(
 ) -> None:
     """Roll a Deployment. Waits until its new pods are ready (old ones may still drain).
 
-    The annotation that does it is kubectl's: applying the stack again leaves it.
+    The annotation is kubectl's own, so a later deployment of the stack keeps it.
     """
     cluster.kubectl("rollout", "restart", f"deployment/{deployment}", "-n", namespace)
     if wait:
@@ -58,7 +58,7 @@ def restart(
 
 
 def renew_certificates(cluster: Cluster) -> None:
-    """Run the renewal that a CronJob makes every 90 days, and wait until both Secrets are new."""
+    """Run the CronJob's 90-day renewal now, and wait until both Secrets are new."""
     before = {name: _certificate(cluster, name) for name in CERTIFICATES}
     cronjob = cluster.get("cronjobs", "-n", CONTOUR_NAMESPACE)["items"][0]["metadata"]["name"]
     job = f"renewal-{time.time_ns()}"
@@ -72,13 +72,15 @@ def renew_certificates(cluster: Cluster) -> None:
 def resize_fleet(
     cluster: Cluster, least: int, most: int | None = None, *, wait: bool = True
 ) -> None:
-    """Have the autoscaler keep between ``least`` and ``most`` (as many) Envoys; it does at once.
+    """Set the autoscaler's bounds to ``least`` and ``most`` Envoys (default: as many); it scales at
+    once.
 
-    Waits until that many are ready, not until those that leave have drained.
+    Waits until that many are ready, but not until leaving ones have drained.
     """
     found = cluster.get("hpa", "-n", CONTOUR_NAMESPACE, "envoy")
     limits = {"minReplicas": least, "maxReplicas": most or least}
-    # Applied as the stack is: a patch's values would be another's, and refuse the next deployment.
+    # Applied with the stack's field manager: a patch would own the fields and make the next
+    # deployment conflict.
     changed = {
         "apiVersion": found["apiVersion"],
         "kind": found["kind"],

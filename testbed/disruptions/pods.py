@@ -1,4 +1,4 @@
-"""The pods that disruptions are about, and how they are reached from the sandbox."""
+"""Finds the pods for disruptions, and reaches them from the sandbox."""
 
 import json
 from typing import Any
@@ -19,12 +19,12 @@ def of_app(cluster: Cluster, name: str, namespace: str = CONTOUR_NAMESPACE) -> l
 
 
 def ready(pod: Pod) -> bool:
-    """Whether the API server says that a pod is ready."""
+    """Whether a pod is ready according to the API server."""
     return has_condition(pod, "Ready")
 
 
 def process(cluster: Cluster, namespace: str, pod: str, container: str) -> int:
-    """A running container's first process, as the node agent notes it."""
+    """A running container's first process, from the node agent's records."""
     note = cluster.state / "node" / "pods" / f"{namespace}_{pod}" / container / "running.json"
     try:
         return json.loads(note.read_text())["pid"]

@@ -1,1 +1,1 @@
-"""What the kernel is asked for: namespaces, mounts and network devices."""
+"""Calls to the kernel: namespaces, mounts and network devices."""

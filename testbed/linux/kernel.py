@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 has no function for. Standard library only, for the launcher."""
+"""System calls without a function in Python 3.11. Standard library only, for the launcher."""
 
 import ctypes
 import errno
@@ -52,12 +52,12 @@ def mount(
 
 
 def unmount(target: str) -> None:
-    """Detach a mount now; what still uses it keeps it."""
+    """Detach a mount now; processes that still use it keep it."""
     _done(_libc.umount2(_text(target), MNT_DETACH), f"unmount {target}")
 
 
 def remount_read_only(target: str) -> None:
-    """Make one bind mount read-only, with the flags it has already.
+    """Make one bind mount read-only and keep its other flags.
 
     A user namespace may not clear nosuid, nodev or noexec of a mount it inherited, so they are
     named again (mount_namespaces(7), "locked").
@@ -66,7 +66,7 @@ def remount_read_only(target: str) -> None:
     present = os.statvfs(target).f_flag
     kept = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME
     flags |= present & kept
-    if present & 0x1000:  # ST_RELATIME has another number than MS_RELATIME
+    if present & 0x1000:  # ST_RELATIME and MS_RELATIME have different values
         flags |= MS_RELATIME
     mount(None, target, None, flags)
 
@@ -86,7 +86,7 @@ def unshare(flags: int) -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        # "No space left on device" is about none.
+        # The kernel's text, "No space left on device", is misleading.
         text = "unshare: the kernel grants no more namespaces (sysctl user.max_*_namespaces)"
         raise OSError(errno.ENOSPC, text) from None
 
@@ -115,14 +115,14 @@ def forbid_new_privileges() -> None:
 
 
 def keep_only_capabilities(names: list[str]) -> None:
-    """Drop every capability but these from what this process and its children can ever have."""
+    """Keep only these capabilities, for good: this process and its children can gain no others."""
     for number, name in enumerate(CAPABILITIES):
         if name not in names and _libc.prctl(_PR_CAPBSET_READ, number, 0, 0, 0) == 1:
             _done(_libc.prctl(_PR_CAPBSET_DROP, number, 0, 0, 0), f"drop {name}")
 
 
 def is_mapped(number: int, map_file: str) -> bool:
-    """Whether /proc/self/{uid,gid}_map knows this id: as root all, as a plain user often one."""
+    """Whether /proc/self/{uid,gid}_map maps this id: as root all ids, as a plain user often one."""
     for line in Path(map_file).read_text().splitlines():
         first, _, length = (int(word) for word in line.split())
         if first <= number < first + length:

@@ -1,6 +1,6 @@
 """Network links, addresses and routes, by rtnetlink(7). Standard library only, for the launcher.
 
-Each function acts on the network namespace of the caller and raises OSError that says what failed.
+Each function acts on the caller's network namespace. It raises OSError that says what failed.
 """
 
 import ipaddress
@@ -26,7 +26,7 @@ def add_bridge(name: str) -> None:
 
 
 def add_veth(name: str, hardware_address: str, peer: str, process: int) -> None:
-    """Make a veth pair whose other end is ``peer``, in the network namespace of a process."""
+    """Create a veth pair with its other end, ``peer``, in the network namespace of a process."""
     other = (
         _link()
         + _attribute(_LINK_NAME, _text(peer))
@@ -70,8 +70,8 @@ def add_default_route(gateway: str) -> None:
 
 
 def silence() -> None:
-    """Drop whatever this network namespace sends, except over loopback. Peers get no RST, and
-    connection attempts no answer."""
+    """Drop every packet that this network namespace sends, except over loopback. Peers get no RST,
+    and connection attempts no answer."""
     _ask(_NEWRULE, _NEW, _silence(), "drop what is sent")
 
 
@@ -80,9 +80,9 @@ def unsilence() -> None:
 
 
 def _silence() -> bytes:
-    """A rule after that of loopback and of one's own addresses (0), before all others."""
+    """A rule after the one for local addresses (0), and before all others."""
     head = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, 0, 0, 0, _RULE_BLACKHOLE, 0)
-    # What comes from "lo" is what is sent from here.
+    # Packets sent from here have "lo" as their input interface.
     sent = _attribute(_RULE_INPUT, _text("lo"))
     return head + sent + _attribute(_RULE_PRIORITY, struct.pack("=I", 1))
 
@@ -97,7 +97,7 @@ def _ask(kind: int, flags: int, body: bytes, what: str) -> None:
 
 
 def _link(index: int = 0, flags: int = 0) -> bytes:
-    """A struct ifinfomsg; ``flags`` are set, no others changed."""
+    """A struct ifinfomsg that sets ``flags`` and changes no other flag."""
     return struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, flags, flags)
 
 

@@ -1,7 +1,7 @@
 """`load client` on C-core, the other family of gRPC, for a hundred calls a second.
 
-Unary calls at a rate; prints the report that `load client` prints (report.go), without what C-core
-does not tell: the connections.
+It makes unary calls at a rate and prints the same report as `load client` (report.go). Only
+connections are missing: C-core does not report them.
 """
 
 import argparse
@@ -26,7 +26,7 @@ POLICIES: dict[str, Any] = {"pick_first": {"shuffleAddressList": True}, "round_r
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call, sent ``at`` (Unix time) and ``behind`` its time; durations in seconds."""
+    """One call, sent ``at`` (Unix time), ``behind`` its due time; durations in seconds."""
 
     at: float
     behind: float
@@ -35,7 +35,7 @@ class Call:
     code: str
     message: str
     answer: str
-    """POD CALLER_IP, empty if it failed."""
+    """POD CALLER_IP; empty if the call failed."""
 
     @property
     def caller(self) -> str:
@@ -87,7 +87,7 @@ async def call(channel: Any, number: int, due: float, deadline: float) -> Call:
     code, message, answer = "OK", "", ""
     at, start = time.time(), time.monotonic()
     try:
-        # Bytes as they are: an empty message, and a string after its tag and length.
+        # Raw protobuf: an empty message, and a string after its tag and length.
         said: bytes = await channel.unary_unary(CALL)(b"", timeout=deadline)
         answer = said[2 if said[1] < 128 else 3 :].decode()
     except aio.AioRpcError as error:
@@ -105,7 +105,8 @@ async def call(channel: Any, number: int, due: float, deadline: float) -> Call:
 
 
 async def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Call until the duration or SIGTERM, each channel evenly and the targets in turn."""
+    """Call until the duration is over or SIGTERM, spread evenly over channels, the targets in
+    turn."""
     stop, began, clock = asyncio.Event(), time.time(), time.monotonic()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     targets = dict(target.split("=", 1) for target in options.targets)
@@ -145,7 +146,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def summary(calls: Sequence[Call], began: float, window: float) -> dict[str, Any]:
-    """What is told of one target."""
+    """The report about one target."""
     failed = sorted((made for made in calls if made.code != "OK"), key=lambda made: made.at)
     slowest = sorted(calls, key=lambda made: -made.took)
     median = quantile([made.took for made in reversed(slowest)], 0.5) or 0.0
@@ -180,13 +181,13 @@ def summary(calls: Sequence[Call], began: float, window: float) -> dict[str, Any
 
 
 def windows(calls: Sequence[Call], began: float, length: float) -> list[dict[str, Any]]:
-    """The calls by when they were sent; times are those of OK calls."""
+    """The calls by the time they were sent; times are those of OK calls."""
     count = 1 + max((int((made.at - began) / length) for made in calls), default=0)
     sent: list[list[Call]] = [[] for _ in range(count)]
     for made in sorted(calls, key=lambda made: made.at):
         sent[int((made.at - began) / length)].append(made)
     told: list[dict[str, Any]] = []
-    holders: dict[int, str] = {}  # of each channel: whom its latest answer came through
+    holders: dict[int, str] = {}  # by channel: the caller in its latest answer
     for place, within in enumerate(sent):
         holders |= {made.channel: made.caller for made in within if made.answer}
         good = sorted(made.took * 1000 for made in within if made.code == "OK")
@@ -206,7 +207,7 @@ def windows(calls: Sequence[Call], began: float, length: float) -> list[dict[str
 
 
 def quantile(ordered: Sequence[float], rank: float) -> float | None:
-    """The nearest rank, with three digits; None of nothing."""
+    """The quantile by nearest rank, with three digits; None without values."""
     if not ordered:
         return None
     return round(ordered[max(0, math.ceil(rank * len(ordered)) - 1)], 3)

@@ -1,4 +1,4 @@
-"""A TLS host's certificate, where the cluster and its clients look for it."""
+"""A TLS host's certificate, stored for the cluster and its clients."""
 
 import trustme
 
@@ -7,7 +7,7 @@ from testbed.cluster.cluster import Cluster
 
 
 def provide_certificate(cluster: Cluster, secret: str, host: str) -> str:
-    """Apply ``secret`` of namespace ``default``, with a certificate of ``host``.
+    """Apply ``secret`` in namespace ``default``, with a certificate for ``host``.
 
     Returns the file that clients in pods trust.
     """

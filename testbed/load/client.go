@@ -29,14 +29,14 @@ const keepaliveTimeout = 10 * time.Second
 type client struct {
 	options
 	began time.Time
-	// ending is done at SIGTERM: streams are left. sending is done then or after the duration: no
-	// call is begun any more.
+	// / ending is done at SIGTERM: open streams are abandoned. sending is done then or after the
+	// duration: no new call begins.
 	ending, sending context.Context
 	request         *wrapperspb.BytesValue
 	inFlight        sync.WaitGroup
 }
 
-// run makes the calls and tells of them once the last one has ended.
+// / run makes the calls and reports once the last one has ended.
 func run(ending context.Context, o options) (*report, error) {
 	dns.SetMinResolutionInterval(o.reResolve)
 	c := &client{
@@ -75,7 +75,7 @@ func run(ending context.Context, o options) (*report, error) {
 	return told, nil
 }
 
-// dial makes the channels: a row holds one to each target, which are called in turn.
+// / dial makes the channels: a row holds one to each target. Its channels are called in turn.
 func (c *client) dial() ([][]*channel, error) {
 	security := insecure.NewCredentials()
 	if c.ca != "" {
@@ -144,8 +144,8 @@ func (c *client) drive(row []*channel, number int, begin time.Duration) {
 	}
 }
 
-// connect waits for the row's connections, so that no call's time holds that of connecting. A target
-// that is not there fails calls instead.
+// / connect waits for the row's connections, so that no call's time includes connecting. A missing
+// target fails its calls instead.
 func (c *client) connect(row []*channel) {
 	patient, cancel := context.WithTimeout(c.sending, c.deadline)
 	defer cancel()
@@ -162,7 +162,7 @@ func (c *client) connect(row []*channel) {
 	}
 }
 
-// openLoop sends at its times, whether or not earlier calls have been answered.
+// / openLoop sends on schedule, whether or not earlier calls have been answered.
 func (c *client) openLoop(next func() *channel) {
 	interval := func(at time.Time) time.Duration {
 		return time.Duration(float64(c.channels) / c.rateAt(at.Sub(c.began)) * float64(time.Second))
@@ -180,7 +180,7 @@ func (c *client) openLoop(next func() *channel) {
 	}
 }
 
-// rateAt is the rate over all channels, so long after the start.
+// / rateAt is the rate over all channels at that time after the start.
 func (c *client) rateAt(since time.Duration) float64 {
 	if len(c.curve) == 0 {
 		return c.rate
@@ -217,7 +217,7 @@ func (c *client) measure(on *channel, due time.Time) {
 	on.record(due, start, time.Since(start), answer, err)
 }
 
-// watch takes one stream whole.
+// / watch reads one stream to its end.
 func (c *client) watch(on *channel) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(c.ending, c.stream+c.deadline)
 	defer cancel()
@@ -225,7 +225,7 @@ func (c *client) watch(on *channel) (answer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// An error of sending is told by receiving.
+	// / Receiving reports an error of sending.
 	if stream.SendMsg(wrapperspb.String(fmt.Sprint(c.stream, " ", c.interval))) == nil {
 		stream.CloseSend()
 	}
@@ -250,7 +250,7 @@ func (c *client) watch(on *channel) (answer string, err error) {
 	}
 }
 
-// tell writes how far the run is.
+// / tell writes the run's progress.
 func (c *client) tell(ticks <-chan time.Time, rows [][]*channel) {
 	for range ticks {
 		calls, failed := 0, 0
@@ -265,7 +265,7 @@ func (c *client) tell(ticks <-chan time.Time, rows [][]*channel) {
 	}
 }
 
-// sleepUntil says whether that time came before ctx was done.
+// / sleepUntil reports whether that time came before ctx was done.
 func sleepUntil(ctx context.Context, at time.Time) bool {
 	left := time.Until(at)
 	if left <= 0 {
@@ -281,7 +281,7 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// cpuSeconds is what this process has used so far.
+// / cpuSeconds is the CPU time of this process so far.
 func cpuSeconds() float64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -15,9 +15,9 @@ from testbed.cluster.readiness import Object
 
 PORT = 50051
 DIRECT = f"load.default.svc.cluster.local:{PORT}"
-"""The servers past Envoy: the service's headless name."""
+"""The servers without Envoy: the service's headless name."""
 FAMILIES = {"grpc-go": ("load", "client"), "C-core": ("load-ccore",)}
-"""Commands of a client on each of gRPC's implementations."""
+"""The client's command for each implementation of gRPC."""
 _NAMESPACE = "default"
 _PATIENCE = 900.0  # seconds until a client must have ended
 _numbers = itertools.count()
@@ -31,16 +31,16 @@ class Client:
     pod: str
 
     def stop(self) -> dict[str, Any]:
-        """Tell it that it has called enough; its report."""
+        """Tell it to stop calling. Returns its report."""
         apps.stop_client(self.cluster, self.pod)
         return self.report()
 
     def report(self) -> dict[str, Any]:
-        """Wait until it ends; what it measured, a mapping by target among it."""
+        """Wait until it ends. Returns its measurements, with a mapping by target."""
         return apps.client_report(self.cluster, self.pod, timeout=_PATIENCE)
 
     def remove(self) -> None:
-        """Delete its pod, if it is still there."""
+        """Delete its pod, if it still exists."""
         gone = ("--ignore-not-found", "--wait=false")
         self.cluster.kubectl("delete", "pod", "-n", _NAMESPACE, self.pod, *gone)
 
@@ -65,7 +65,7 @@ def start_client(cluster: Cluster, command: Sequence[str], arguments: Sequence[s
 def server_manifest(
     replicas: int, arguments: Sequence[str] = (), *, pre_stop_seconds: int = 10
 ) -> Object:
-    """A Deployment of servers that keep the contract; with ``pre_stop_seconds`` 0 they do not."""
+    """A Deployment of servers that keep the contract (not with ``pre_stop_seconds`` 0)."""
     labels = {"app.kubernetes.io/name": "load"}
     container: dict[str, Any] = {
         "name": "load",

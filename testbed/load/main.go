@@ -1,5 +1,5 @@
-// Command load is the server and the client of the experiments: gRPC calls with an account of each,
-// at a small part of the cost of what is measured.
+// / Command load is the server and the client of the experiments. It makes gRPC calls and records
+// each one, at a small part of the cost of the measured system.
 package main
 
 import (
@@ -22,8 +22,8 @@ const (
 )
 
 func main() {
-	// Each call leaves some KiB of garbage in a heap of a few MiB: collected rarely, it costs little,
-	// as long as the account of millions of calls does not multiply.
+	// / Each call leaves some KiB of garbage in a heap of a few MiB. Rare collection is cheap, as long
+	// as the records of millions of calls do not multiply.
 	debug.SetGCPercent(800)
 	debug.SetMemoryLimit(256 << 20)
 	ending, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -52,7 +52,7 @@ func runServer(ending context.Context, arguments []string) error {
 	return serve(ending, *port, *grace, *delay)
 }
 
-// options are what the client is told to do.
+// / options are the client's settings.
 type options struct {
 	targets               []target
 	channels, concurrency int
@@ -71,7 +71,7 @@ type options struct {
 
 type target struct{ name, address string }
 
-// point is a rate in calls a second, so long after the start; between points it changes linearly.
+// / point is a rate in calls per second at a time after the start; between points it is linear.
 type point struct {
 	at   time.Duration
 	rate float64

@@ -1,8 +1,9 @@
-"""Prints what each program in a sandbox takes, one JSON object an interval; runs inside it.
+"""Prints the resource use of each program in a sandbox, one JSON object per interval.
 
-``python processes.py PODS INTERVAL``, with the node agent's directory of pods and seconds. It ends
-with its standard input. One small file is read for each process and interval: of 142 processes a
-sample takes 2.3 ms of CPU, and 6.5 ms or more with psutil. Standard library only.
+Runs inside the sandbox: ``python processes.py PODS INTERVAL``, with the node agent's directory of
+pods and seconds. It ends with its standard input. It reads one small file per process and interval:
+a sample of 142 processes takes 2.3 ms of CPU, and 6.5 ms or more with psutil. Standard library
+only.
 """
 
 import json
@@ -16,7 +17,7 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 Process = tuple[int, int]
-"""Its id, and when it began: ids are given out again."""
+"""Its id and start time, since the kernel reuses ids."""
 
 
 def main(pods: Path, interval: float) -> None:
@@ -37,7 +38,7 @@ def main(pods: Path, interval: float) -> None:
                     head, _, rest = file.read().decode(errors="replace").rpartition(")")
                 words = rest.split()
                 process = (int(entry), int(words[19]))
-                # A process that becomes another program by exec gets another name.
+                # After exec a process has another name.
                 key = (process, head)
                 name = known[key] = names.get(key) or _name(int(entry), pods)
             except OSError:

@@ -1,4 +1,4 @@
-"""What each program in the sandbox takes of the machine, while an experiment runs."""
+"""The resource use of each program in the sandbox during an experiment."""
 
 import json
 import subprocess
@@ -16,32 +16,32 @@ _INSIDE = Path(__file__).with_name("processes.py")
 Sample = dict[str, Any]
 """``{"at": Unix time, "cpu": {name: cores}, "mebibytes": {name: resident}}``.
 
-A name is a pod's (``POD/CONTAINER`` for a container that the pod is not called after), or the
-program's, of what runs beside the pods; the sampler itself is ``processes``. CPU is since the
-sample before, less what a process used last before it ended. Of memory, pages that processes share
-count in each.
+A name is a pod's (``POD/CONTAINER`` for a container that does not give the pod its name), or that
+of a program beside the pods; the sampler itself is ``processes``. CPU is since the previous sample,
+without a process's last use before it ended. Shared pages count in each process's memory.
 """
 
 
 def of_kind(values: Mapping[str, float], kind: str) -> list[float]:
-    """Those of the pods called ``kind`` and something, their main containers alone."""
+    """The values of the pods whose names begin with ``kind``, main containers only."""
     return [v for name, v in values.items() if name.startswith(f"{kind}-") and "/" not in name]
 
 
 def cores(samples: Sequence[Sample], kind: str) -> float:
-    """What all pods of a kind use together, in the mean."""
+    """The mean total use of all pods of a kind."""
     return sum(sum(of_kind(sample["cpu"], kind)) for sample in samples) / len(samples)
 
 
 def answered(windows: Sequence[Mapping[str, Any]], samples: Sequence[Sample]) -> float:
-    """Calls a second, of a client's windows (of a second each) that began while it was sampled."""
+    """Calls per second, from those of a client's one-second windows that began while it was
+    sampled."""
     first, last = samples[0]["at"], samples[-1]["at"]
     within = [window["ok"] for window in windows if first <= window["at"] < last]
     return sum(within) / len(within)
 
 
 class Sampler:
-    """Samples every ``interval`` seconds, in the background, while its context lasts."""
+    """Samples every ``interval`` seconds in the background, within its context."""
 
     def __init__(self, cluster: Cluster, interval: float = 1.0) -> None:
         self.samples: list[Sample] = []

@@ -102,7 +102,7 @@ func (s *loadServer) watch(stream grpc.ServerStream) error {
 	}
 }
 
-// messages is how many a stream of that length has.
+// / messages is the number of messages in a stream of that length.
 func messages(length, interval time.Duration) int { return int(length/interval) + 1 }
 
 func parseWatch(request string) (length, interval time.Duration, err error) {

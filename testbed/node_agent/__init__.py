@@ -2,7 +2,7 @@
 
 It registers the Node, binds pending pods to it (there is no scheduler), runs them, reports their
 status and serves metrics.k8s.io. `python -m testbed.node_agent --help` lists its flags,
-`--unsupported` what it does not honour.
+`--unsupported` the pod fields that it does not honour.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The command line: run the node, list what it does not honour, enter a pod."""
+"""The command line: run the node, list the fields that it does not honour, enter a pod."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m testbed.node_agent",
         description=__doc__,
-        epilog="`enter` runs a command in a pod; `--unsupported` alone lists what is not honoured.",
+        epilog="`enter` runs a command in a pod; `--unsupported` alone lists fields not honoured.",
     )
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="directory for logs and volumes")

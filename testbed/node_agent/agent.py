@@ -1,4 +1,4 @@
-"""The agent's main loop: what the API server says of pods, told to those who run them."""
+"""The agent's main loop: passes the API server's news about pods to the tasks that run them."""
 
 import asyncio
 import logging
@@ -75,7 +75,8 @@ class Agent:
 
     def _begin(self, item: Json) -> None:
         if "deletionTimestamp" in item["metadata"]:
-            # Nothing of it runs here. At 0 it was removed before, and a finalizer keeps it.
+            # None of its processes run here. At 0 the agent deleted it earlier, and a finalizer
+            # keeps it.
             if item["metadata"].get("deletionGracePeriodSeconds") != 0:
                 self._spawn(report.remove(self._node.api, item))
         elif item.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
@@ -100,7 +101,7 @@ class Agent:
 
 
 async def run(options: Options) -> None:
-    """Run the node until SIGTERM or SIGINT; every container is killed on the way out."""
+    """Run the node until SIGTERM or SIGINT; every container is killed at the end."""
     kernel.adopt_orphans()
     main = asyncio.current_task()
     assert main is not None

@@ -20,7 +20,7 @@ APPLY = "application/apply-patch+yaml"
 
 
 class ApiError(Exception):
-    """An answer other than 2xx; ``status`` is its HTTP status, the text what the server said."""
+    """An answer other than 2xx; ``status`` is its HTTP status, the text is the server's message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(f"{status}: {message}")
@@ -28,7 +28,7 @@ class ApiError(Exception):
 
 
 class Api:
-    """One API server, addressed by ``server``, entered with the kubeconfig's client certificate."""
+    """One API server at ``server``, with the kubeconfig's client certificate."""
 
     def __init__(self, kubeconfig: Path) -> None:
         document: Json = yaml.safe_load(kubeconfig.read_text())
@@ -60,7 +60,8 @@ class Api:
         kind: str = "application/json",
         **query: str,
     ) -> Json:
-        """One request; raises ApiError for an answer other than 2xx, httpx.HTTPError for none."""
+        """One request. Raises ApiError for an answer other than 2xx, httpx.HTTPError if there is
+        none."""
         content = None if body is None else json.dumps(body)
         answer = await self._client.request(
             method, path, params=query, content=content, headers={"Content-Type": kind}
@@ -77,10 +78,10 @@ class Api:
         return await self.call("PATCH", path, body, APPLY, fieldManager="node-agent", force="true")
 
     async def follow(self, path: str) -> AsyncIterator[tuple[str, Json]]:
-        """Every object of a collection and every change to it, for ever.
+        """Every object of a collection and every change to it, endlessly.
 
         Yields ("ADDED" | "MODIFIED" | "DELETED", object), and ("SYNCED", {}) after each listing.
-        A lost watch is taken up again by a new listing, with what has gone told as DELETED.
+        After a lost watch it lists again, and yields objects that are gone as DELETED.
         """
         known: dict[str, Json] = {}
         while True:

@@ -18,13 +18,13 @@ from testbed.node_agent.status import Ended, State
 log = logging.getLogger(__name__)
 
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 10.0, 300.0  # seconds; the kubelet's
-STEADY_AFTER = 600.0  # a container that ran this long starts again with no back-off
-LEAST_STOP = 2.0  # what SIGTERM gets when a preStop hook has used up the grace period
-_LOOK_AGAIN = 1.0  # between looks for a missing part, ConfigMap or Secret
+STEADY_AFTER = 600.0  # a container that ran this long restarts without back-off
+LEAST_STOP = 2.0  # after SIGTERM, when a preStop hook has used up the grace period
+_LOOK_AGAIN = 1.0  # between checks for a missing part, ConfigMap or Secret
 
 
 class Owner(Protocol):
-    """What a container needs of its pod."""
+    """The pod's side of a container."""
 
     pod: Json
     address: str
@@ -36,7 +36,7 @@ class Owner(Protocol):
 
 
 class Deadline:
-    """When a pod must be gone; it may come nearer while one waits for it."""
+    """When a pod must be gone; it may be moved earlier during a wait."""
 
     def __init__(self) -> None:
         self._at = float("inf")
@@ -50,7 +50,7 @@ class Deadline:
         return max(0.0, self._at - time.monotonic())
 
     async def wait(self, *futures: asyncio.Future[Any], at_least: float = 0.0) -> bool:
-        """Wait for the first of these; False when the deadline came first."""
+        """Wait for the first of these; False if the deadline came first."""
         earliest = time.monotonic() + at_least
         while not any(future.done() for future in futures):
             self._moved.clear()
@@ -86,7 +86,8 @@ class Container:
         return str(self.spec["name"])
 
     async def run(self) -> int:
-        """Run until it ends for good; its last exit status. Cancelling leaves it running."""
+        """Run until it ends for good. Returns its last exit status. Cancelling leaves it
+        running."""
         while True:
             await self._start()
             if self.process is not None:
@@ -125,7 +126,7 @@ class Container:
             await process.exited
 
     async def _start(self) -> None:
-        """Start the command, waiting for what it needs; sets ``process`` or ``state.ended``."""
+        """Start the command once its inputs exist; sets ``process`` or ``state.ended``."""
         self.process = None
         while True:
             try:
@@ -166,7 +167,7 @@ class Container:
         await asyncio.sleep(_LOOK_AGAIN)
 
     async def _supervise(self, process: sandbox.Process) -> None:
-        """Hooks and probes until the process ends, by itself or because they say so."""
+        """Run hooks and probes until the process ends, by itself or because of them."""
         watch = asyncio.ensure_future(self._watch())
         try:
             await asyncio.wait({watch, process.exited}, return_when=asyncio.FIRST_COMPLETED)
@@ -181,7 +182,8 @@ class Container:
         self._note_end()
 
     async def _watch(self) -> tuple[str, float]:
-        """Run the hooks and probes; returns only to have the container killed: why, and grace."""
+        """Run the hooks and probes. Returns only when the container must be killed: the reason and
+        the grace period."""
         grace = float(self.owner.pod["spec"].get("terminationGracePeriodSeconds", 30))
         hook = self.spec.get("lifecycle", {}).get("postStart")
         if hook is not None:
@@ -210,7 +212,7 @@ class Container:
         raise AssertionError("probes never end by themselves")
 
     def _note_started(self) -> None:
-        """Without a readiness probe, started means ready."""
+        """Without a readiness probe, a started container is ready."""
         self.state.started, self.state.ready = True, "readinessProbe" not in self.spec
         self.up.set()
 
@@ -290,7 +292,7 @@ class Container:
 
 
 def _tail(path: Path, size: int) -> str:
-    """The end of a file, or nothing."""
+    """The end of a file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - size))

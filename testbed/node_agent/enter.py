@@ -13,7 +13,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m testbed.node_agent enter")
     parser.add_argument("--state", type=Path, required=True, help="the agent's --state")
     parser.add_argument("-c", "--container", help="default: the first one running")
-    parser.add_argument("pod", metavar="NAMESPACE/POD", help="or what the pod's name begins with")
+    parser.add_argument("pod", metavar="NAMESPACE/POD", help="or the beginning of the pod's name")
     parser.add_argument("command", nargs="*", default=["/bin/sh"])
     options = parser.parse_args(words)
     pod = options.pod.replace("/", "_", 1)

@@ -22,12 +22,12 @@ Lookup = Callable[[str, str], Json | None]
 
 
 class ConfigError(Exception):
-    """The manifest refers to something that is not there (yet), or contradicts itself."""
+    """The manifest refers to something that does not exist (yet), or contradicts itself."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a pod's manifest does not say but may ask for. Memory in bytes, CPU in cores."""
+    """Facts that a manifest may refer to but does not contain. Memory in bytes, CPU in cores."""
 
     pod_address: str
     node_address: str
@@ -46,7 +46,7 @@ def quantity(text: str) -> float:
 
 
 def expand(text: str, values: dict[str, str]) -> str:
-    """Replace $(NAME) by its value; an unknown name stays as it is, and $$ is a plain $."""
+    """Replace $(NAME) by its value; an unknown name stays unchanged, and $$ is a plain $."""
 
     def one(match: re.Match[str]) -> str:
         if match[1] == "$":
@@ -103,7 +103,7 @@ def resource(pod: Json, reference: Json, container: Json | None, around: Surroun
 
 
 def environment(pod: Json, container: Json, lookup: Lookup, around: Surroundings) -> dict[str, str]:
-    """All variables of a container; raises ConfigError when a reference leads nowhere."""
+    """All variables of a container; raises ConfigError when a reference has no target."""
     values = {
         "PATH": "/parts:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": "/",

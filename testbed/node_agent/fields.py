@@ -1,7 +1,7 @@
 """Which fields of a pod the agent honours, and why not the others. Pure.
 
-An entry speaks for everything below it unless a longer one speaks too. A field with no entry is
-one that Kubernetes added later: it counts as not honoured.
+An entry covers everything below it, unless a longer entry does. Kubernetes added fields without an
+entry later: they count as not honoured.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any, cast
 from testbed.node_agent import Json
 
 YES = ""
-"""Honoured, or of no effect on what the pod does."""
+"""Honoured, or without effect on the pod."""
 
 _LIMIT = "processes share the machine without cgroups"
 _KERNEL = "the sandbox does not set it up"
@@ -20,7 +20,7 @@ _VOLUME = "the pod does not start: no such volumes here"
 
 _CONTAINER = {
     "name": YES,
-    "image": "an executable of the image's or the command's name runs, not the image",
+    "image": "an executable with the image's or the command's name runs, not the image",
     "command": YES,
     "args": YES,
     "workingDir": YES,
@@ -74,7 +74,7 @@ _POD = {
     "automountServiceAccountToken": YES,
     "dnsConfig": YES,
     "dnsPolicy": YES,
-    "enableServiceLinks": YES,  # only the API server's: other Services here have no address
+    "enableServiceLinks": YES,  # only the API server's: other Services have no address here
     "ephemeralContainers": "not implemented: use `enter`",
     "hostAliases": YES,
     "hostIPC": _HOST,
@@ -119,7 +119,7 @@ _POD = {
     "subdomain": YES,
     "terminationGracePeriodSeconds": YES,
     "tolerations": YES,
-    "topologySpreadConstraints": YES,  # one node is one domain: never skewed
+    "topologySpreadConstraints": YES,  # one node is one domain, so there is no skew
     "volumes[]": _VOLUME,
     "volumes[].name": YES,
     "volumes[].configMap": YES,
@@ -138,7 +138,7 @@ TABLE: dict[str, str] = _POD | {
     for name, why in _CONTAINER.items()
 }
 
-# What the API server fills in where the manifest is silent.
+# Defaults that the API server fills in.
 _DEFAULTS = {("containers[].securityContext.procMount", "Default")}
 
 GENERAL = """\
@@ -146,25 +146,26 @@ General differences from a kubelet
   - Images are not pulled. The base name of command[0], or without a command the image's name, finds
     an executable; an image's own USER, ENV, WORKDIR and ENTRYPOINT arguments are unknown.
   - A container without runAsUser runs as root; with runAsNonRoot alone as 65532.
-  - Run by a plain user, a container's other user is a further user namespace with one id: it owns
-    the files of its own root and volumes, and fsGroup and supplementalGroups give nothing.
+  - When a plain user runs the agent, a container's other user gets a further user namespace with
+    one id. It owns the files of its own root and volumes; fsGroup and supplementalGroups have no
+    effect.
   - Every container sees the host's /usr read-only.
   - Services have no virtual address (no kube-proxy) and NetworkPolicies are not enforced.
   - kubectl logs works; kubectl exec, attach, port-forward and cp do not: use `enter`.
-  - Nothing is evicted when memory or disk is short, and no container killed for its limit.
+  - Nothing is evicted when memory or disk is short, and no container is killed for its limit.
   - ConfigMap and Secret volumes follow within a second, the kubelet within a minute.
 """
 
 
 def reason(path: str) -> str | None:
-    """YES, why not, or None for a field that the table does not know."""
+    """YES, the reason why not, or None for a field that the table does not know."""
     return TABLE.get(_entry(path))
 
 
 def not_honoured(pod: Json) -> list[str]:
-    """The fields this pod relies on that are not honoured, as "path (why)", each once.
+    """The fields that this pod uses but that are not honoured, as "path (why)", each once.
 
-    Fields of containers are told together: containers[a,b].x.
+    Equal fields of several containers are joined: containers[a,b].x.
     """
     spec: Json = pod["spec"]
     said: dict[tuple[str, str], list[str]] = {}
@@ -191,7 +192,7 @@ def describe() -> str:
 
 
 def _entry(path: str) -> str:
-    """The table's entry that speaks for a path, or the path where none does."""
+    """The table's entry that covers a path, or the path itself if none does."""
     above = path
     while above and above not in TABLE:
         above = above[:-2] if above.endswith("[]") else above.rpartition(".")[0]

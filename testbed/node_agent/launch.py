@@ -2,13 +2,13 @@
 
 The agent starts it with a plan as JSON on standard input. Three verbs:
 
-pod    makes the network, UTS and IPC namespaces of a pod, says "ready" and keeps them until its
-       standard input ends (the agent holds them open by then).
+pod    makes the network, UTS and IPC namespaces of a pod, says "ready" and holds them until its
+       standard input ends (by then the agent holds them open).
 start  enters them, makes a mount and a pid namespace, writes the new process's id and ends; the
        new process builds its root and becomes the container's command.
 join   enters a running container and runs a command there, with that command's exit status.
 
-What goes wrong before the command runs is written to standard output, one line, after the pid.
+A failure before the command runs is written to standard output, one line, after the pid.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ class Pod(TypedDict):
     address: str  # with its prefix length
     hardware_address: str
     gateway: str
-    peer: str  # name of the veth's other end, which goes to the agent's network namespace
+    peer: str  # name of the veth's other end, in the agent's network namespace
     sysctls: dict[str, str]
 
 
@@ -102,8 +102,8 @@ def start(plan: Start) -> None:
 def join(plan: Join, *, interactive: bool = False) -> None:
     """Enter all namespaces of a process; the pid namespace takes effect for children only.
 
-    SIGTERM ends the command with all it started, unless it is interactive: then it gets the
-    terminal, if there is one, to itself.
+    SIGTERM ends the command with all its children. An interactive command gets the terminal, if
+    there is one, to itself instead.
     """
     proc = Path("/proc", str(plan["pid"]), "ns")
     own_user = (Path("/proc/self/ns/user")).stat().st_ino
@@ -132,8 +132,8 @@ def join(plan: Join, *, interactive: bool = False) -> None:
         if not interactive:
             os.setsid()
         elif os.isatty(0):
-            # A process group of the container's own: a shell in it knows no other, and Ctrl-C is
-            # for the command and not for those who wait for it.
+            # A process group of the container's own: a shell inside knows no other, and Ctrl-C
+            # reaches the command but not the waiting processes.
             os.setpgid(0, 0)
             signal.signal(signal.SIGTTOU, signal.SIG_IGN)
             os.tcsetpgrp(0, os.getpgrp())
@@ -147,10 +147,10 @@ def join(plan: Join, *, interactive: bool = False) -> None:
 def _become(
     command: Command, user_namespace: int | None = None, *, die_with_parent: bool = False
 ) -> NoReturn:
-    """Take the identity, drop what it must not have, run the command.
+    """Take the identity, drop forbidden capabilities, run the command.
 
-    An id that this user namespace does not map (a plain user's sandbox maps one) is had by a
-    further user namespace in which the one mapped id has that number.
+    This user namespace may not map the id: a plain user's sandbox maps only one. Then a further
+    user namespace gives that number to the one mapped id.
     """
     who = command["credentials"]
     joined = user_namespace is not None
@@ -178,7 +178,10 @@ def _become(
         kernel.die_with_parent()
     os.umask(0o022)
     os.chdir(command["directory"])
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and exec would keep that
+    for number in (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+    ):  # Python ignores these signals, and exec would inherit that
         signal.signal(number, signal.SIG_DFL)
     argv = command["argv"]
     try:

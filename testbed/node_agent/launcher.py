@@ -1,6 +1,6 @@
-"""What the agent runs to start `launch`: isolated and without site-packages, which is fast.
+"""The script by which the agent starts `launch`: isolated and without site-packages, which is fast.
 
-`-I` leaves the repository off the path; the modules that `launch` imports are found from here.
+`-I` leaves the repository off the path, so this script adds it for the imports of `launch`.
 """
 
 import sys

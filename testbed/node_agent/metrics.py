@@ -1,4 +1,4 @@
-"""What pods use, measured per process and told as metrics.k8s.io."""
+"""The resource use of pods, measured per process and served as metrics.k8s.io."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ Containers = Callable[[], Mapping[tuple[str, str], int]]
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU as seconds since the process began, memory in bytes (resident)."""
+    """CPU in seconds since the process began, memory in bytes (resident)."""
 
     cpu: float
     memory: int
@@ -35,7 +35,7 @@ class Usage:
 
 @dataclass
 class Meter:
-    """Samples of every container, and of everything in the agent's pid namespace (the node)."""
+    """Samples of every container, and of all processes in the agent's pid namespace (the node)."""
 
     containers: Containers
     _samples: deque[tuple[float, dict[tuple[str, str, int], Usage]]] = field(
@@ -73,7 +73,7 @@ class Meter:
 
 
 NODE = ("", "")
-"""Stands for the whole node among the containers of a Meter."""
+"""The key of the whole node among the containers of a Meter."""
 
 
 def _sample(containers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str, int], Usage]:
@@ -87,7 +87,7 @@ def _sample(containers: Mapping[tuple[str, str], int]) -> dict[tuple[str, str, i
     totals: dict[tuple[str, str, int], Usage] = {}
     for process in psutil.process_iter():
         try:
-            # Of the process and of the children that it has waited for.
+            # CPU of the process and of its reaped children.
             cpu, memory = sum(process.cpu_times()[:4]), process.memory_info().rss
             space = Path(f"/proc/{process.pid}/ns/pid").stat().st_ino
         except (psutil.Error, OSError):
@@ -120,7 +120,7 @@ def resources() -> Json:
 
 
 def pod_metrics(meter: Meter, pod: Json) -> Json | None:
-    """One PodMetrics; None while a container has not been measured for long enough."""
+    """One PodMetrics; None until every container has been measured for long enough."""
     measured: list[Json] = []
     for container in pod["spec"]["containers"]:
         usage = meter.usage(pod["metadata"]["uid"], container["name"])
@@ -149,7 +149,7 @@ def list_of(kind: str, items: list[Json]) -> Json:
 
 
 def selects(selector: str, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector, in the form that queries have, selects these labels."""
+    """Whether a label selector, in the form of a URL query, selects these labels."""
     for match in _SELECTOR.finditer(selector):
         absent, key, sign, value, word, values = match.groups()
         if key is None:

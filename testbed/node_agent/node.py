@@ -1,4 +1,4 @@
-"""The Node object: registered, kept alive by its Lease, given the pods that wait for a node."""
+"""The Node object: registers it, renews its Lease, and binds pending pods to it."""
 
 import asyncio
 import logging
@@ -46,7 +46,7 @@ def labels(name: str) -> dict[str, str]:
 
 
 async def register(api: Api, name: str, address: str, port: int) -> None:
-    """Make the Node, ready for pods; tries again until the API server takes it."""
+    """Create the Node, ready for pods; repeats until the API server accepts it."""
     node: Json = {
         "apiVersion": "v1",
         "kind": "Node",
@@ -85,7 +85,7 @@ async def register(api: Api, name: str, address: str, port: int) -> None:
 
 
 async def register_metrics(api: Api, address: str, port: int) -> None:
-    """Have the aggregation layer ask the agent for metrics.k8s.io."""
+    """Register the agent with the aggregation layer as the server of metrics.k8s.io."""
     name = {"name": "metrics-server", "namespace": "kube-system"}
     service: Json = {
         "apiVersion": "v1",
@@ -124,7 +124,7 @@ async def register_metrics(api: Api, address: str, port: int) -> None:
 
 
 async def _insist(step: Callable[[], Awaitable[object]], what: str) -> None:
-    """Try until the API server, which may just be starting, takes it."""
+    """Repeat until the API server accepts it; it may still be starting."""
     while True:
         try:
             await step()
@@ -152,7 +152,7 @@ def _info() -> Json:
 
 
 async def heartbeat(api: Api, name: str) -> None:
-    """Renew the node's Lease for ever."""
+    """Renew the node's Lease endlessly."""
     path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}"
     while True:
         lease: Json = {
@@ -168,7 +168,7 @@ async def heartbeat(api: Api, name: str) -> None:
         try:
             await api.apply(path, lease)
         except (ApiError, httpx.HTTPError) as error:
-            # The namespace comes a moment after the API server.
+            # The API server creates the namespace shortly after its start.
             log.info("the node's Lease was not renewed: %r", error)
         await asyncio.sleep(_HEARTBEAT)
 
@@ -184,7 +184,7 @@ def wants_a_node(pod: Json) -> bool:
 
 
 async def bind(api: Api, pod: Json, name: str) -> None:
-    """Give a pod to the node."""
+    """Bind a pod to the node."""
     meta = pod["metadata"]
     body: Json = {
         "apiVersion": "v1",

@@ -1,5 +1,5 @@
-"""From a pod's manifest to the launcher's plans: who runs what, where, seeing which files. Pure,
-but for looking up which executables there are."""
+"""Turns a pod's manifest into the launcher's plans: identity, command, namespaces and files. Pure,
+except that it looks up executables."""
 
 import sys
 from pathlib import Path
@@ -14,23 +14,22 @@ from testbed.node_agent.root import HOST_DIRECTORIES, Bind
 PARTS = "/parts"
 ALWAYS_READ_ONLY = ("configMap", "secret", "downwardAPI", "projected")
 
-# What container runtimes leave a container (containerd's and Docker's default).
+# The capabilities that container runtimes keep by default (containerd and Docker).
 _DEFAULT_CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID",
     "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
 )  # fmt: skip
-# An image's USER is not known here; this one stands for it where root is forbidden.
+# An image's USER is not known here; this one replaces it when root is forbidden.
 _NOBODY_IN_PARTICULAR = 65532
 
 
 class MissingPart(Exception):  # noqa: N818  (a state to wait in, not an error)
-    """No executable stands for this image yet."""
+    """There is no executable for this image yet."""
 
 
 def executable(name_or_path: str, parts: Path) -> str:
-    """The path inside the container of a declared command.
-
-    A part of that base name wins; else a program of the host, at a path or found by PATH.
+    """The path of a declared command inside the container: a part with that base name, or else a
+    program of the host, by its path or by PATH.
     """
     name = name_or_path.rsplit("/", 1)[-1]
     if (parts / name).exists():
@@ -39,7 +38,8 @@ def executable(name_or_path: str, parts: Path) -> str:
 
 
 def argv(container: Json, env: dict[str, str], parts: Path) -> list[str]:
-    """What to run; raises MissingPart when nothing in ``parts`` or on the host bears its name."""
+    """The command to run; raises MissingPart when no file in ``parts`` or on the host has its
+    name."""
     declared: tuple[list[str], list[str]] = (
         container.get("command") or [],
         container.get("args") or [],
@@ -58,14 +58,14 @@ def argv(container: Json, env: dict[str, str], parts: Path) -> list[str]:
 def _on_host(name: str) -> bool:
     if "/" in name:
         inside = name.startswith(tuple(f"{top}/" for top in HOST_DIRECTORIES))
-        # A path elsewhere may come from a volume or the agent's own Python: exec will tell.
+        # Another path may come from a volume or the agent's own Python: exec will fail if not.
         return Path(name).exists() if inside else True
     places = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
     return any((Path(place) / name).exists() for place in places)
 
 
 def credentials(pod: Json, container: Json) -> Credentials:
-    """Who the container runs as; raises ConfigError when runAsNonRoot forbids it."""
+    """The user and groups of the container; raises ConfigError when runAsNonRoot forbids them."""
     outer = pod["spec"].get("securityContext", {})
     inner = container.get("securityContext", {})
     both = {**outer, **inner}
@@ -106,7 +106,7 @@ def command(pod: Json, container: Json, env: dict[str, str], words: list[str]) -
 
 
 def own_binds(parts: Path) -> list[Bind]:
-    """The parts, and what Python programs among them need: the agent's interpreter and package."""
+    """The mounts of the parts, and for Python programs the agent's interpreter and package."""
     binds: list[Bind] = [{"source": str(parts), "target": PARTS, "read_only": True}]
     package = Path(testbed.__file__).parent
     own = (sys.prefix, sys.base_prefix, str(package))
@@ -115,7 +115,7 @@ def own_binds(parts: Path) -> list[Bind]:
         for path in own
         if not f"{path}/".startswith("/usr/")
     )
-    # A part may be a link to where it was built: its target is shown at the same path.
+    # A part may be a link to its build: mount the target at the same path.
     binds.extend(
         {"source": str(real), "target": str(real), "read_only": True}
         for part in parts.iterdir()
@@ -181,7 +181,7 @@ def etc_files(pod: Json, who: Credentials, address: str, dns: str, domain: str) 
 
 
 def host_name(pod: Json) -> str:
-    """What the pod's processes see as their host name, cut to what Linux allows."""
+    """The host name in the pod, cut to Linux's limit."""
     return str(pod["spec"].get("hostname") or pod["metadata"]["name"])[:63].rstrip("-.")
 
 

@@ -25,13 +25,13 @@ from testbed.node_agent.volumes import Volumes
 log = logging.getLogger(__name__)
 
 CLUSTER_DOMAIN = "cluster.local"
-_FORCED_GRACE = 1.0  # seconds; what a force-deleted pod's processes still get
+_FORCED_GRACE = 1.0  # seconds that a force-deleted pod's processes still get
 _LOOK_AGAIN = 1.0
 
 
 @dataclass(frozen=True)
 class Node:
-    """What all pods of the node share."""
+    """The state that all pods of the node share."""
 
     name: str
     address: str
@@ -49,7 +49,7 @@ class Node:
 
 
 class Pod:
-    """Runs one pod; ``update`` and ``gone`` tell it what the API server says of it."""
+    """Runs one pod; ``update`` and ``gone`` pass on the API server's news about it."""
 
     def __init__(self, node: Node, pod: Json) -> None:
         self.node = node
@@ -80,7 +80,7 @@ class Pod:
         self._gone = False
 
     def update(self, pod: Json) -> None:
-        """A newer version of the object."""
+        """Take a newer version of the object."""
         news = pod["metadata"].get("labels") != self.pod["metadata"].get("labels") or pod[
             "metadata"
         ].get("annotations") != self.pod["metadata"].get("annotations")
@@ -93,7 +93,7 @@ class Pod:
         self.changed()  # someone may have set a readiness gate
 
     def gone(self) -> None:
-        """The object is not there any more: forced, or finished."""
+        """The object no longer exists: deleted by force, or finished."""
         self._gone = True
         self._deadline.no_later_than(_FORCED_GRACE)
         self._deleting.set()
@@ -131,7 +131,7 @@ class Pod:
         self.node.recorder.forget(self.pod)
 
     async def _run_until_ended(self) -> None:
-        """Until all containers completed, the pod's own deadline, or its deletion."""
+        """Run until all containers completed, the pod's own deadline, or its deletion."""
         live = asyncio.ensure_future(self._live())
         deleting = asyncio.ensure_future(self._deleting.wait())
         try:
@@ -148,7 +148,7 @@ class Pod:
             self._failed = ("DeadlineExceeded", "Pod was active longer than its deadline")
         elif not live.cancelled() and (error := live.exception()):
             log.error("%s", self._directory.name, exc_info=error)
-            # Not a failed pod: its controller would make new ones for ever.
+            # Not a failed pod: its controller would create new ones endlessly.
             self.event("AgentError", f"the node agent failed with this pod: {error!r}")
         if not self._deleting.is_set():
             self._deadline.no_later_than(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
@@ -174,7 +174,7 @@ class Pod:
                 task.cancel()
 
     async def _stop(self) -> None:
-        """The main containers together, then sidecars from the last to the first."""
+        """Stop the main containers together, then sidecars from the last to the first."""
         if self._deleting.is_set() and any(one.process for one in self._mains):
             self.event("Killing", "Stopping the pod's containers", warning=False)
         running = [one for one in self._inits if not status.is_sidecar(one.spec)] + self._mains
@@ -202,7 +202,8 @@ class Pod:
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _refresh_volumes(self) -> None:
-        """Rewrite volumes when an object, the pod's own metadata or the clock calls for it."""
+        """Rewrite volumes when an object or the pod's own metadata changes, or a token must be
+        renewed."""
         while True:
             waits = {
                 asyncio.ensure_future(self.node.store.changed()),

@@ -1,5 +1,5 @@
-"""Probes and lifecycle handlers: one attempt of each kind, and the counting that turns attempts
-into a verdict."""
+"""Probes and lifecycle handlers: single attempts of each kind, and the thresholds that turn
+attempts into a verdict."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from testbed.node_agent import Json
 RunInside = Callable[[list[str]], Awaitable[tuple[int, str]]]
 """Runs a command in the container: exit status and output."""
 
-# A command costs 40 ms of CPU to start: many at once would run out of their time waiting for cores.
+# Starting a command takes 40 ms of CPU: many at once would time out waiting for a core.
 _SLOTS = asyncio.Semaphore(8)
 
 Verdicts = AsyncIterator[tuple[bool, str]]
@@ -24,7 +24,7 @@ _SERVING = 1  # grpc.health.v1.HealthCheckResponse.ServingStatus
 
 
 class ProbeFailed(Exception):  # noqa: N818
-    """The attempt failed; the text is what the Event says."""
+    """The attempt failed; the text goes into the Event."""
 
 
 async def attempt(handler: Json, container: Json, address: str, run: RunInside) -> None:
@@ -52,7 +52,7 @@ async def attempt(handler: Json, container: Json, address: str, run: RunInside) 
 
 
 def port(value: int | str, container: Json) -> int:
-    """A port given by number or by the name the container gives it."""
+    """A port, given by number or by its name in the container."""
     if isinstance(value, int) or value.isdigit():
         return int(value)
     for declared in container.get("ports", []):
@@ -78,7 +78,7 @@ async def _http(spec: Json, container: Json, address: str) -> None:
     headers = {"User-Agent": "kube-probe/1.35", "Accept": "*/*"}
     headers |= {header["name"]: header["value"] for header in spec.get("httpHeaders", [])}
     try:
-        # A connection of its own each time, as the kubelet does: a kept one would prove less.
+        # A new connection each time, like the kubelet: a kept one would prove less.
         async with httpx.AsyncClient(verify=_CONTEXT, trust_env=False, timeout=None) as client:
             answer = await client.get(url, headers=headers)
     except httpx.HTTPError as error:
@@ -88,7 +88,7 @@ async def _http(spec: Json, container: Json, address: str) -> None:
 
 
 async def _grpc(spec: Json, address: str) -> None:
-    """grpc.health.v1.Health/Check, its two messages of one field each written by hand."""
+    """Call grpc.health.v1.Health/Check; its two one-field messages are encoded by hand."""
     service = spec.get("service") or ""
     name = service.encode()
     request = b"\x0a" + bytes([len(name)]) + name if name else b""
@@ -107,7 +107,7 @@ async def _grpc(spec: Json, address: str) -> None:
 
 
 async def verdicts(probe: Json, try_once: Callable[[], Awaitable[None]]) -> Verdicts:
-    """Run a probe for ever; yield (good, reason) each time its threshold is reached.
+    """Run a probe endlessly; yield (good, reason) each time its threshold is reached.
 
     A failing probe repeats its verdict at every failure past the threshold, with the reason.
     """

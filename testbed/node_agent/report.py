@@ -21,7 +21,7 @@ def path_of(pod: Json) -> str:
 
 
 class Report:
-    """Sends what ``status`` computes, and nothing when it is what was sent before."""
+    """Sends the result of ``status``, unless it equals the last one sent."""
 
     def __init__(self, api: Api, pod: Json, status: Callable[[], Json]) -> None:
         self._api = api
@@ -47,14 +47,14 @@ class Report:
     async def send(self) -> None:
         wanted = self._status()
         if wanted != self._sent:
-            # With its uid, the patch is refused for a namesake that came after this pod.
+            # With the uid, the API server refuses the patch for a later pod of the same name.
             body = {"metadata": {"uid": self._uid}, "status": wanted}
             await self._api.call("PATCH", f"{self._path}/status", body, STRATEGIC)
             self._sent = wanted
 
 
 async def remove(api: Api, pod: Json) -> None:
-    """Tell the API server that nothing of a deleted pod runs any more."""
+    """Tell the API server that no process of a deleted pod runs any more."""
     body: Json = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",

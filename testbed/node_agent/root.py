@@ -1,8 +1,8 @@
 """The root file system of a container, made of bind mounts. Standard library only.
 
-A tmpfs holds read-only binds of what a program needs of the host, the files of /etc that the plan
-gives, devices, /proc, and the pod's volumes at their paths. It lives in the mount namespace of the
-container and goes with it.
+A tmpfs holds read-only binds of the host's programs and libraries, the plan's files in /etc,
+devices, /proc, and the pod's volumes at their paths. It lives in the container's mount namespace
+and ends with it.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ class Root(TypedDict):
 
 
 def build(root: Root) -> None:
-    """Make the root and move into it. Needs a mount and a pid namespace of its own."""
+    """Build the root and pivot into it. The caller needs its own mount and pid namespaces."""
     kernel.mount(None, "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     base = root["scratch"]
     kernel.mount("root", base, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755")

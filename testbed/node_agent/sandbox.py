@@ -1,7 +1,7 @@
 """Pods' namespaces and their processes, as the agent sees them.
 
-A pod's network, UTS and IPC namespaces are open descriptors of the agent: no process and no mount
-keeps them, so nothing is left when the agent ends. A container is a direct child of the agent (the
+Only open descriptors of the agent hold a pod's network, UTS and IPC namespaces, not a process or a
+mount. So they vanish when the agent ends. A container is a direct child of the agent (the
 launcher's orphan), so its exit status is exact.
 """
 
@@ -23,7 +23,7 @@ from testbed.linux import kernel, netlink
 from testbed.node_agent.launch import Command, Join, Pod, Start
 
 _LAUNCHER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py")))
-_OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as the kubelet's
+_OUTPUT_LIMIT = 10 * 1024  # of a probe's or hook's command, as in the kubelet
 SILENT_PODS = 64  # each a port of the bridge, which has 1,024
 
 Made = TypeVar("Made")
@@ -36,9 +36,9 @@ class SandboxError(Exception):
 class Network:
     """The addresses of a node's pods on its bridge.
 
-    An address is given out again only after all others were, because caches of name servers,
-    clients and neighbours outlive a pod. Those of the pods that ended last are silent, as in a VPC:
-    nothing tells who dials one that there is no pod any more.
+    An address is reused only after all others, because caches of name servers, clients and
+    neighbours outlive a pod. Addresses of the pods that ended last are silent, as in a VPC: a
+    client that dials one gets no answer at all.
     """
 
     def __init__(self, bridge: str, gateway: str, cidr: str, first: int = 16) -> None:
@@ -47,7 +47,7 @@ class Network:
         self._network = ipaddress.IPv4Network(cidr)
         self._used: set[int] = set()
         self._silent: deque[tuple[ipaddress.IPv4Interface, int]] = deque()
-        self._first = self._next = first  # those before are the control plane's
+        self._first = self._next = first  # earlier ones belong to the control plane
 
     def take(self) -> ipaddress.IPv4Interface:
         size = self._network.num_addresses
@@ -67,7 +67,9 @@ class Network:
 
     def silence(self, address: ipaddress.IPv4Interface, namespace: int) -> None:
         """Take over an ended pod's network namespace, and with it the address."""
-        with contextlib.suppress(FileExistsError):  # it was lost with its node, and is already
+        with contextlib.suppress(
+            FileExistsError
+        ):  # it was lost with its node, and is already silent
             _call_in(namespace, netlink.silence)
         self._silent.append((address, namespace))
         if len(self._silent) > SILENT_PODS:
@@ -80,7 +82,7 @@ class Network:
 
 
 def _call_in(namespace: int, act: Callable[[], None]) -> None:
-    """Call something in a network namespace, by a thread of its own: a namespace is a thread's."""
+    """Call a function in a network namespace, on a new thread: setns acts on one thread."""
 
     def enter_and_act() -> None:
         kernel.setns(namespace)
@@ -106,8 +108,8 @@ async def _launch(verb: str, plan: Any, **options: Any) -> asyncio.subprocess.Pr
 
 @dataclass(frozen=True)
 class PodSandbox:
-    """One pod's network, UTS and IPC namespaces, kept open until ``close``; its address is silent
-    then."""
+    """One pod's network, UTS and IPC namespaces, held until ``close``; from then on its address is
+    silent."""
 
     network: Network
     interface: ipaddress.IPv4Interface
@@ -139,7 +141,7 @@ async def _make_pod(network: Network, hostname: str, sysctls: dict[str, str]) ->
     plan: Pod = {
         "hostname": hostname,
         "address": str(interface),
-        # Made from the address: a neighbour's cached entry stays right when it is used again.
+        # Derived from the address, so that a neighbour's cached entry stays valid after reuse.
         "hardware_address": "02:00:" + ":".join(f"{byte:02x}" for byte in number.to_bytes(4)),
         "gateway": network.gateway,
         "peer": peer,
@@ -168,7 +170,7 @@ async def _make_pod(network: Network, hostname: str, sysctls: dict[str, str]) ->
 
 
 async def _whole(work: Coroutine[Any, Any, Made], undo: Callable[[Made], None]) -> Made:
-    """Do it to the end; cancelling waits for that and undoes it."""
+    """Finish even when cancelled; a cancellation then undoes the result."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -182,7 +184,7 @@ async def _whole(work: Coroutine[Any, Any, Made], undo: Callable[[Made], None]) 
 class Process:
     """A running container: process 1 of its pid namespace."""
 
-    running: ClassVar[set["Process"]] = set()  # what must be killed when the agent ends
+    running: ClassVar[set["Process"]] = set()  # to kill when the agent ends
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
@@ -205,9 +207,9 @@ class Process:
 
 
 async def start(plan: Start) -> Process:
-    """Start a container; raises SandboxError with the launcher's reason when it cannot be.
+    """Start a container; raises SandboxError with the launcher's reason on failure.
 
-    Cancelling kills what was started.
+    Cancelling kills the started process.
     """
     return await _whole(_start(plan), lambda process: process.signal(signal.SIGKILL))
 
@@ -230,9 +232,10 @@ async def _start(plan: Start) -> Process:
 
 
 async def run_inside(process: Process, command: Command) -> tuple[int, str]:
-    """Run a command in a container: its exit status and the start of what it printed.
+    """Run a command in a container.
 
-    Cancelling (a time-out) kills it and what it started.
+    Returns its exit status and the start of its output. Cancelling (a time-out) kills it and its
+    children.
     """
     plan: Join = {"pid": process.pid, "command": command}
     launcher = await _launch("join", plan, stderr=asyncio.subprocess.STDOUT)

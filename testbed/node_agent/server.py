@@ -1,6 +1,6 @@
 """The agent's HTTPS server: metrics.k8s.io for the aggregation layer, logs for `kubectl logs`.
 
-Who may connect is not checked: it listens inside the sandbox only.
+It checks no credentials: it listens inside the sandbox only.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from testbed.node_agent.status import State
 
 log = logging.getLogger(__name__)
 
-_LOOK_AGAIN = 0.2  # seconds between looks for more of a log that is followed
+_LOOK_AGAIN = 0.2  # seconds between reads of a followed log
 _CHUNK = 1 << 16
 
 
 class RunningPod(Protocol):
-    """What is told of a pod."""
+    """The facts about a pod that the server needs."""
 
     pod: Json
     states: dict[str, State]
@@ -39,7 +39,7 @@ class _Refused(Exception):  # noqa: N818  (an answer to give)
 
 @dataclass(frozen=True)
 class Server:
-    """Serves ``pods`` and what ``meter`` measured of them."""
+    """Serves the logs of ``pods``, and their metrics from ``meter``."""
 
     pods: Mapping[str, RunningPod]
     meter: metrics.Meter
@@ -54,7 +54,7 @@ class Server:
             await server.serve_forever()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request a connection: its callers are few and near."""
+        """One request per connection: it has few callers, all on this machine."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, target, _ = head.split(b"\r\n", 1)[0].decode().split(" ", 2)
@@ -66,7 +66,7 @@ class Server:
                 _send(writer, refused.status, {"kind": "Status", "message": str(refused)})
             await writer.drain()
         except (OSError, ValueError, asyncio.IncompleteReadError):
-            pass  # the caller went away, or was none of ours
+            pass  # the caller hung up or does not speak HTTP
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""The status of a pod, computed from what its containers do. Pure."""
+"""The status of a pod, computed from its containers' states. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ class Ended:
 
 @dataclass
 class State:
-    """What a container's status is made of."""
+    """The data for a container's status."""
 
     phase: Literal["waiting", "running", "terminated"] = "waiting"
     reason: str = "ContainerCreating"
     message: str = ""
     started_at: float = 0.0
-    ended: Ended | None = None  # the present end, when terminated
+    ended: Ended | None = None  # the current end, when terminated
     previous: Ended | None = None
     restarts: int = 0
     ready: bool = False
@@ -38,11 +38,11 @@ class State:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a pod has come; times in seconds since the epoch."""
+    """A pod's progress; times in seconds since the epoch."""
 
     started_at: float
     node_address: str
-    pod_address: str  # empty until its network is there
+    pod_address: str  # empty until it has a network
     initialized: bool
     containers: Mapping[str, State]  # by name, init containers too
     failed: tuple[str, str] | None = None  # (reason, message) when the node itself ended it
@@ -223,7 +223,7 @@ def _updated(pod: Json, kind: str, why_not: tuple[str, str] | None, now: float) 
         "status": value,
         "lastProbeTime": None,
         "lastTransitionTime": timestamp(now) if changed else before["lastTransitionTime"],
-        # An absent reason would stay as it was in a merge.
+        # A merge would keep the old reason if it were absent.
         "reason": why_not[0] or None if why_not else None,
         "message": why_not[1] or None if why_not else None,
     }

@@ -7,7 +7,8 @@ from testbed.node_agent.api import Api
 
 
 class Store:
-    """The objects by (collection, namespace, name); ``changed`` wakes whoever waits for news."""
+    """The objects by (collection, namespace, name); ``changed`` wakes the tasks that wait for a
+    change."""
 
     COLLECTIONS = ("configmaps", "secrets")
 
@@ -38,6 +39,6 @@ class Store:
                 self._objects.pop(key, None)
             else:
                 self._objects[key] = item
-            # Everybody who waits now is woken; who waits later waits for the next change.
+            # Wakes all current waiters; later ones wait for the next change.
             news, self._news = self._news, asyncio.Event()
             news.set()

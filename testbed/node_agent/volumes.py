@@ -44,7 +44,8 @@ class Volumes:
     _tmpfs: list[Path] = field(default_factory=list[Path])
 
     async def prepare(self, pod: Json, around: Surroundings) -> None:
-        """Make every volume; raises ConfigError when what one refers to is not there."""
+        """Create every volume; raises ConfigError when an object that one refers to does not
+        exist."""
         group = pod["spec"].get("securityContext", {}).get("fsGroup")
         for volume in pod["spec"].get("volumes", []):
             place = self.directory / volume["name"]
@@ -60,7 +61,7 @@ class Volumes:
                 raise ConfigError(f"volume {volume['name']!r}: {kinds} volumes are not available")
 
     async def refresh(self, pod: Json, around: Surroundings) -> None:
-        """Write what has changed; what was deleted meanwhile keeps its last content."""
+        """Write changed content; files of deleted objects keep their last content."""
         group = pod["spec"].get("securityContext", {}).get("fsGroup")
         for volume in pod["spec"].get("volumes", []):
             if any(kind in volume for kind in _WRITTEN):
@@ -171,7 +172,7 @@ def downward(source: Json, pod: Json, around: Surroundings, mode: int) -> Files:
 
 
 def swap(place: Path, files: Files, group: int | None = None) -> bool:
-    """Make a directory show exactly these files, all at once; False when it does already."""
+    """Switch a directory to exactly these files, all at once; False if it has them already."""
     if group is not None:
         files = {path: (content, mode | 0o440) for path, (content, mode) in files.items()}
     if _shown(place) == files:
@@ -217,6 +218,6 @@ def _shown(place: Path) -> Files | None:
 
 
 def _give(path: Path, group: int) -> None:
-    """Let a group own it, where this sandbox knows the group; as a plain user it does not."""
+    """Set the group, if this sandbox maps it; a plain user's sandbox does not."""
     if kernel.is_mapped(group, "/proc/self/gid_map"):
         os.chown(path, -1, group)

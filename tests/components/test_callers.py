@@ -52,7 +52,7 @@ def rules(graph: Graph) -> dict[str, tuple[str, int, int]]:
 
 
 def admitted(graph: Graph) -> list[dict[str, Any]]:
-    """Whom the NetworkPolicy lets dial Envoy: its rules less that for metrics."""
+    """The callers that the NetworkPolicy lets dial Envoy: its rules without the one for metrics."""
     ingress = graph.only(POLICY).inputs["spec"]["ingress"]
     assert ingress[-1] == METRICS
     return ingress[:-1]
@@ -143,7 +143,7 @@ def test_a_renamed_caller_keeps_its_rules(callers: Callable[..., Graph]) -> None
 
 
 def test_callers_of_one_source_share_its_rules(callers: Callable[..., Graph]) -> None:
-    """AWS refuses a rule that differs from another in nothing but its description."""
+    """AWS refuses a rule that differs from another only in its description."""
     graph = callers(
         {
             "a": Caller(security_group_id="sg-1", cidr="10.30.0.0/16"),

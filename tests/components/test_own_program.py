@@ -1,4 +1,4 @@
-"""A program that makes the things beside the components, and hands them over as Outputs."""
+"""A program that creates some resources itself and passes them to the components as Outputs."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ ZONES = ("eu-west-1a", "eu-west-1b")
 
 
 def program() -> None:
-    """A VPC, its subnets, roles and an office's address of one's own; the rest from components."""
+    """The program's own VPC, subnets, roles and office address; the rest from components."""
     vpc = aws.ec2.Vpc("own", cidr_block="10.1.0.0/16", enable_dns_hostnames=True)
     subnets = [
         aws.ec2.Subnet(

@@ -1,4 +1,4 @@
-"""A program that makes a zone, an image repository and a namespace, and hands them over."""
+"""A program that creates a zone, an image repository and a namespace, and passes them on."""
 
 import pulumi
 import pulumi_aws as aws
@@ -15,7 +15,7 @@ MIRROR = "000000000000.dkr.ecr.eu-west-1.amazonaws.com/mirror"
 
 
 def program(tag: str = ":v1") -> None:
-    """A zone, a repository, a role and a namespace of one's own; the rest from components."""
+    """The program's own zone, repository, role and namespace; the rest from components."""
     network = gp.Network(
         "network", gp.NetworkArgs(spec=NetworkSpec(zones=("eu-west-1a", "eu-west-1b")))
     )

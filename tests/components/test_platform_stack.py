@@ -126,7 +126,7 @@ def test_a_cluster_that_does_not_serve_is_refused(name: str | None, message: str
         stack.serving_cluster(name)
 
 
-def test_a_cluster_that_was_there_before_has_no_kubeconfig_to_give() -> None:
+def test_an_existing_cluster_has_no_kubeconfig_to_give() -> None:
     existing = exported({"local": {"serving": SERVING}})
     with pytest.raises(
         pulumi.RunError, match="local was not made by the platform; use its kubeconfig"
@@ -171,7 +171,7 @@ def test_exports_that_cannot_be_read_say_what_to_do(exports: dict[str, Any], mes
         read_back(lambda platform: platform, exports)
 
 
-def test_an_older_platform_is_to_be_deployed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_platform_must_be_deployed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform_stack, "SCHEMA_VERSION", 3)
     message = (
         "exports schema_version 1, but this project reads 3; "

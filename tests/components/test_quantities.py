@@ -11,7 +11,7 @@ def test_cpu_is_read_in_cores_or_thousandths(text: str, cores: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0", "0m", "1.5", "-1", "2 cores", "m", "1k", " 1"])
-def test_what_is_no_cpu_quantity_is_refused(text: str) -> None:
+def test_an_invalid_cpu_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a CPU quantity such as 2 or 500m"):
         cpu_cores(text)
 
@@ -24,7 +24,7 @@ def test_memory_is_read_in_bytes(text: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0Mi", "512", "512M", "1.5Gi", "-1Gi", "Gi"])
-def test_what_is_no_memory_quantity_is_refused(text: str) -> None:
+def test_an_invalid_memory_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a memory quantity such as 512Mi or 2Gi"):
         memory_bytes(text)
 

@@ -71,7 +71,7 @@ def test_a_written_duration_reads_back(duration: timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "5", "5 m", "m", "5m ", "-5m", "1d", "5m0", "infinity"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration such as"):
         parse_duration(text)
 

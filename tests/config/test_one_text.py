@@ -1,4 +1,4 @@
-"""A rule that a stack file breaks has the same line from the constructor of its component."""
+"""A stack file and a component's constructor report a broken rule by the same line."""
 
 from collections.abc import Callable
 from datetime import timedelta

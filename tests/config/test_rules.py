@@ -686,7 +686,7 @@ def test_a_rule_says_nothing_about_values_that_are_wrong_already() -> None:
     assert [line.split(" ")[0] for line in lines] == ["contour.timeouts.max_connection_duration"]
 
 
-def test_nor_about_values_that_only_disagree_with_a_wrong_one() -> None:
+def test_a_rule_says_nothing_about_values_that_only_disagree_with_a_wrong_one() -> None:
     lines = refusals({"envoy.max_deadline": "90 s", "services.reports": {"deadline": "80s"}})
     assert [line.split(" ")[0] for line in lines] == ["envoy.max_deadline"]
 

@@ -1,4 +1,4 @@
-"""The examples, as their own tests do not see them: the platform under them, and the command."""
+"""The examples beyond their own tests: with the platform under them, and by the command."""
 
 import json
 import shutil

@@ -91,7 +91,7 @@ def test_only_beyond_the_tolerance_something_changes(
 
 
 def recent(proposals: list[int], number: int, window: int) -> list[int]:
-    """What was proposed within so many seconds before decision `number`, itself included."""
+    """The proposals within that many seconds before decision `number`, itself included."""
     # The first entry is the size the autoscaler found, at the time of its first decision.
     return [
         proposal
@@ -174,7 +174,7 @@ def test_proposals_worked_out_by_hand(
 
 
 def decisions(chosen: Settings, start: int, load: int, count: int, every: int) -> list[int]:
-    """What is decided at so many times, `every` seconds apart."""
+    """The decisions at that many times, `every` seconds apart."""
     autoscaler = Autoscaler(chosen)
     replicas = [start]
     for number in range(count):
@@ -213,7 +213,7 @@ def test_a_direction_can_be_disabled() -> None:
 
 
 def test_the_size_it_found_counts_as_a_proposal() -> None:
-    """A controller that has just started does not shrink what it knows nothing of."""
+    """A controller that has just started does not shrink a fleet that it knows nothing about."""
     replicas = decisions(SIX_TENTHS, 5, 0, 22, every=15)
     assert replicas[:21] == [5] * 21
     assert replicas[21] == 1

@@ -1,4 +1,4 @@
-"""What balance reads off its events and windows."""
+"""The figures that balance takes from its events and windows."""
 
 from typing import Any
 

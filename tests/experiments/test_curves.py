@@ -51,6 +51,6 @@ def test_requests_cost_what_is_said(tmp_path: Path) -> None:
         ("second,cores\n0,1\n60\n", "mine.csv"),
     ],
 )
-def test_a_file_that_is_no_curve_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_an_invalid_curve_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(CurveError, match=said):
         read(file(tmp_path, text))

@@ -1,4 +1,4 @@
-"""What counts as lost, and that a control which loses nothing is no good."""
+"""Which calls count as lost; and a control that loses none fails."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_too_few_calls_show_nothing() -> None:
     assert verdict(scenario() | {"calls": 4001}) == (False, True)
 
 
-def test_a_late_call_is_told_and_fails_no_run() -> None:
+def test_a_late_call_is_reported_and_fails_no_run() -> None:
     assert verdict(scenario(slow=1)) == (True, True)
     late = findings(scenario(slow=1))[1]
     assert (late.holds, late.binding) == (False, False)
@@ -57,7 +57,7 @@ def test_a_control_must_lose_calls() -> None:
     assert verdict(scenario(control=True, slow=1)) == (False, True), "noise makes calls late"
 
 
-def test_where_calls_may_be_lost_it_is_told_how_many_and_for_how_long() -> None:
+def test_where_calls_may_be_lost_their_number_and_time_are_reported() -> None:
     result = scenario(lossless=False, failed=3)
     finding, _ = findings(result)
     assert not finding.binding
@@ -75,7 +75,7 @@ def test_every_run_of_a_scenario_counts() -> None:
     assert "| 8,000 | 3 (3 + 0) |" in tell(result)
 
 
-def test_a_scenario_that_could_not_be_done_is_told_beside_the_others() -> None:
+def test_a_failed_scenario_is_reported_beside_the_others() -> None:
     result = scenario()
     result["scenarios"].append({"name": "that", "what": "that happens", "error": "no room"})
     done, not_done, late = findings(result)

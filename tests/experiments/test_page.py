@@ -77,7 +77,7 @@ def test_only_a_whole_full_run_is_published(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_a_name_that_is_none_is_refused_with_those_that_are(
+def test_an_unknown_experiment_is_refused_with_the_known_names(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["experiments", "--only", "balnce"])
@@ -88,7 +88,7 @@ def test_a_name_that_is_none_is_refused_with_those_that_are(
     assert "no experiment balnce; there are balance, " in said
 
 
-def test_they_are_listed_with_what_they_ask(
+def test_the_list_shows_each_experiment_with_its_question(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["experiments", "--list"])

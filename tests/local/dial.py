@@ -1,6 +1,6 @@
-"""Connects to HOST PORT and says what came of it: `connected`, or the error's name.
+"""Connects to HOST PORT and prints the result: `connected`, or the error's name.
 
-With `--hold` it says then what the connection's end is told within 8 s. Runs in the sandbox.
+With `--hold` it then prints what the connection receives within 8 s. Runs in the sandbox.
 """
 
 import argparse

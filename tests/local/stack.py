@@ -30,22 +30,22 @@ class Platform:
         self.services = {service.name: service for service in apps.services(graph)}
 
     def start(self, *arguments: str) -> str:
-        """Start a client in a pod; its name."""
+        """Start a client in a pod. Returns the pod's name."""
         name = f"client-{next(_numbers)}"
         apps.start_client(self.cluster, name, arguments)
         return name
 
     def end(self, name: str) -> dict[str, Any]:
-        """Tell a client that it has called enough; its report."""
+        """Tell a client to stop calling. Returns its report."""
         apps.stop_client(self.cluster, name)
         return self.report(name)
 
     def report(self, name: str) -> dict[str, Any]:
-        """What a client said of its (first) target."""
+        """A client's report on its (first) target."""
         return apps.client_report(self.cluster, name)["targets"][0]
 
     def call(self, *arguments: str) -> dict[str, Any]:
-        """Call from a pod and return what came of it."""
+        """Call from a pod and return the result."""
         return self.report(self.start(*arguments))
 
     def envoys(self) -> list[dict[str, Any]]:
@@ -53,7 +53,7 @@ class Platform:
         return pods.of_app(self.cluster, "envoy")
 
     def config_dump(self) -> str:
-        """What one Envoy is configured with."""
+        """The configuration of one Envoy."""
         pod = self.envoys()[0]["metadata"]["name"]
         return self.cluster.enter(
             "-c", "envoy", f"{CONTOUR_NAMESPACE}/{pod}", "--", apps.CONFIG_DUMP

@@ -36,7 +36,7 @@ def restarts(platform: Platform, app: str) -> dict[str, int]:
 
 
 def dial(platform: Platform, address: str, port: int = 8080) -> str:
-    """What comes of a connection to an Envoy or another server that is given a second."""
+    """The result of a connection to an Envoy or another server, with a time-out of one second."""
     return platform.cluster.inside(*DIAL, address, str(port)).stdout.strip()
 
 

@@ -1,4 +1,4 @@
-"""The emulated Route53 is kept to what Route53 itself takes."""
+"""The emulated Route53 refuses what Route53 itself refuses."""
 
 import io
 import json
@@ -20,7 +20,7 @@ WEIGHTED = {**SIMPLE, "SetIdentifier": "old", "Weight": 100}
 
 
 class Emulator:
-    """What moto does with records: it takes any, and keeps what it was sent."""
+    """Behaves like moto: it takes any records, and keeps them as sent."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []

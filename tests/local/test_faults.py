@@ -1,4 +1,5 @@
-"""Faults on a running cluster and the command's own end: one message each, and nothing left."""
+"""Faults on a running cluster, and ends of the command: one message each, and nothing stays
+behind."""
 
 import fcntl
 import json
@@ -125,7 +126,7 @@ class Command:
             time.sleep(0.05)
 
     def processes(self) -> list[str]:
-        """Command lines of what still runs with this directory in it."""
+        """Command lines of processes that still run with this directory in them."""
         found: list[str] = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
@@ -210,12 +211,12 @@ def test_a_run_ends_green_can_be_used_as_it_says_and_leaves_only_its_report(
 
 
 def interrupted(command: str, directory: Path) -> int:
-    """The exit status of a command that says "up" on a terminal and gets Ctrl-C there."""
+    """The exit status of a command that prints "up" on a terminal and then gets Ctrl-C there."""
     terminal, its_end = pty.openpty()
 
     def take_terminal() -> None:
         fcntl.ioctl(its_end, termios.TIOCSCTTY, 0)
-        # A run in a shell's background ignores it, and whatever it starts would too.
+        # A run in a shell's background ignores SIGINT, and its children would inherit that.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     with subprocess.Popen(

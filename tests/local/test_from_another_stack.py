@@ -16,7 +16,7 @@ PAGE = ROOT / "docs" / "from-another-stack.md"
 
 @pytest.fixture
 def newcomer(tmp_path: Path) -> Iterator[Path]:
-    """An empty directory. What is left up there is ended."""
+    """An empty directory. A cluster left up there is ended."""
     empty = tmp_path / "empty"
     empty.mkdir()
     yield empty

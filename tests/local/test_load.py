@@ -1,4 +1,4 @@
-"""The load generator against its own server, over loopback: its account can be relied on."""
+"""The load generator against its own server, over loopback: its report is exact."""
 
 import json
 import os
@@ -114,7 +114,7 @@ Call = Callable[..., Client]
 
 
 def add_up(report: Report) -> None:
-    """Fail where the parts of a target's account do not sum up to the whole."""
+    """Fail if the parts of a target's report do not sum up to the whole."""
     for target in report["targets"].values():
         windows = target["windows"]
         assert sum(target["codes"].values()) == target["calls"]
@@ -190,7 +190,7 @@ def test_a_stopped_server_loses_no_call_and_a_killed_one_does(
     target = report["targets"]["it"]
     assert set(target["codes"]) == {"OK", "UNAVAILABLE"}
     assert min(failure["at"] for failure in target["failures"]) >= ended - 0.25
-    # Nobody listens any more: that is not the stop's doing.
+    # Nothing listens any more: these failures are not caused by the stop.
     lost = [f for f in target["failures"] if "connection refused" not in f["message"]]
     assert bool(lost) == (how is signal.SIGKILL), lost
 
@@ -262,7 +262,7 @@ def test_a_cut_stream_is_told_and_one_left_is_no_failure(serve: Serve, call: Cal
     assert target["callers"] == {"127.0.0.1": 2}
 
 
-def test_c_core_tells_the_same(serve: Serve, call: Call) -> None:
+def test_c_core_reports_the_same(serve: Serve, call: Call) -> None:
     address = serve(pod="a").address
     arguments = (f"it={address}", "--rate", "100", "--channels", "4", "--duration", "2s")
     done = subprocess.run(
@@ -281,7 +281,7 @@ def test_c_core_tells_the_same(serve: Serve, call: Call) -> None:
     assert 0.9 < target["calls"] / (100 * 2) < 1.05
 
 
-def test_nobody_there_is_told(call: Call) -> None:
+def test_a_missing_server_is_reported(call: Call) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Every manifest of every stack, as a real API server of the stacks' version judges it."""
+"""Every manifest of every stack, checked by a real API server of the stacks' version."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_the_api_server_takes_every_manifest_with_strict_validation(
         for resource in preview(name, tmp_path / name, program)
         if {"apiVersion", "kind"} <= resource.inputs.keys()
     ]
-    # A dry run makes nothing, and an object is refused where its namespace is not.
+    # A dry run creates nothing, and the server refuses an object whose namespace does not exist.
     spaces = {item["metadata"].get("namespace", "default") for item in objects}
     spaces |= {item["metadata"]["name"] for item in objects if item["kind"] == "Namespace"}
     deploy.apply(

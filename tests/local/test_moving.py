@@ -36,8 +36,8 @@ CLIENTS = {
 CALLS = "http.ingress_http.downstream_rq_total"
 CONNECTIONS = "http.ingress_http.downstream_cx_active"
 IN_FLIGHT = "cluster.default_{}_50051.upstream_rq_active"
-"""What docs/moving.md has an operator look at."""
-MOVED = 180  # seconds until the clients have followed: a connection's life and some more
+"""The metrics that docs/moving.md tells an operator to check."""
+MOVED = 180  # seconds until the clients have followed: a connection's lifetime and a margin
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Two:
     steps: int = 0
 
     def bring_to(self, **place: Any) -> Platform:
-        """`pulumi up` with both services placed so; what calls them."""
+        """`pulumi up` with both services placed like this. Returns the clients' targets."""
         self.steps += 1
         directory = self.directory / str(self.steps)
         directory.mkdir()
@@ -58,7 +58,7 @@ class Two:
         program = changed_program(directory, "local", services=services, **SECTIONS)
         graph = preview("local", directory / "preview", program)
         parts = {context: part(graph, context) for context in self.clusters}
-        # As the engine does: what is new is made before what is gone is deleted.
+        # Like the engine: create new objects before deleting old ones.
         for context in sorted(parts, key=lambda context: -len(parts[context])):
             before = self.deployed.get(context)
             self.deployed[context] = deploy.deploy(self.clusters[context], parts[context], before)
@@ -107,7 +107,7 @@ class Two:
 
 
 def part(graph: Graph, context: str) -> Graph:
-    """What of a graph needs nothing of another cluster."""
+    """The resources of a graph that need nothing of another cluster."""
     others = {p.urn for p in graph.of_type(PROVIDER) if p.inputs["context"] != context}
     kept = (r for r in graph if not {r.urn, r.provider, *graph.needs(r)} & others)
     return Graph(tuple(kept))
@@ -196,7 +196,7 @@ def test_a_service_moves_step_by_step_and_no_call_is_lost(
 
 
 def test_a_move_in_one_step_loses_calls(two: Two, capsys: pytest.CaptureFixture[str]) -> None:
-    """What the steps are for, and that a loss would be seen."""
+    """The control: it shows why the steps exist, and that a loss is noticed."""
     platform = two.bring_to(cluster="second")
     two.wait_until_served(platform, "second")
     calls = two.counted("second", CALLS) + 500

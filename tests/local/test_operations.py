@@ -1,4 +1,4 @@
-"""What happens to a platform in use: renewal, change, growth, loss."""
+"""Operations on a platform in use: renewal, change, growth, loss."""
 
 import json
 from pathlib import Path
@@ -169,7 +169,7 @@ def test_no_component_asks_for_more_than_its_rights(platform: Platform, namespac
             refused.add(asked)
         elif code is not None and code < 400:
             granted.add(asked)
-    # An API server that has just started refuses all until it has read the roles.
+    # An API server that has just started refuses every request until it has read the roles.
     assert refused - granted == set()
 
 

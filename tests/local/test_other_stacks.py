@@ -53,7 +53,7 @@ def team(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def grant(cluster: Cluster, kubeconfig: Path) -> None:
-    """What `access.teams` grants on EKS: the role `edit` in one namespace, which is there."""
+    """The rights that `access.teams` grants on EKS: the role `edit` in one existing namespace."""
     metadata = {"name": ACCOUNT, "namespace": NAMESPACE}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"}
     rbac = "rbac.authorization.k8s.io/v1"

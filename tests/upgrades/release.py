@@ -25,17 +25,18 @@ PLATFORM = "grpc-platform/prod"
 """The stack whose outputs are held: it has some of every kind."""
 RELEASE: dict[str, Any] = json.loads(FILE.read_text()) if FILE.exists() else {}
 
-# What a value is compared with to learn whether its change matters: another one, and none.
+# Compare each value with these to learn whether a change matters: another value, and none.
 _OTHERS = ("\0", None)
 
 
 def recorded(directory: Path, stack: str) -> Graph:
-    """What a stack registers now."""
+    """The resources that a stack registers now."""
     return run_program(directory, stack, read_stack_file(directory, stack))
 
 
 def held(graph: Graph) -> dict[str, dict[str, Any]]:
-    """By URN without what all URNs of a stack begin with, what is to be kept of each resource."""
+    """The part of each resource to hold, by URN without the prefix that all URNs of a stack
+    share."""
     prefix = _prefix(graph.only(STACK_TYPE).urn)
     return {
         r.urn.removeprefix(prefix): {
@@ -62,7 +63,7 @@ def _kept(type_token: str, path: tuple[str | int, ...], value: Any) -> Any:
         found = {key: _kept(type_token, (*path, key), item) for key, item in value.items()}
         return {key: item for key, item in found.items() if item is not None} or None
     if is_list(value):
-        # Whole or not at all: an element's place counts.
+        # A list as a whole or not at all: an element's position counts.
         whole = any(
             _kept(type_token, (*path, index), item) is not None for index, item in enumerate(value)
         )

@@ -1,9 +1,9 @@
-"""An upgrade from the last release replaces and deletes nothing that nobody was told of.
+"""An upgrade from the last release replaces or deletes only what the changelog announces.
 
 What that release registered is held in release.json: URNs, and the inputs whose change makes a
-provider replace the resource. `.venv/bin/python -m tests.upgrades.release` writes it anew, when a
-release is made. A resource under another URN needs an alias; one that has to go or to be replaced
-needs a line of CHANGELOG.md, under Unreleased, which a failure here gives.
+provider replace the resource. `.venv/bin/python -m tests.upgrades.release` rewrites it for a
+release. A resource under another URN needs an alias; one that has to go or to be replaced needs a
+line of CHANGELOG.md, under Unreleased, which a failure here gives.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,8 @@ def prod() -> Graph:
 
 
 def losses(stack: str, resources: dict[str, Any], graph: Graph, told: str) -> list[str]:
-    """What an upgrade from what is held to `graph` would replace or delete untold."""
+    """Resources that an upgrade from the held release to `graph` would replace or delete
+    unannounced."""
     found = compare(stack, Recording(graph=graph_of(stack, resources)), Recording(graph=graph))
     return [
         f"{stack}: {change.operation} {change.label}{_why(change)}\n  tell of it: - {line}: ..."
@@ -70,7 +71,7 @@ def test_the_release_that_is_held_is_the_last_one() -> None:
 
 @pytest.fixture
 def upgrade(prod: Graph) -> Callable[..., list[str]]:
-    """What goes untold when Contour's Deployment changes between two releases."""
+    """The unannounced replacements when Contour's Deployment changes between two releases."""
 
     def upgrade(told: str = "", spec: dict[str, Any] | None = None, **values: Any) -> list[str]:
         was = prod.only(*CONTOUR)

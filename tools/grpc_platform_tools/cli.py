@@ -35,8 +35,8 @@ _Program = Annotated[
 PREVIEW_HELP = """Render a stack: every resource its program registers, with no engine.
 
 Runs the program's own __main__.py. It needs no credentials, no network, no Pulumi CLI and no
-plugin; encrypted config stays encrypted and appears nowhere. Compared with what is deployed it
-says nothing: that is `pulumi preview`.
+plugin; encrypted config stays encrypted and appears nowhere. It does not look at what is deployed:
+`pulumi preview` does that.
 
 Leaves resources.json, manifests/ (kubectl apply --server-side -f takes them in order; a folder for
 each cluster when there are several), dns.json, topology.mmd and summary.md.
@@ -48,14 +48,14 @@ stack, its file, its config or a flag is wrong."""
 @app.command(help=PREVIEW_HELP)
 def preview(
     stack: Annotated[
-        str, typer.Argument(help="The <stack> of a Pulumi.<stack>.yaml.", metavar="[STACK]")
+        str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="[STACK]")
     ] = "dev",
     program: _Program = Path(),
     output: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the files go, replacing an earlier preview there as a whole.",
+            help="The folder for the files. An earlier preview in it is replaced.",
             show_default="build/preview/STACK in the program's directory",
         ),
     ] = None,
@@ -71,13 +71,13 @@ DIFF_HELP = """Compare what a program registers at two revisions, with no engine
 
 Runs the program's own __main__.py for every stack, at BASE and as the files are now (or at --head),
 each in a process of its own, with the dependencies that each revision locks. It needs no
-credentials and no network, once the dependencies are installed. It compares code with code: what
-is deployed is not asked.
+credentials, and no network once the dependencies are installed. It compares code with code and does
+not look at what is deployed.
 
-Leaves comment.md (for a pull request: at most 60,000 characters) and diff.json (all of it), without
-secrets and account ids.
+Leaves comment.md (for a pull request: at most 60,000 characters) and diff.json (the whole diff).
+Neither holds secrets or account ids.
 
-Exit status: 0 when nothing changes; 2 when something does; 1 when a revision cannot be recorded,
+Exit status: 0 when nothing changes; 2 when something changes; 1 when a revision cannot be recorded,
 when --fail-on refuses, or when an argument is wrong."""
 
 
@@ -93,7 +93,7 @@ def diff(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the files go.",
+            help="The folder for the files.",
             show_default="build/diff in the program's directory",
         ),
     ] = None,
@@ -101,7 +101,7 @@ def diff(
         str,
         typer.Option(
             metavar="LIST",
-            help="Fail for these, of replace and delete, where they hit a resource whose loss cuts "
+            help="Fail on these (replace, delete) when they hit a resource whose loss cuts "
             "calls or loses names, addresses or data, or one with `protect`.",
         ),
     ] = "",
@@ -116,13 +116,13 @@ def diff(
 
 COMMENT_HELP = """Post what a pull request changes as a comment on it, from GitHub Actions.
 
-For a workflow_run job, after the job that compared: it finds the pull request by the event, reads
-DIR/PROJECT/diff.json, and makes or updates one comment per project. A run that failed, or left
-nothing that can be read, is said in the comment's place; nothing is posted once the pull request
-is closed or has a newer commit. See docs/pull-requests.md.
+For a workflow_run job that follows the run of `grpc-platform diff`. It finds the pull request by
+the event, reads DIR/PROJECT/diff.json, and creates or updates one comment per project. If the run
+failed or left no readable diff, the comment says so. Nothing is posted once the pull request is
+closed or has a newer commit. See docs/pull-requests.md.
 
 Reads GITHUB_TOKEN (pull-requests: write), GITHUB_EVENT_PATH and GITHUB_API_URL. Waits for rate
-limits and repeats what was lost, ten minutes at most.
+limits and repeats lost calls, for ten minutes at most.
 
 Exit status: 0 when posted, or when there is nothing to post to; 1 when GitHub refused or could not
 be reached; 2 when a flag or the environment is wrong."""
@@ -130,11 +130,9 @@ be reached; 2 when a flag or the environment is wrong."""
 
 @app.command(help=COMMENT_HELP)
 def comment(
-    diffs: Annotated[
-        Path, typer.Argument(metavar="DIR", help="What the run left; taken for untrusted.")
-    ],
+    diffs: Annotated[Path, typer.Argument(metavar="DIR", help="The run's folder, untrusted.")],
     project: Annotated[
-        list[str], typer.Option(metavar="PROJECT", help="The name in a Pulumi.yaml; repeat it.")
+        list[str], typer.Option(metavar="PROJECT", help="A name in a Pulumi.yaml; repeatable.")
     ],
 ) -> None:
     """Post a diff as a comment."""
@@ -146,15 +144,15 @@ def comment(
 
 @contextmanager
 def _problems_told(status: int | None = None) -> Generator[None]:
-    """Print what carries `problems` (grpc_platform_tools.errors) a line each, and end with its exit
-    status or with `status`."""
+    """Print the `problems` of an exception (grpc_platform_tools.errors), one per line, and exit
+    with its exit status or with `status`."""
     try:
         yield
-        sys.stdout.flush()  # or the interpreter finds out at its end, and shows a traceback
+        sys.stdout.flush()  # else the interpreter fails at exit and shows a traceback
     except Exception as error:
         problems = getattr(error, "problems", None)
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest
             problems = [f"cannot write: {error.strerror}"]
         if not is_list(problems):
             raise

@@ -1,8 +1,9 @@
-"""How a failure reaches whoever runs a command.
+"""How a command reports a failure.
 
-Any exception with `problems: list[str]` is printed a line each and no traceback. Its `exit_status`
-is the command's: 2 for a mistake that the user can mend, 1 (also when it has none) for a fault of
-the program. A program's own exceptions may keep to this without importing anything from here.
+An exception with `problems: list[str]` is printed one problem per line, without a traceback. Its
+`exit_status` becomes the command's: 2 for a mistake that the user can fix, 1 (also when it has
+none) for a fault of the program. A program's own exceptions may follow this without importing
+anything from here.
 """
 
 

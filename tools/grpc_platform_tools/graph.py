@@ -1,4 +1,4 @@
-"""The recorded resource graph: the one plain data form that every tool here speaks."""
+"""The recorded resource graph: the one plain data form that every tool here uses."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,11 +18,10 @@ class Resource:
     """One registration, as the engine would have received it.
 
     `inputs` are plain JSON with the provider's own (camelCase) keys; `outputs` are what a component
-    or the stack registered. `id` is the stand-in for what the provider would have answered.
-    `depends_on` holds explicit dependencies and those carried by inputs; of the latter,
-    `property_dependencies` says which input carries which. `secret_paths` are dotted paths into
-    inputs (`inputs.data.key`) or outputs whose values were secret
-    and now read `[secret]`.
+    or the stack registered. `id` is the stand-in for the provider's answer. `depends_on` holds
+    explicit dependencies and those carried by inputs; `property_dependencies` says which input
+    carries which. `secret_paths` are dotted paths into inputs (`inputs.data.key`) or outputs whose
+    values were secret and now read `[secret]`.
     """
 
     urn: str
@@ -53,9 +52,9 @@ class Graph:
 
     resources: tuple[Resource, ...]
     warnings: tuple[str, ...] = ()
-    """What the program warned of while it ran; not saved."""
+    """Warnings of the program while it ran; not saved."""
     marks: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By URN and secret path, what is equal for equal secrets; not saved."""
+    """By URN and secret path, a mark that is equal for equal secrets; not saved."""
 
     def __iter__(self) -> Iterator[Resource]:
         return iter(self.resources)
@@ -82,8 +81,8 @@ class Graph:
     def needs(self, resource: Resource) -> set[str]:
         """URNs that must exist before `resource`, directly or through others.
 
-        A provider counts, and so does what a provider itself waits for; a parent does not (the
-        engine creates a child after its parent's registration, not after its siblings).
+        Providers count, and so does what a provider itself waits for. A parent does not: the engine
+        creates a child after its parent's registration, not after its siblings.
         """
         index = self._index
         seen: set[str] = set()
@@ -109,7 +108,7 @@ class Graph:
     def save(self, path: Path) -> None:
         """Write the graph as JSON, with stable order, for other tools and for diffs."""
         with path.open("w") as file:
-            # One at a time: the whole text of a large stack would take as much memory again.
+            # One at a time: the whole text of a large stack would double the memory.
             for number, resource in enumerate(self.resources):
                 file.write(",\n" if number else "[\n")
                 file.write(json.dumps(vars(resource), indent=2, sort_keys=True))
@@ -124,8 +123,8 @@ class Graph:
     def parse(
         cls, text: bytes, warnings: Iterable[str] = (), marks: Mapping[str, str] | None = None
     ) -> "Graph":
-        """The graph of what `save` wrote, with what it did not."""
-        # Only here: the program of another revision may be recorded where there is no pydantic.
+        """The graph from what `save` wrote, with the fields that `save` leaves out."""
+        # Imported only here: a recorder's Python may have no pydantic.
         from pydantic import TypeAdapter
 
         resources = TypeAdapter(tuple[Resource, ...]).validate_json(text)
@@ -138,7 +137,8 @@ def mark_name(urn: str, path: str) -> str:
 
 
 def in_dependency_order(resources: Iterable[Resource]) -> tuple[Resource, ...]:
-    """Sort so that everything follows what it needs; ties go by URN, so that runs compare equal."""
+    """Sort each resource after those that it needs; ties are broken by URN, so that runs compare
+    equal."""
     waiting = {r.urn: r for r in sorted(resources, key=lambda r: r.urn)}
     ordered: dict[str, Resource] = {}
 

@@ -1,4 +1,4 @@
-"""Says on a terminal what is under way, once that takes longer than a person waits."""
+"""Shows progress on a terminal, once a step takes noticeably long."""
 
 import threading
 from collections.abc import Callable, Generator
@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from rich.console import Console
 
 _PATIENCE = 1.0
-"""Seconds before it says anything."""
+"""Seconds before it shows anything."""
 
 
 @contextmanager
 def progress(message: str) -> Generator[Callable[[str], None]]:
-    """Show `message` on stderr while the block runs; the function given changes it. Nothing is
-    shown where stderr is no terminal."""
+    """Show `message` on stderr while the block runs; the yielded function changes it. Nothing is
+    shown when stderr is not a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None

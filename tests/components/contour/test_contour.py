@@ -57,7 +57,7 @@ def test_the_certificates_wait_for_the_right_to_write_them(graph: Graph) -> None
         assert binding.urn in needs
 
 
-def test_the_first_certificates_never_replace_those_that_are_there(graph: Graph) -> None:
+def test_the_first_certificates_never_replace_existing_ones(graph: Graph) -> None:
     job = graph.only("kubernetes:batch/v1:Job").inputs
     [container] = job["spec"]["template"]["spec"]["containers"]
     assert container["args"][:3] == ["certgen", "--kube", "--incluster"]
@@ -65,7 +65,7 @@ def test_the_first_certificates_never_replace_those_that_are_there(graph: Graph)
     assert "ttlSecondsAfterFinished" not in job["spec"]
 
 
-def test_a_certgen_job_that_failed_is_made_anew_by_the_next_update(graph: Graph) -> None:
+def test_the_next_update_recreates_a_failed_certgen_job(graph: Graph) -> None:
     annotations = graph.only("kubernetes:batch/v1:Job").inputs["metadata"]["annotations"]
     assert annotations == {"pulumi.com/replaceUnready": "true"}
 
@@ -130,7 +130,7 @@ def test_certgen_pods_are_not_taken_for_contour(graph: Graph) -> None:
 
 
 def test_contour_may_do_what_a_real_one_was_seen_to_do_and_no_more(graph: Graph) -> None:
-    """By the audit log of kube-apiserver 1.35.4 with Contour 1.33.8: all used, none refused."""
+    """From the audit log of kube-apiserver 1.35.4 with Contour 1.33.8: all used, none refused."""
     cluster_role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole")
     role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:Role", "contour-role")
     allowed = {

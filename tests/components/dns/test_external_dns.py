@@ -1,4 +1,4 @@
-"""external-dns: what it may write, what it may read, and what comes before it."""
+"""external-dns: its rights to write and read, and the resources that it waits for."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def arguments(
 
 
 class Fleet(pulumi.ComponentResource):
-    """Stands for Envoy: something to come after."""
+    """Stands for Envoy: a resource to wait for."""
 
     def __init__(self) -> None:
         super().__init__("test:index:Fleet", "envoy")

@@ -96,11 +96,11 @@ def test_a_protected_zone_can_still_lose_a_caller(zone: Callable[..., Graph]) ->
     assert not [r for r in zone() if r.options.get("protect")]
 
 
-def test_resolvers_forget_a_missing_name_after_thirty_seconds(zone: Callable[..., Graph]) -> None:
+def test_negative_caching_ends_after_thirty_seconds(zone: Callable[..., Graph]) -> None:
     soa = zone().only(RECORD).inputs
     server, contact, *times = soa["records"][0].split()
     assert (soa["name"], soa["type"], soa["zoneId"]) == (DOMAIN, "SOA", f"Z-{DOMAIN}")
-    # RFC 2308 takes the smaller of the two; some resolvers know but one of them.
+    # RFC 2308 takes the smaller of the two; some resolvers read only one of them.
     assert (soa["ttl"], int(times[-1])) == (30, 30)
     assert (server, contact) == ("ns-0.awsdns-00.com.", "awsdns-hostmaster.amazon.com.")
     assert len(times) == 5
@@ -175,7 +175,7 @@ def test_a_cname_points_a_host_at_its_clusters_envoys_after_the_soa(recorded: Re
         "setIdentifier": "serving",
         "weightedRoutingPolicies": [{"weight": 100}],
     }
-    # Before it, whoever asks for the host would be told for 15 minutes that there is none.
+    # Before it, a look-up of the host would get an NXDOMAIN that resolvers cache for 15 minutes.
     assert graph.only(RECORD, "zone-soa").urn in graph.needs(record)
 
 

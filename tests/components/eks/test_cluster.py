@@ -160,7 +160,7 @@ def test_those_who_reach_the_private_endpoint_pass_the_clusters_security_group(
     assert rule.inputs["securityGroupId"] == "sg-main-cluster"
     assert rule.inputs["cidrIpv4"] == "10.40.0.0/24"
     assert (rule.inputs["fromPort"], rule.inputs["toPort"]) == (443, 443)
-    # Or `pulumi up` is locked out as it begins with the Kubernetes half, or ends with it.
+    # Otherwise `pulumi up` is locked out when it begins with the Kubernetes half, or ends with it.
     assert rule.urn in graph.needs(graph.only(PROVIDER))
 
 

@@ -117,7 +117,7 @@ def test_labels_and_taints_reach_the_nodes(recorded: Recorder) -> None:
 
 
 def allowed(labels: dict[str, str]) -> bool:
-    """What the scheduler makes of OFF_SPOT_TERMS on a node with these labels."""
+    """Whether the scheduler accepts a node with these labels under OFF_SPOT_TERMS."""
     assert {term["operator"] for term in OFF_SPOT_TERMS} == {"NotIn"}
     return all(
         (labels.get(str(term["key"])) or "") not in term["values"] for term in OFF_SPOT_TERMS

@@ -80,7 +80,7 @@ def test_outputs_name_the_subnets_in_the_order_of_the_zones(network: Callable[..
     }
 
 
-def test_appending_a_zone_changes_no_subnet_that_is_there(network: Callable[..., Graph]) -> None:
+def test_appending_a_zone_changes_no_existing_subnet(network: Callable[..., Graph]) -> None:
     before = {s.urn: s.inputs for s in network(zones=(A, B)).of_type(SUBNET)}
     after = {s.urn: s.inputs for s in network(zones=(A, B, C)).of_type(SUBNET)}
     assert before.items() <= after.items()

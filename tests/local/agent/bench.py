@@ -12,14 +12,14 @@ from testbed.cluster.readiness import Object
 
 NAMESPACE = "agent-tests"
 PROGRAMS = "/programs"
-"""Where a container with `MOUNTS`, in a pod with `VOLUMES`, finds the files of `programs`."""
+"""The path of the files of `programs` in a container with `MOUNTS`, in a pod with `VOLUMES`."""
 MOUNTS = [{"name": "programs", "mountPath": PROGRAMS}]
 VOLUMES: list[Object] = [{"name": "programs", "configMap": {"name": "programs"}}]
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Makes pods and looks at them."""
+    """Creates and inspects pods."""
 
     cluster: Cluster
 

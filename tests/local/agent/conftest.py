@@ -28,7 +28,7 @@ def namespace(cluster: Cluster) -> None:
 
 @pytest.fixture
 def bench(cluster: Cluster, namespace: None) -> Iterator[Bench]:
-    """An empty namespace to make pods in; what is left is killed afterwards."""
+    """An empty namespace for pods; remaining ones are killed afterwards."""
     yield Bench(cluster)
     kinds = "deployments,jobs,cronjobs,pods,pdb,hpa"
     cluster.kubectl(

@@ -1,4 +1,4 @@
-"""What the cluster's controllers need of a node: Jobs, rollouts, CPU for the autoscaler, logs."""
+"""What the cluster's controllers need from a node: Jobs, rollouts, CPU for the autoscaler, logs."""
 
 import json
 from typing import Any
@@ -96,7 +96,7 @@ def test_the_autoscaler_sees_the_cpu_that_a_container_uses(bench: Bench) -> None
     assert 0.05e9 < int(measured["usage"]["cpu"].removesuffix("n")) < 0.35e9
 
 
-def test_logs_can_be_followed_cut_and_had_of_the_run_before(bench: Bench) -> None:
+def test_logs_can_be_followed_cut_and_read_for_the_previous_run(bench: Bench) -> None:
     bench.pod("talks", {"run": "echo one; echo two; echo three; test -e /tmp/again || exit 1"})
     bench.wait("a restart", lambda: bench.container("talks")["restartCount"] >= 1)
     assert bench.kubectl("logs", "talks", "--previous", "--tail=2") == "two\nthree\n"

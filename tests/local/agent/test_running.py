@@ -1,4 +1,4 @@
-"""What a pod's processes find: network, files, identity."""
+"""The environment of a pod's processes: network, files, identity."""
 
 import json
 from pathlib import Path
@@ -125,7 +125,8 @@ def test_containers_of_a_pod_share_its_address_and_host_name_and_nobody_elses(be
 
 
 def test_an_ended_pods_address_is_silent(bench: Bench) -> None:
-    """As in a VPC: who dials it is not refused, which would be told within 4 s here."""
+    """As in a VPC: a client that dials it is not refused; a refusal would arrive within 4 s
+    here."""
     bench.pod("ended", {"run": "exec python3 -m http.server 8080"})
     address = bench.wait_ready("ended")["status"]["podIP"]
     bench.kubectl("delete", "pod", "ended")

@@ -1,4 +1,4 @@
-"""Building parts, with a stand-in for Go that does what a real one does when things go wrong."""
+"""Building parts, with a stand-in for Go that fails like a real one."""
 
 import errno
 import shutil
@@ -148,7 +148,7 @@ def test_stopping_ends_the_running_build_and_its_compilers(go: Go, tmp_path: Pat
         time.sleep(0.01)
 
 
-def test_too_small_a_disk_is_told_before_anything_is_built(
+def test_a_disk_too_small_is_reported_before_anything_is_built(
     go: Go, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage("/")._replace(free=10**9)

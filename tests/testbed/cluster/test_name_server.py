@@ -55,7 +55,7 @@ def test_weights_that_are_all_0_are_equal() -> None:
     assert 0.45 < found["new"] / found.total() < 0.55
 
 
-def test_a_name_that_is_not_there_is_told_from_one_without_such_a_record() -> None:
+def test_nxdomain_is_told_from_a_name_without_such_a_record() -> None:
     assert answer(moving(1, 1), ZONE, "nobody.grpc.test", "A") == ([], [SOA], 3)
     assert answer(moving(1, 1), ZONE, "old.grpc.test", "AAAA") == ([], [SOA], 0)
     assert answer(moving(1, 1), ZONE, ZONE, "A") == ([], [SOA], 0)
@@ -76,7 +76,7 @@ def test_a_response_has_the_question_and_its_answers_on_the_wire() -> None:
     assert response.endswith(struct.pack(">2HIH", 1, 1, 30, 4) + bytes([10, 1, 0, 1]))
 
 
-def test_no_such_name_comes_with_the_zones_soa_on_the_wire() -> None:
+def test_nxdomain_comes_with_the_zones_soa_on_the_wire() -> None:
     response = respond(dnslib.DNSRecord.question("nobody.grpc.test"), {ZONE: moving(0, 1)})
     (soa,) = dnslib.DNSRecord.parse(response.pack()).auth
     assert response.header.rcode == dnslib.RCODE.NXDOMAIN

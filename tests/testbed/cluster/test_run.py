@@ -1,4 +1,4 @@
-"""What surrounds a run: the lock, the sandbox that cannot be made, what a killed run left."""
+"""Around a run: the lock, a sandbox that cannot be made, remains of a killed run."""
 
 import os
 import subprocess

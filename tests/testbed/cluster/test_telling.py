@@ -1,4 +1,4 @@
-"""What a person is told of a run: its own cause, once."""
+"""The messages about a run: each cause is printed once."""
 
 import io
 import sys
@@ -20,7 +20,7 @@ from testbed.cluster.errors import LocalError
 from testbed.cluster.sandbox import Sandbox
 
 
-def test_a_program_that_ended_is_told_of_and_not_what_failed_for_it(
+def test_an_ended_program_is_reported_and_not_its_consequences(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     box = Sandbox(tmp_path)
@@ -65,7 +65,7 @@ def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
 def test_a_mistake_is_told_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], cause: str
 ) -> None:
-    """Whatever would start raises."""
+    """Any start raises."""
     started = mock.Mock(side_effect=AssertionError("something started"))
     monkeypatch.setattr(run, "Sandbox", mock.Mock(kept=Sandbox.kept, side_effect=started))
     monkeypatch.setattr(sandbox, "running", mock.Mock(return_value=None))

@@ -1,4 +1,4 @@
-"""What a container finds in its environment."""
+"""A container's environment variables."""
 
 import base64
 
@@ -92,7 +92,7 @@ def test_secrets_are_decoded():
         ),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_told(container: Json, message: str):
+def test_a_reference_without_a_target_is_reported(container: Json, message: str):
     with pytest.raises(ConfigError) as told:
         variables(**container)
     assert str(told.value) == message

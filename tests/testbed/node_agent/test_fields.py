@@ -1,4 +1,4 @@
-"""What is not honoured is told, and nothing else is."""
+"""Exactly the fields that are not honoured are reported."""
 
 from testbed.node_agent import Json, fields
 
@@ -39,7 +39,7 @@ def test_fields_that_are_relied_on_are_told_with_the_container_and_the_reason():
     ]
 
 
-def test_a_field_that_the_agent_never_heard_of_is_told():
+def test_an_unknown_field_is_reported():
     told = fields.not_honoured(pod({"newThing": {"a": 1}}, alsoNew=3))
     assert told == [
         "containers[main].newThing.a (unknown to this agent)",
@@ -47,7 +47,7 @@ def test_a_field_that_the_agent_never_heard_of_is_told():
     ]
 
 
-def test_volumes_that_cannot_be_had_are_told():
+def test_unavailable_volumes_are_reported():
     told = fields.not_honoured(pod(volumes=[{"name": "d", "hostPath": {"path": "/x"}}]))
     assert told == ["volumes[d] (the pod does not start: no such volumes here)"]
 

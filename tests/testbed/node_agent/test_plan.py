@@ -1,4 +1,4 @@
-"""From a manifest to what the launcher is told."""
+"""From a manifest to the launcher's plans."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A pod's status follows from what its containers do."""
+"""A pod's status follows from its containers' states."""
 
 import pytest
 

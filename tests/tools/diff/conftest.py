@@ -44,7 +44,7 @@ class Repo:
         self.write({"Pulumi.yaml": "name: shop\n", "__main__.py": PROGRAM})
 
     def git(self, *arguments: str) -> str:
-        # With nothing of this machine's own git.
+        # Without this machine's own git config.
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_CONFIG_GLOBAL": "/dev/null",

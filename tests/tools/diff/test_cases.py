@@ -25,14 +25,14 @@ from grpc_platform_tools.diff.revisions import Revision
 HERE = Path(__file__).parent
 CASES = sorted(path.stem for path in (HERE / "cases").glob("*.patch"))
 LIMITS = {"too-much": 1_500}
-"""Characters of a comment, where not the real limit."""
+"""Characters of a comment, if not the real limit."""
 HIDDEN = (
     "swordfish",
     "Y2lwaGVydGV4dC",  # of every ciphertext
     "111122223333",
     "444455556666",
 )
-"""What no comment and no report may show."""
+"""Texts that no comment and no report may show."""
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ def test_one_stack_that_does_not_load_leaves_the_others_theirs(repo: Repo) -> No
     assert prod.outputs
 
 
-def test_a_program_that_was_not_there_before_is_all_new(repo: Repo) -> None:
+def test_a_program_that_is_new_at_head_is_all_new(repo: Repo) -> None:
     repo.write({"Pulumi.yaml": None, "__main__.py": None})
     base = repo.commit()
     repo.write({"Pulumi.yaml": "name: shop\n", "__main__.py": PROGRAM, **repo.stack()})
@@ -138,9 +138,9 @@ def test_a_program_that_was_not_there_before_is_all_new(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["nowhere"], "'nowhere' is no commit of {root}"),
-        (["--", "--all"], "'--all' is no commit of {root}"),
-        (["HEAD", "--head", "nowhere"], "'nowhere' is no commit of {root}"),
+        (["nowhere"], "'nowhere' is not a commit of {root}"),
+        (["--", "--all"], "'--all' is not a commit of {root}"),
+        (["HEAD", "--head", "nowhere"], "'nowhere' is not a commit of {root}"),
         (["HEAD", "--fail-on", "change"], "--fail-on 'change': must be replace, delete or"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_shallow_clone_is_told_from_a_wrong_name(repo: Repo, tmp_path: Path) -
 def test_a_folder_outside_any_repository_is_refused(tmp_path: Path) -> None:
     given = ["diff", "HEAD", "--program", str(tmp_path)]
     result = CliRunner().invoke(app, given, catch_exceptions=False)
-    assert (result.exit_code, "is in no git repository" in result.stderr) == (1, True)
+    assert (result.exit_code, "is not in a readable git repository" in result.stderr) == (1, True)
 
 
 def test_an_environment_is_compared_by_name_with_a_warning(repo: Repo) -> None:

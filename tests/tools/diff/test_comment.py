@@ -1,4 +1,4 @@
-"""A comment is bounded and shows nothing but values, whatever a program made of it."""
+"""For any input, a comment is bounded and shows program text only as values."""
 
 import re
 from typing import Any
@@ -81,7 +81,7 @@ def test_two_stacks_of_one_name_are_bounded_too() -> None:
 
 
 @pytest.mark.parametrize("count", [20, 200])
-def test_what_is_said_of_what_does_not_fit_fits(count: int) -> None:
+def test_notes_on_what_is_left_out_fit_too(count: int) -> None:
     """Every section of every stack has a piece that is too long."""
     big = tuple(PropertyChange(path=f"p{n}", kind="added", new="x" * 250) for n in range(40))
     everything = {
@@ -169,7 +169,8 @@ def test_nothing_that_a_program_wrote_is_markdown_or_html(
 
 
 def outside_code(text: str) -> str:
-    """What GitHub would read as Markdown or HTML: all but code blocks, code spans and <code>."""
+    """The text that GitHub reads as Markdown or HTML: all but code blocks, code spans and
+    <code>."""
     lines: list[str] = []
     fence = ""
     for line in text.split("\n"):

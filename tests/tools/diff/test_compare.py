@@ -1,4 +1,4 @@
-"""What an engine would do, where inputs alone do not say it."""
+"""What an engine would do, when inputs alone do not determine it."""
 
 from functools import partial
 from typing import Any
@@ -100,8 +100,7 @@ def test_a_secret_that_changed_is_told_from_one_that_did_not() -> None:
 
 
 def made_of(first: str, by: str) -> Any:
-    """A subnet in a VPC, and a policy document that names the VPC but does not stand or fall
-    with it."""
+    """A subnet in a VPC, and a policy document that names the VPC but is not replaced with it."""
 
     def program() -> None:
         vpc = aws.ec2.Vpc("vpc", cidr_block=first)
@@ -264,7 +263,7 @@ def test_a_minor_that_eks_refuses_is_said_to_be_refused(old: str, new: str, refu
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [
-        # Secret, or a file: nothing says that it is the same cluster.
+        # Secret, or a file: the cluster may be another one.
         ({"kubeconfig": "/a"}, {"kubeconfig": "/b"}, "may be replaced"),
         ({"secret": KUBECONFIG % "x"}, {"secret": KUBECONFIG % "y"}, "may be replaced"),
         ({"kubeconfig": KUBECONFIG % "x"}, {"kubeconfig": KUBECONFIG % "y"}, "if the cluster is"),

@@ -109,7 +109,8 @@ def test_what_cannot_be_installed_is_that_revisions_problem(repo: Repo, tmp_path
     assert result.exit_code == 1
     report = Report.load((repo.directory / "build" / "diff" / "diff.json").read_bytes())
     assert (
-        report.stacks[0].problems["base"][0] == "what requirements.lock locks cannot be installed"
+        report.stacks[0].problems["base"][0]
+        == "the dependencies in requirements.lock cannot be installed"
     )
 
 
@@ -134,7 +135,9 @@ def test_a_failed_installation_is_tried_again(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "requirements.txt", b"")
     lock.path.write_text(f"unit @ {tmp_path.as_uri()}/no.whl\n")
     for _ in range(2):
-        with pytest.raises(UserError, match=r"what requirements\.txt locks cannot be installed"):
+        with pytest.raises(
+            UserError, match=r"the dependencies in requirements\.txt cannot be installed"
+        ):
             environment_of(lock)
 
 

@@ -1,5 +1,5 @@
-"""One recorder per stack: what its program sees, what it may leave behind, and what is said of it
-when it fails."""
+"""One recorder per stack: what its program sees and may leave behind, and the message when it
+fails."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def report(repo: Repo) -> Report:
 
 
 def problems(repo: Repo, source: str) -> list[str]:
-    """Those of a program at both revisions, which are the same."""
+    """The problems of a program, which are the same at both revisions."""
     repo.commit({"__main__.py": source, **repo.stack()})
     assert diff(repo, "HEAD").exit_code == 1
     (only,) = report(repo).stacks
@@ -163,7 +163,7 @@ def test_a_submodule_is_laid_out_from_the_work_tree_and_missed_elsewhere(
     assert diff(repo, "HEAD").exit_code == 0
     repo.git("submodule", "deinit", "--quiet", "--force", "lib")
     assert diff(repo, "HEAD", "--head", "HEAD").exit_code == 1
-    assert report(repo).stacks[0].problems["head"][-1] == "submodules that are not there: lib"
+    assert report(repo).stacks[0].problems["head"][-1] == "submodules that are not checked out: lib"
 
 
 @pytest.mark.parametrize(("main", "file"), [("src", "src/__main__.py"), ("src/a.py", "src/a.py")])

@@ -1,4 +1,4 @@
-"""What is deleted before it is made again, and what falls with it."""
+"""Resources that are deleted before they are created again, and those deleted along with them."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def workload(value: str, name: str = "settings", by: str = "volume", **options: 
         target: Any = {"apiVersion": "apps/v1", "kind": "Deployment", "name": echo.metadata["name"]}
         scaled: Any = {"scaleTargetRef": target, "maxReplicas": 2}
         k8s.autoscaling.v2.HorizontalPodAutoscaler("hpa", metadata={"name": "echo"}, spec=scaled)
-        # Nobody calls it, and it takes an input from the other one.
+        # It serves no calls, and takes an input from the other one.
         deployment("batch", "none", None, {"after": echo.metadata["name"]})
 
     return program
@@ -81,9 +81,9 @@ def test_a_deployment_that_serves_is_lost_with_its_calls_and_another_is_not() ->
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        # Another name: the new one is made first.
+        # Another name: the new one is created first.
         (workload("a", "settings-1"), workload("b", "settings-2")),
-        # Only waited for.
+        # Only a dependency.
         (workload("a", by="wait"), workload("b", by="wait")),
     ],
 )

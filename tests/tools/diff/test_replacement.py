@@ -61,15 +61,15 @@ REPLACES: list[tuple[str, str, Any, Any]] = [
     (DEPLOYMENT, "metadata", None, {"namespace": "team"}),
     (POD, "spec.containers.1", None, {"image": "a:1"}),
     (POD, "spec.initContainers", None, [{"image": "a:1"}]),
-    # A name that is left out is made up anew.
+    # If the name is left out, the provider generates a new one.
     ("aws:cloudwatch/logGroup:LogGroup", "name", "logs", None),
     (DEPLOYMENT, "metadata.name", None, "echo"),
-    # Every kind is found by name and namespace, also those that nobody has listed.
+    # Every kind is identified by name and namespace, also kinds that are not listed.
     ("kubernetes:projectcontour.io/v1:HTTPProxy", "metadata.namespace", "a", "b"),
     ("kubernetes:apps/v1:DeploymentPatch", "metadata.name", "a", "b"),
     # The order of these is one of preference.
     (NODES, "instanceTypes", ["m7i.large", "m6i.large"], ["m6i.large", "m7i.large"]),
-    # A rule is for one sort of peer.
+    # A rule has one kind of peer.
     (RULE, "cidrIpv4", "10.0.0.0/16", None),
     ("aws:ec2/natGateway:NatGateway", "availabilityZoneAddresses", None, [{"allocationIds": []}]),
     ("aws:ec2/vpc:Vpc", "instanceTenancy", None, "dedicated"),
@@ -118,11 +118,11 @@ UPDATES: list[tuple[str, str, Any, Any]] = [
     (ENDPOINT, "vpcEndpointType", None, "Gateway"),
     (DEPLOYMENT, "metadata.namespace", None, "default"),
     ("kubernetes:core/v1:Namespace", "metadata.namespace", None, "elsewhere"),
-    # What is left out stays as it is.
+    # An input that is left out keeps its value.
     ("aws:ec2/subnet:Subnet", "availabilityZone", "eu-west-1a", None),
     (NODES, "launchTemplate", {"id": "lt-1"}, None),
     (PROVIDER, "kubeconfig.users.0.user.exec.command", "aws", "sh"),
-    # Nothing is known of the type.
+    # There are no rules for the type.
     ("random:index/randomId:RandomId", "byteLength", 1, 2),
 ]
 

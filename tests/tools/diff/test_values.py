@@ -1,4 +1,4 @@
-"""Differences as a person would say them."""
+"""Differences in a person's terms."""
 
 import json
 from typing import Any
@@ -103,7 +103,7 @@ def test_json_and_yaml_inside_of_text_are_compared_as_data() -> None:
     ]
 
 
-def test_the_same_data_written_otherwise_is_said_to_be_that() -> None:
+def test_the_same_data_in_another_form_is_reported_as_such() -> None:
     assert said({"f": '{"a": 1}'}, {"f": '{\n "a": 1}'}) == [("f", "reformatted", None, None)]
 
 
@@ -147,7 +147,7 @@ def test_text_that_would_break_a_reader_is_text(text: str) -> None:
 
 
 def test_long_lists_of_few_words_take_no_longer_than_others() -> None:
-    """Looking for moves takes the square of the length, and more with repeated elements."""
+    """The search for moves is quadratic in the length, and slower with repeated elements."""
     words = ["a", "b"] * 20_000
     old, new = words, [*words[:7], "c", *words[8:], "d"]
     assert {(d.kind, d.new) for d in differences(old, new)} >= {("added", "d")}

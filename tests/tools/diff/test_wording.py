@@ -1,4 +1,4 @@
-"""What is said together, and what must never be hidden by that."""
+"""Changes that are shown together, and facts that grouping must never hide."""
 
 from typing import Any
 
@@ -94,7 +94,9 @@ def test_a_thing_under_another_urn_keeps_its_warning() -> None:
 
 def test_an_encrypted_value_that_changed_is_not_called_no_change() -> None:
     config = (PropertyChange(path="shop:token", kind="changed", hidden=True),)
-    assert "an encrypted value changed, and so may what reads it" in said(config=config)
+    assert "an encrypted value changed, and so may the resources that read it" in said(
+        config=config
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,5 +120,5 @@ def test_a_difference_is_in_the_lines_that_show_it(old: Any, new: Any, expected:
         ("changed", "!p: changed; the value is secret"),
     ],
 )
-def test_of_a_secret_is_said_what_became_of_it(kind: Any, line: str) -> None:
+def test_a_change_of_a_secret_names_its_kind(kind: Any, line: str) -> None:
     assert lines(PropertyChange(path="p", kind=kind, hidden=True)) == [line]

@@ -19,9 +19,9 @@ LONGEST_BODY = 65_536
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call of `method` in place of an answer.
+    """A failure of one call of `method` instead of its answer.
 
-    `processed` says that the call is carried out first. A `status` of None drops the connection.
+    With `processed` the call is carried out first. A `status` of None drops the connection.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Fault:
 
 @dataclass
 class FakeGitHub:
-    """The repository acme/platform: what is in it, what goes wrong next, and what was asked."""
+    """The repository acme/platform: its content, the next failures, and the received calls."""
 
     url: str = ""
     page_size: int = 100
@@ -60,7 +60,7 @@ class FakeGitHub:
         return self.last_id
 
     def bodies(self, number: int, login: str = ME) -> list[str]:
-        """What an account's comments on a pull request say."""
+        """The texts of an account's comments on a pull request."""
         return [c["body"] for c in self.comments[number] if c["user"]["login"] == login]
 
     def answer(

@@ -1,4 +1,4 @@
-"""One run of the poster: its clock, its surroundings, and what it finds."""
+"""One run of the poster: its clock, its environment, and its input."""
 
 import json
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ RUN_URL = "https://github.com/acme/platform/actions/runs/42"
 
 @dataclass
 class Clock:
-    """Time that passes only while somebody sleeps, so a test never does."""
+    """Time that passes only in calls of `sleep`, so a test never waits."""
 
     time: float = 1_800_000_000.0
     slept: list[float] = field(default_factory=list[float])
@@ -57,7 +57,7 @@ class Posting:
 
 
 def report(project: str = "shop", changes: int = 0, **names: str) -> Report:
-    """A diff of one stack in which so many resources are new."""
+    """A diff of one stack with that many new resources."""
     resources = tuple(
         ResourceChange(
             operation="create",

@@ -23,7 +23,7 @@ def method(request: pytest.FixtureRequest, github: FakeGitHub, posting: Posting)
 
 
 def the_comment(github: FakeGitHub, posting: Posting) -> str:
-    """Post; what the one comment then says."""
+    """Post. Returns the text of the only comment."""
     result = posting.poster("shop")
     assert result.exit_code == 0, result.output
     (body,) = github.bodies(7)
@@ -32,7 +32,7 @@ def the_comment(github: FakeGitHub, posting: Posting) -> str:
 
 
 def failure(posting: Posting) -> str:
-    """Post in vain: the last line said."""
+    """Post and fail. Returns the last line of the output."""
     result = posting.poster("shop")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
@@ -138,7 +138,7 @@ def test_a_refusal_is_one_line_and_not_tried_again(
     assert not clock.slept
 
 
-def test_a_server_that_nobody_reaches_is_given_up_within_the_bound(
+def test_an_unreachable_server_is_given_up_within_the_bound(
     posting: Posting, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as taken:
@@ -151,25 +151,25 @@ def test_a_server_that_nobody_reaches_is_given_up_within_the_bound(
 
 def test_an_answer_of_another_form_is_one_line(github: FakeGitHub, posting: Posting) -> None:
     github.pulls[0].pop("number")
-    assert failure(posting).endswith("/pulls: an answer of another form than GitHub's")
+    assert failure(posting).endswith("/pulls: the answer is not in GitHub's form")
 
 
 @pytest.mark.parametrize("url", ["nowhere", "http://", "ftp://127.0.0.1/"])
-def test_an_address_that_is_none_is_one_line(
+def test_an_invalid_address_is_one_line(
     posting: Posting, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("GITHUB_API_URL", url)
     assert "no answer (" in failure(posting)
 
 
-def test_a_token_that_github_repeats_is_not_said(github: FakeGitHub, posting: Posting) -> None:
-    """`poster` looks for the token in all that was said, in every test."""
+def test_a_token_that_github_repeats_is_not_printed(github: FakeGitHub, posting: Posting) -> None:
+    """In every test, `poster` looks for the token in all output."""
     github.faults.append(Fault("GET", 403, message=f"no rights for Bearer {TOKEN}\n::error::x"))
     assert failure(posting).endswith(": 403 no rights for Bearer *** ::error::x")
 
 
 @pytest.mark.parametrize("inside", ["\r\nInjected: ", " ", "\u2028"])
-def test_a_token_that_is_none_is_neither_sent_nor_said(
+def test_an_invalid_token_is_neither_sent_nor_printed(
     github: FakeGitHub, posting: Posting, monkeypatch: pytest.MonkeyPatch, inside: str
 ) -> None:
     monkeypatch.setenv("GITHUB_TOKEN", f"{TOKEN}{inside}{TOKEN}")

@@ -1,4 +1,4 @@
-"""What a pull request may leave in place of a diff, and what becomes of it."""
+"""Anything that a pull request may leave instead of a diff, and the poster's reaction."""
 
 import json
 import os
@@ -16,19 +16,19 @@ EVIL = "\n::error::@everyone <img src=x onerror=alert(1)> <!-- grpc-platform dif
 
 
 def good(tmp_path: Path) -> dict[str, Any]:
-    """A diff that is as it should be, to spoil."""
+    """A valid diff, to spoil."""
     report(changes=1).save(tmp_path / "good.json")
     return json.loads((tmp_path / "good.json").read_bytes())
 
 
 def refused(github: FakeGitHub, posting: Posting) -> str:
-    """Post, and see that the older comment made place for one that shows nothing hostile."""
+    """Post, and check that a comment without anything hostile replaced the older one."""
     github.say(7, "<!-- grpc-platform diff: shop -->\nof an earlier commit")
     result = posting.poster("shop")
     assert result.exit_code == 0
     (body,) = github.bodies(7)
     assert "onerror" not in body + result.output
-    assert "::" not in result.output  # a line that begins so commands the runner
+    assert "::" not in result.output  # such a line is a command to the runner
     assert body.startswith("<!-- grpc-platform diff: shop -->\n### shop: no diff of this commit\n")
     assert RUN_URL in body
     return body
@@ -47,7 +47,7 @@ def refused(github: FakeGitHub, posting: Posting) -> str:
     ],
     ids=["empty", "Markdown", "a list", "no text", "not all of it", "deep", "a long number"],
 )
-def test_what_is_no_diff_is_said_to_be_none(
+def test_what_is_not_a_diff_is_reported_as_such(
     github: FakeGitHub, posting: Posting, text: bytes
 ) -> None:
     posting.leave("shop", text)
@@ -140,7 +140,7 @@ def test_a_text_that_github_refuses_leaves_no_older_one_in_place(
 ) -> None:
     renders("x" * 70_000)
     posting.leave("shop", report())
-    assert "GitHub does not take the text" in refused(github, posting)
+    assert "GitHub refuses the text" in refused(github, posting)
 
 
 def test_a_first_text_that_github_refuses_becomes_one_that_it_takes(
@@ -149,4 +149,4 @@ def test_a_first_text_that_github_refuses_becomes_one_that_it_takes(
     renders("x" * 70_000)
     posting.leave("shop", report())
     assert posting.poster("shop").exit_code == 0
-    assert "GitHub does not take the text" in github.bodies(7)[0]
+    assert "GitHub refuses the text" in github.bodies(7)[0]

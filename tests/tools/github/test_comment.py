@@ -132,7 +132,7 @@ def test_nothing_is_posted_once_the_branch_has_moved_on(
     posting.leave("shop", report(changes=1))
     result = posting.poster("shop")
     assert result.exit_code == 0
-    assert result.output.startswith(f"nothing to post: {SHA} is the newest commit of no open")
+    assert result.output.startswith(f"nothing to post: {SHA} is no open pull request's")
     assert not github.comments[7]
 
 

@@ -1,4 +1,4 @@
-"""A diff that is well formed and means harm: what a reader's browser gets of it."""
+"""A well-formed but malicious diff: the effect in a reader's browser."""
 
 from html.parser import HTMLParser
 
@@ -37,7 +37,7 @@ SAFE_TAGS = {
 
 
 class Page(HTMLParser):
-    """What a browser makes of a comment."""
+    """A browser's view of a comment."""
 
     def __init__(self, markdown: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the workflows have to agree on, and the rights they have; make check lints the rest."""
+"""The names that the workflows share, and their rights; make check lints the rest."""
 
 import re
 from pathlib import Path

@@ -9,8 +9,8 @@ import pytest
 
 @pytest.fixture(scope="module")
 def stopped_programs() -> Generator[None]:
-    """For modules whose programs stop halfway: the SDK then leaves coroutines that nobody awaits,
-    and Python would say so in whichever test collects them."""
+    """For modules whose programs stop halfway: the SDK then leaves un-awaited coroutines, and
+    Python would warn in the test that happens to collect them."""
     yield
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine", RuntimeWarning)

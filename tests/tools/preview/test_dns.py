@@ -1,4 +1,4 @@
-"""The chain of a host is what DNS and the Ingress make of a call, and says where it breaks."""
+"""The chain of a host is a call's path by DNS and the Ingress, and shows where it breaks."""
 
 from dataclasses import replace
 from typing import Any
@@ -178,7 +178,7 @@ def test_a_weighted_record_to_a_cluster_that_does_not_route_its_host_is_a_proble
             )
         )
     )
-    assert new.problems == ["greeter.grpc.example leads to cluster new, and is routed in old"]
+    assert new.problems == ["greeter.grpc.example leads to cluster new, but is routed in old"]
 
 
 def test_a_chain_of_several_cnames_is_followed_and_one_in_a_circle_ends() -> None:
@@ -206,10 +206,10 @@ def test_a_tls_host_is_known_by_its_ingress() -> None:
     assert [route.tls for route in chain.routes] == [True]
 
 
-def test_a_name_nobody_publishes_is_a_problem() -> None:
+def test_an_unpublished_name_is_a_problem() -> None:
     chain = only(envoy(), cname("greeter", "gone.grpc.example"))
     assert chain.problems == [
-        "greeter.grpc.example leads to gone.grpc.example, which nothing here publishes"
+        "greeter.grpc.example leads to gone.grpc.example, which is not published here"
     ]
 
 
@@ -220,7 +220,7 @@ def test_a_stack_that_publishes_nothing_may_lead_to_another_stacks_name() -> Non
 
 def test_a_routed_host_without_a_record_is_a_problem() -> None:
     chain = only(ingress("greeter.grpc.example"))
-    assert chain.problems == ["greeter.grpc.example is routed, and no record leads to it"]
+    assert chain.problems == ["greeter.grpc.example is routed, but no record leads to it"]
 
 
 def test_a_host_routed_in_another_cluster_than_its_name_leads_to_is_a_problem() -> None:
@@ -229,7 +229,7 @@ def test_a_host_routed_in_another_cluster_than_its_name_leads_to_is_a_problem() 
         cname("greeter", "main.grpc.example"),
         ingress("greeter.grpc.example", cluster="spare"),
     )
-    assert chain.problems == ["greeter.grpc.example leads to cluster main, and is routed in spare"]
+    assert chain.problems == ["greeter.grpc.example leads to cluster main, but is routed in spare"]
 
 
 def test_records_of_other_types_are_no_chain() -> None:

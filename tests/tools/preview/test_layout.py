@@ -1,4 +1,4 @@
-"""What is recorded says nothing of the folder a program is in, and has assets by their content."""
+"""A recording does not depend on the program's folder, and holds assets by their content."""
 
 from collections.abc import Callable
 from pathlib import Path

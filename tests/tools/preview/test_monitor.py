@@ -1,4 +1,4 @@
-"""What the program is answered, and how what it registers is called, are as with the engine."""
+"""The program gets the engine's answers, and its resources get the engine's names."""
 
 from typing import Any
 
@@ -200,7 +200,7 @@ def test_a_component_that_a_provider_makes_is_a_resource_with_inputs() -> None:
     assert topology(graph, []) == "flowchart LR\n"
 
 
-def test_what_is_only_read_can_be_used_and_be_a_parent_and_is_not_recorded() -> None:
+def test_a_resource_that_is_only_read_can_be_used_and_be_a_parent_but_is_not_recorded() -> None:
     def program() -> None:
         group = Group("group")
         read = route53.Zone.get("existing", "Z123", opts=inside(group))
@@ -221,7 +221,7 @@ def test_transforms_do_not_run_and_that_is_a_warning() -> None:
         zone("zone", inside(Group("group")))
 
     assert record(program).warnings == (
-        "transforms are registered, and do not run here: what they change does not show",
+        "transforms are registered, but do not run here: their changes do not show",
     )
 
 

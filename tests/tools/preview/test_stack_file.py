@@ -115,7 +115,7 @@ def test_neither_a_folder_nor_a_file_without_a_name_is_a_stack(tmp_path: Path) -
 def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path: Path) -> None:
     lines = ["a0: &a0 x", *(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9))]
     where = refusal(tmp_path, "\n".join(lines))
-    assert where == "DIR/Pulumi.dev.yaml:7:5: aliases stand for too much"
+    assert where == "DIR/Pulumi.dev.yaml:7:5: aliases expand to too much"
 
 
 @pytest.mark.parametrize("key", ["stackConfigDir", "config"])
@@ -152,7 +152,7 @@ def test_what_a_stack_file_defines_as_an_environment_itself_is_not_shown(tmp_pat
     assert is_ciphertext(found["environment (its own)"])
 
 
-def test_an_unknown_stack_is_refused_with_those_there_are() -> None:
+def test_an_unknown_stack_is_refused_with_the_existing_ones() -> None:
     with pytest.raises(UserError, match=r"no stack 'staging' in .*; stacks here: dev, prod$"):
         read_stack_file(TOY, "staging")
 

@@ -81,4 +81,4 @@ def test_warnings_of_program_manifests_and_names_are_all_told() -> None:
     summary = summarise(Graph((stack, chart, ingress), ("of the program",)), "dev")
     assert len(summary.warnings) == 3
     assert "- of the program" in as_markdown(summary).splitlines()
-    assert "- c\\|d is routed, and no record leads to it" in as_markdown(summary).splitlines()
+    assert "- c\\|d is routed, but no record leads to it" in as_markdown(summary).splitlines()

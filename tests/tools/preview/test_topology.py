@@ -1,4 +1,4 @@
-"""The picture names the way of a call, keeps within bounds and is well formed."""
+"""The diagram shows a call's path, stays small and is well formed."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which changes are the same one in several resources, but for the names of what they are in."""
+"""Finds changes that several resources share, ignoring the names of their components."""
 
 import json
 import re
@@ -9,10 +9,10 @@ from grpc_platform_tools.diff.report import PropertyChange, ResourceChange
 from grpc_platform_tools.plain import is_list, is_mapping
 
 OWN_NAME = "{name}"
-"""Stands for the name of each one's own component, where several changed alike."""
+"""Stands for the name of each resource's own component, where several changed alike."""
 
 _ENOUGH = 3
-"""From so many on, what changed alike is said once."""
+"""When at least this many resources changed alike, the change is shown once."""
 
 
 def shared(
@@ -20,7 +20,8 @@ def shared(
 ) -> tuple[
     list[tuple[list[PropertyChange], list[ResourceChange]]], dict[str, list[PropertyChange]]
 ]:
-    """What several changed alike, with those that did; and by URN, what is each one's own."""
+    """Changes that several resources share, each with those resources; and by URN, the changes of
+    one resource alone."""
     members: defaultdict[str, list[tuple[ResourceChange, PropertyChange]]] = defaultdict(list)
     for change in changes:
         for one in change.properties:
@@ -39,7 +40,7 @@ def shared(
 
 
 def signature(change: ResourceChange, one: PropertyChange) -> str:
-    """The same for changes that are the same but for the names of what they are in."""
+    """A key that is equal for changes that differ only in the names of their components."""
     said = [one.path, one.kind, one.old, one.new, one.hidden]
     return json.dumps(_nameless(change, said), sort_keys=True)
 
@@ -50,8 +51,8 @@ def nameless(text: str, name: str) -> str:
 
 
 def _nameless(change: ResourceChange, value: Any) -> Any:
-    """The value, with OWN_NAME wherever the name of the change's component, or else its own, stands
-    in it."""
+    """The value, with OWN_NAME in place of the name of the change's component, or else of its
+    resource."""
     name = change.component.rpartition(" ")[2] or change.urn.rpartition("::")[2]
     if len(name) < 2:
         return value
@@ -69,7 +70,7 @@ def _nameless(change: ResourceChange, value: Any) -> Any:
 
 
 def _generic(found: list[tuple[ResourceChange, PropertyChange]]) -> PropertyChange:
-    """The change that all have in common, with OWN_NAME where their names differ."""
+    """The change that all members share, with OWN_NAME where their names differ."""
     if all(one == found[0][1] for _, one in found):
         return found[0][1]
     change, one = found[0]
@@ -78,5 +79,5 @@ def _generic(found: list[tuple[ResourceChange, PropertyChange]]) -> PropertyChan
 
 
 def same(change: ResourceChange) -> str:
-    """What is the same for two resources that differ in the names of what they are in only."""
+    """A value that is equal for two resources that differ only in the names of their components."""
     return " ".join((change.type, *(signature(change, one) for one in change.properties)))

@@ -1,4 +1,4 @@
-"""`grpc-platform diff`: record two revisions, compare them, leave and show what was found."""
+"""`grpc-platform diff`: record two revisions, compare them, write and show the diff."""
 
 import secrets
 import signal
@@ -34,9 +34,10 @@ def run_diff(
     fail_on: Collection[Operation],
 ) -> int:
     """Compare the program in `directory` at `base` with the one at `head`, or with the files as
-    they are; the exit status.
+    they are now. Returns the exit status.
 
-    Leaves comment.md and diff.json in `output`. Raises UserError for what cannot be read at all.
+    Leaves comment.md and diff.json in `output`. Raises UserError for a revision or directory that
+    cannot be read.
     """
     started = time.monotonic()
     target = output or directory / "build" / "diff"
@@ -67,13 +68,11 @@ def run_diff(
 
 
 def parse_operations(text: str) -> list[Operation]:
-    """What --fail-on asks for; UserError for anything but replace and delete."""
+    """The operations in --fail-on; UserError for anything but replace and delete."""
     asked: list[Operation] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         if word not in ("replace", "delete"):
-            raise UserError(
-                f"--fail-on {word!r}: must be replace, delete or both, as replace,delete"
-            )
+            raise UserError(f"--fail-on {word!r}: must be replace, delete or replace,delete")
         asked.append(word)
     return asked
 
@@ -81,9 +80,9 @@ def parse_operations(text: str) -> list[Operation]:
 def make_report(
     base: str, head: str | None, directory: Path, output: Path, say: Callable[[str], None]
 ) -> Report:
-    """Record every stack of both revisions and compare them; `say` is told what is under way.
+    """Record every stack of both revisions and compare them; `say` gets the progress messages.
 
-    The report that an earlier run left in `output` is no part of the program.
+    A report that an earlier run left in `output` does not count as part of the program.
     """
     repository = Repository.around(directory)
     with tempfile.TemporaryDirectory(prefix="grpc-platform-diff-") as folder:
@@ -96,12 +95,12 @@ def make_report(
         stacks = sorted({*old.stacks, *new.stacks})
         if not stacks:
             raise UserError(f"{directory}: neither revision has a Pulumi.<stack>.yaml")
-        # Of a stack that is removed only that is said, so it need not work any longer.
+        # A removed stack is only reported as removed, so its program need not run any more.
         wanted = [
             (side, stack) for stack in new.stacks for side in (old, new) if stack in side.stacks
         ]
         accounts = Accounts()
-        # For this run only: nobody can try what a secret might be against a mark.
+        # A new key for each run, so that nobody can test guesses of a secret against its mark.
         key = secrets.token_bytes()
 
         def recorded(done: int) -> None:
@@ -126,7 +125,8 @@ def make_report(
 
 
 def _compared(stack: str, base: Recording | None, head: Recording | None) -> StackDiff:
-    """One stack's diff; where comparing fails, for whatever reason, the others still get theirs."""
+    """One stack's diff. If the comparison fails for any reason, the other stacks are still
+    compared."""
     try:
         return compare(stack, base, head)
     except Exception as error:
@@ -140,8 +140,8 @@ def _keys(wanted: list[tuple[Revision, str]]) -> list[tuple[int, str]]:
 
 @contextmanager
 def _ended_in_order() -> Generator[None]:
-    """Let SIGTERM, and a terminal that closes, end the command as Ctrl-C does: nothing is left
-    behind."""
+    """Let SIGTERM, and a terminal that closes, end the command as Ctrl-C does, so that no process
+    or file stays behind."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)

@@ -1,7 +1,7 @@
-"""A report as a comment on a pull request: bounded, whatever it holds, and safe to post.
+"""Renders a report as a comment on a pull request: bounded in length, and safe to post.
 
-Whatever a program wrote is shown in code spans and code blocks only, so that it can neither mention
-anybody nor look like anything but a value.
+Text from the program appears only in code spans and code blocks. So it can mention nobody and can
+only look like a value.
 """
 
 import html
@@ -17,7 +17,7 @@ from grpc_platform_tools.diff.wording import PAST, Group, Theirs, counts, groups
 from grpc_platform_tools.preview.outline import plural
 
 LIMIT = 60_000
-"""Below the 65,536 characters that GitHub takes, with room for what a poster adds."""
+"""Below GitHub's limit of 65,536 characters, with room for what the poster adds."""
 
 _MOST_LINES = 40
 _MOST_STACKS = 20
@@ -25,7 +25,7 @@ _MOST_WARNINGS = 10
 _LONGEST = 200
 _RANKS = {"change": 4, "create": 5, "rename": 6}
 _RESERVE = 200
-"""For the line that says what a section left out."""
+"""Room for the line that counts what a section left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,14 @@ class _Block:
     rank: int
     text: str
     items: tuple[str, ...]
-    """What it is about, to count what is not shown whole."""
+    """Its subjects, to count those that are not shown whole."""
     generic: str
-    """The text, equal for what is the same in another stack but for a component's name."""
+    """The text with OWN_NAME for the component's name, to find the same piece in other stacks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
-    """What stands under one heading: of a stack, or of several that share it."""
+    """The content under one heading, for one stack or for several that share it."""
 
     heading: str
     blocks: list[_Block]
@@ -51,8 +51,8 @@ class _Part:
 
 
 def comment(report: Report, limit: int = LIMIT) -> str:
-    """Markdown of at most `limit` characters: the most destructive first, cut by whole resources,
-    with what was cut counted."""
+    """Markdown of at most `limit` characters, the most destructive changes first. Whole resources
+    are left out to fit, and their number is shown."""
     busy = [s for s in report.stacks if s.status != "compared" or s.changed or s.warnings]
     idle = [s for s in report.stacks if s not in busy]
     top = [f"### {_code(report.project)}: what this changes", ""]
@@ -87,8 +87,9 @@ def comment(report: Report, limit: int = LIMIT) -> str:
 
 
 def _parts(stacks: list[StackDiff]) -> list[_Part]:
-    """What several stacks share, once for each set of stacks; then what is each one's own."""
-    # By place: in a report that somebody made up, two stacks may have one name.
+    """First what several stacks share, once for each set of stacks; then what only one stack
+    has."""
+    # By index: a forged report may have two stacks with one name.
     blocks = [_blocks(stack) for stack in stacks]
     found: defaultdict[tuple[str, str], list[tuple[int, _Block]]] = defaultdict(list)
     for place, mine in enumerate(blocks):
@@ -118,7 +119,7 @@ def _parts(stacks: list[StackDiff]) -> list[_Part]:
 
 
 def _common(blocks: list[_Block]) -> _Block:
-    """One for several that are the same, but for names."""
+    """One piece for several that differ only in names."""
     first = blocks[0]
     if all(block.text == first.text for block in blocks):
         return first
@@ -227,7 +228,7 @@ def _group(group: Group) -> str:
 
 
 def _bold(ours: str) -> str:
-    """In a block of HTML, Markdown's own bold means nothing."""
+    """Inside a block of HTML, Markdown's bold has no effect."""
     return re.sub(r"\*\*(.*?)\*\*", r"<b>\1</b>", ours)
 
 
@@ -242,7 +243,7 @@ def _details(summary: str, body: str, *, is_open: bool = False) -> str:
 
 
 def _fenced(texts: Iterable[str], language: str) -> str:
-    """A code block that nothing in it can end."""
+    """A code block that its content cannot end."""
     every = [cut(one_line(text)) for text in texts]
     if left := len(every[_MOST_LINES:]):
         every = [*every[:_MOST_LINES], f" … {left} more lines in diff.json"]
@@ -268,5 +269,5 @@ def _code(text: str) -> str:
 
 
 def _tagged(text: str) -> str:
-    """The same inside a block of HTML, where Markdown means nothing."""
+    """A code span inside a block of HTML, where Markdown has no effect."""
     return f"<code>{html.escape(one_line(text)[:_LONGEST])}</code>"

@@ -60,7 +60,7 @@ def _config(base: Recording | None, head: Recording | None) -> list[PropertyChan
     for key in sorted(old.keys() | new.keys()):
         sides = {"old": old[key]} if key in old else {}
         sides |= {"new": new[key]} if key in new else {}
-        # Ciphertext says whether a value changed, and is nobody's to see.
+        # Ciphertext shows whether a value changed, but must not be printed.
         hidden = any(_has_ciphertext(value) for value in sides.values())
         if len(sides) < 2:
             kind = "added" if key in new else "removed"

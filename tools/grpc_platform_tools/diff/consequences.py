@@ -1,9 +1,9 @@
-"""What follows for other resources: from a replacement, and from a new URN.
+"""What a replacement, or a new URN, does to other resources.
 
-pulumi-kubernetes deletes an object whose name stays before it makes the new one (Diff in
-https://github.com/pulumi/pulumi-kubernetes/blob/v4.32.0/provider/pkg/provider/provider.go), and
-before that the engine deletes whatever takes from it an input that forces a replacement: it asks
-with the whole of that input unknown (calculateDependentReplacements in
+pulumi-kubernetes deletes an object whose name stays before it creates the new one (Diff in
+https://github.com/pulumi/pulumi-kubernetes/blob/v4.32.0/provider/pkg/provider/provider.go). Before
+that, the engine deletes every resource that takes from it an input that forces a replacement. The
+engine asks the provider with that whole input unknown (calculateDependentReplacements in
 https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go).
 """
 
@@ -28,8 +28,8 @@ _UNKNOWN = "[known after the replacement]"
 
 
 def spread(changes: dict[str, ResourceChange], pairs: list[Pair], sides: Sides) -> None:
-    """Replace also what is made from a replaced resource, by an input that forces it; everything
-    that a replaced provider made; and what falls with a resource that is deleted first."""
+    """Also replace resources that take a forcing input from a replaced resource, every resource of
+    a replaced provider, and what is deleted along with a recreated resource."""
     kept = {pair.new.urn: (pair.old, pair.new) for pair in pairs if pair.old and pair.new}
     now = {old.urn: urn for urn, (old, _) in kept.items()}
     users: defaultdict[str, set[str]] = defaultdict(set)
@@ -65,21 +65,21 @@ def spread(changes: dict[str, ResourceChange], pairs: list[Pair], sides: Sides) 
 def as_replaced(
     change: ResourceChange, old: Resource, new: Resource, sides: Sides, *, deleted_first: bool
 ) -> ResourceChange:
-    """The change as a replacement, with what is to be said of that alone."""
+    """The change as a replacement, with the fields that only a replacement has."""
     first = deleted_first or change.deleted_first or _deletes_first(change, old, new)
     change = replace(change, operation="replace", deleted_first=first, refused=refused_removal(old))
     return with_calls(change, old, sides) if first else change
 
 
 def with_calls(change: ResourceChange, old: Resource, sides: Sides) -> ResourceChange:
-    """A change that deletes a resource, with the calls that are lost by that."""
+    """A change that deletes a resource, with the calls that this loses."""
     served = old.urn in sides.old.serving and not old.options.get("retain_on_delete")
     return replace(change, loses=change.loses or "the calls to its pods") if served else change
 
 
 def _deletes_first(change: ResourceChange, old: Resource, new: Resource) -> bool:
-    """Whether its own replacement begins with its deletion: the program says so, or a Kubernetes
-    object has a name of the program's that stays, and stays in its cluster."""
+    """Whether its replacement deletes it first: because the program says so, or because it is a
+    Kubernetes object whose name is set by the program and whose name and cluster stay."""
     if new.options.get("delete_before_replace"):
         return True
     if PROVIDER in change.forced_by or new.provider in change.because:
@@ -89,7 +89,7 @@ def _deletes_first(change: ResourceChange, old: Resource, new: Resource) -> bool
 
 
 def _taken(old: Resource, new: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
-    """The inputs by which a resource falls with one that is deleted first."""
+    """The inputs for which a resource is deleted along with one that is deleted first."""
     for key, urns in old.property_dependencies.items():
         if cause.urn in urns and key in old.inputs and not is_ignored(new, (key,)):
             provider = sides.new.provider(new)
@@ -100,11 +100,11 @@ def _taken(old: Resource, new: Resource, cause: Resource, sides: Sides) -> Itera
 
 
 def _carried(user: Resource, cause: Resource, sides: Sides) -> Iterator[str]:
-    """The inputs of `user` that come from `cause` and would force its replacement if they changed,
-    as what the provider computes for a new resource does."""
+    """The inputs of `user` that come from `cause` and would force its replacement if they changed.
+    Values that the provider computes for a new resource do change."""
     for key, urns in user.property_dependencies.items():
         if cause.urn in urns and key in user.inputs:
-            # Of a mapping only a part may come from there.
+            # Perhaps only a part of a mapping comes from there.
             whole = not isinstance(user.inputs[key], dict)
             for raw, value in _leaves((key,), user.inputs[key]):
                 comes = whole or cause.id in str(value)
@@ -130,7 +130,8 @@ def _leaves(raw: tuple[Segment, ...], value: Any) -> Iterator[tuple[tuple[Segmen
 
 
 def say_what_moved(changes: dict[str, ResourceChange], old: Graph, new: Graph) -> None:
-    """A resource deleted under one URN and created under another was, as a rule, only renamed."""
+    """Link a resource deleted under one URN to one created under another: usually it was only
+    renamed."""
     created: dict[str, str] = {}
     for urn, change in changes.items():
         if change.operation == "create":
@@ -143,7 +144,7 @@ def say_what_moved(changes: dict[str, ResourceChange], old: Graph, new: Graph) -
 
 
 def _identity(resource: Resource) -> str:
-    """What the provider would call the resource, or else all of its inputs."""
+    """The resource's name at the provider, or else all of its inputs."""
     named: dict[str, Any] = resource.inputs.get("metadata") or resource.inputs
     name = {k: named[k] for k in ("namespace", "name", "type") if k in named}
     known = name if "name" in name else resource.inputs

@@ -1,7 +1,7 @@
-"""A Python environment for a revision whose locked dependencies are not the ones installed here.
+"""A Python environment for a revision whose locked dependencies differ from the installed ones.
 
-`$XDG_CACHE_HOME/grpc-platform/environments` keeps one for each lock file and Python, so that only
-the first diff across a change of dependencies needs a package index.
+`$XDG_CACHE_HOME/grpc-platform/environments` keeps one for each lock file and Python. So only the
+first diff across a change of dependencies needs a package index.
 """
 
 import fcntl
@@ -19,14 +19,14 @@ import uv
 
 from grpc_platform_tools.errors import UserError
 
-# In the order of preference: what is locked says more than what is asked for.
+# In order of preference: a lock file is more exact than a list of requirements.
 LOCK_FILES = ("requirements.lock", "uv.lock", "requirements.txt")
 _INCLUDED = re.compile(rb"^\s*(?:-[rc]|--requirement|--constraint)[ \t=]*([^\s#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock file and what it says, with what it includes."""
+    """A lock file and its content, with the files that it includes."""
 
     path: Path
     content: bytes
@@ -46,8 +46,8 @@ class Lock:
 
 
 def lock_of(directory: Path, root: Path) -> Lock | None:
-    """The lock file of the program in `directory`: there or in the nearest folder above it, up to
-    `root`."""
+    """The lock file of the program in `directory`: in that folder or the nearest one above it, up
+    to `root`."""
     for folder in (directory, *directory.parents):
         for name in LOCK_FILES:
             path = folder / name
@@ -59,7 +59,7 @@ def lock_of(directory: Path, root: Path) -> Lock | None:
 
 
 def _with_included(path: Path, seen: set[Path]) -> Iterator[bytes]:
-    """What a file says and the files of requirements or constraints that it includes."""
+    """The content of a file, and of the files of requirements or constraints that it includes."""
     if path.resolve() in seen or not path.is_file():
         return
     seen.add(path.resolve())
@@ -70,14 +70,14 @@ def _with_included(path: Path, seen: set[Path]) -> Iterator[bytes]:
 
 
 def is_installed(lock: Lock) -> bool:
-    """Whether `environment_of` would answer at once."""
+    """Whether `environment_of` would return at once, without an installation."""
     return _complete(_folder(lock)).exists()
 
 
 def environment_of(lock: Lock) -> Path:
-    """The Python of an environment with what `lock` says, made if need be.
+    """The Python of an environment with the packages of `lock`, created if it does not exist.
 
-    Raises UserError where it cannot be installed.
+    Raises UserError when they cannot be installed.
     """
     folder = _folder(lock)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _uv(lock: Lock, *arguments: str, **environment: str) -> None:
     )
     if done.returncode:
         why = [line.strip(" ×╰─▶") for line in done.stderr.splitlines() if line.strip()]
-        raise UserError(f"what {lock.path.name} locks cannot be installed", *why[:8])
+        raise UserError(f"the dependencies in {lock.path.name} cannot be installed", *why[:8])
 
 
 def _folder(lock: Lock) -> Path:

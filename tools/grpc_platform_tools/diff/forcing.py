@@ -1,5 +1,5 @@
-"""Which changes the engine ignores, and which force a replacement: by the program's options, and by
-the provider's rules."""
+"""Which changes the engine ignores, and which force a replacement, by the program's options and the
+provider's rules."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _FORCING_OPTIONS = ("replacement_trigger", "import_id")
 
 @dataclass(frozen=True)
 class Side:
-    """One revision: what it registers and the config that default providers read."""
+    """One revision: the resources that it registers, and the config that default providers read."""
 
     graph: Graph
     config: dict[str, Any]
@@ -66,12 +66,12 @@ def forces(old: Resource, new: Resource, found: Difference, sides: Sides) -> boo
 
 
 def is_asked_to_replace(resource: Resource, raw: tuple[Segment, ...]) -> bool:
-    """Whether `replace_on_changes` names an input, or what it is in."""
+    """Whether `replace_on_changes` names an input, or a mapping or list around it."""
     return _any_below(resource, "replace_on_changes", raw)
 
 
 def is_ignored(resource: Resource, raw: tuple[Segment, ...]) -> bool:
-    """Whether `ignore_changes` names an input, or what it is in."""
+    """Whether `ignore_changes` names an input, or a mapping or list around it."""
     return _any_below(resource, "ignore_changes", raw)
 
 

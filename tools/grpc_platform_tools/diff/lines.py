@@ -1,4 +1,5 @@
-"""A property's change as lines of a diff: `-` before, `+` after, `!` where nothing is shown."""
+"""A property's change as lines of a diff: `-` before, `+` after, `!` where the value is not
+shown."""
 
 import difflib
 from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ def lines(change: PropertyChange) -> list[str]:
 
 
 def all_lines(changes: Iterable[PropertyChange]) -> Iterator[str]:
-    """Of several changes."""
+    """Several changes as lines of a diff."""
     return (line for change in changes for line in lines(change))
 
 
@@ -48,7 +49,7 @@ def _text_lines(old: str, new: str) -> Iterator[str]:
 
 
 def _around_the_difference(old: str, new: str) -> tuple[str, str]:
-    """Of two long lines, what is around the first place where they differ."""
+    """The part of two long lines around the first place where they differ."""
     if max(len(old), len(new)) <= _LONGEST_LINE // 2:
         return old, new
     same = takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False))
@@ -71,10 +72,10 @@ def _yaml(value: Any, *, flow: bool = False) -> str:
 
 
 def cut(line: str) -> str:
-    """A line of bearable length."""
+    """The line, cut to a readable length."""
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def one_line(text: str) -> str:
-    """Without what ends a line or cannot be seen."""
+    """The text without line ends and invisible characters."""
     return "".join(c if c.isprintable() else " " for c in text)

@@ -1,4 +1,5 @@
-"""Which resource of one revision is which of the other, and what is said of it whatever happens."""
+"""Pairs each resource of one revision with the same resource of the other; and the facts that hold
+for any change of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Pair:
 
 
 def pair_up(old: Graph, new: Graph) -> list[Pair]:
-    """Every resource with what it was: under its URN, or under one of its aliases."""
+    """Every resource with its former self, found by its URN or by one of its aliases."""
     before = {r.urn: r for r in old if not r.is_component}
     after = [r for r in new if not r.is_component]
     left = dict(before)
@@ -43,7 +44,7 @@ def pair_up(old: Graph, new: Graph) -> list[Pair]:
 
 
 def described(pair: Pair, sides: Sides) -> ResourceChange:
-    """What is said of a resource whatever happens to it."""
+    """The facts about a resource that hold for any change of it."""
     resource = pair.current
     graph = (sides.new if pair.new else sides.old).graph
     above = holder(graph, resource)
@@ -65,15 +66,15 @@ def described(pair: Pair, sides: Sides) -> ResourceChange:
 
 def _notes(pair: Pair) -> Iterable[str]:
     if pair.old and pair.old.options.get("retain_on_delete"):
-        yield "what it was stays where it is (retain_on_delete)"
+        yield "the old one is kept (retain_on_delete)"
     if pair.old and pair.new and not known(pair.new.type):
-        yield "may be replaced: which changes do that to this type is not known here"
+        yield "may be replaced: no rules are known for this type"
     if pair.new and pair.old is None and (given := pair.new.options.get("import_id")):
         yield f"imported: {given}"
 
 
 def _loses(old: Resource | None) -> str:
-    """What goes with the resource as it was; nothing where it stays."""
+    """What is lost with the old resource; nothing if it is retained."""
     if old is None or old.options.get("retain_on_delete"):
         return ""
     protected = "what the program protects" if old.options.get("protect") else ""

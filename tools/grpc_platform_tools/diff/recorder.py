@@ -1,10 +1,10 @@
 """Records one stack of a program: a script for the Python of the program's own revision.
 
 `recordings` starts it by its path, with the root of the checkout, the program's directory in it,
-the stack and a folder. On its input it gets, as JSON, what only the tool's own process can know or
-read: the key for marks of secrets, and the program's fixtures. It leaves `resources.json` and
-`beside.json`, or `problems.json` where the program cannot be recorded. It needs nothing of that
-Python but the Pulumi SDK and what that brings.
+the stack and a folder. Its stdin is JSON with what only the tool's own process can know or read:
+the key for marks of secrets, and the program's fixtures. It writes `resources.json` and
+`beside.json`, or `problems.json` when the program cannot be recorded. That Python needs only the
+Pulumi SDK and its dependencies.
 """
 
 import importlib
@@ -17,8 +17,8 @@ RESOURCES, BESIDE, PROBLEMS = "resources.json", "beside.json", "problems.json"
 
 
 def main(checkout: Path, inside: Path, stack: str, output: Path, given: dict[str, Any]) -> None:
-    """Record, or say why not; `given` is what `recordings.given` makes."""
-    # This tool, and nothing else of where it is installed.
+    """Record the stack, or write its problems; `given` comes from `recordings.given`."""
+    # Only this tool, not the other packages installed beside it.
     here = str(Path(__file__).parents[2])
     sys.path.insert(0, here)
     importlib.import_module("grpc_platform_tools")

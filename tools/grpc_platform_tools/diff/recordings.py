@@ -1,5 +1,4 @@
-"""Records every stack of two revisions, each in a process of its own and as many at once as there
-are processors."""
+"""Records every stack of two revisions, each in its own process, one per processor at a time."""
 
 import json
 import os
@@ -27,18 +26,19 @@ from grpc_platform_tools.preview.stack_file import config_values, environment_va
 
 _ERRORS = "errors.txt"
 _RECORDER = Path(__file__).with_name("recorder.py")
-# All that a program may see of the environment (it can read its own in /proc), and what some
-# Pythons are started with.
+# The only variables that a program may see (it can read its own in /proc), and those that some
+# Pythons need to start.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """One stack at one revision: its graph and its config by full key, or why there is none."""
+    """One stack at one revision: its graph and its config by full key, or why it could not be
+    recorded."""
 
     graph: Graph | None = None
     config: dict[str, Any] | None = None
-    """None where it cannot be read."""
+    """None when it cannot be read."""
     problems: tuple[str, ...] = ()
 
 
@@ -48,10 +48,11 @@ def record_all(
     mark_key: bytes,
     recorded: Callable[[int], None],
 ) -> list[Recording]:
-    """A recording for each revision and stack, in that order; `recorded` is told how many are done.
+    """A recording for each revision and stack, in that order; `recorded` gets the number that are
+    done.
 
-    Recordings to be compared share `mark_key` (see preview.record). Interrupted, it ends what it
-    started.
+    Recordings that will be compared share `mark_key` (see preview.record). When interrupted, it
+    ends the processes that it started.
     """
     processes: set[subprocess.Popen[bytes]] = set()
     interrupted = Event()
@@ -77,7 +78,8 @@ def record_all(
                 for process in list(processes):
                     _end(process)
                 raise
-        # One after the other, so that the names of accounts do not depend on who was first.
+        # One after the other, so that the names of accounts do not depend on which one finished
+        # first.
         return [
             read_recording(output, *wish, accounts)
             for output, wish in zip(outputs, wanted, strict=True)
@@ -98,10 +100,10 @@ def _run(
     except UserError as error:
         problems += error.problems
     if not problems:
-        # -P: beside the recorder are modules whose names a program may use for its own.
+        # -P: the recorder's folder has modules whose names a program may use for its own.
         where = (revision.checkout, revision.inside)
         command = [revision.python, "-P", _RECORDER, *where, stack, output]
-        # Neither a pipe nor a group of processes that what the program leaves behind could hold.
+        # A process that the program leaves behind must not keep a pipe or our process group open.
         with (output / _ERRORS).open("wb") as errors:
             process = subprocess.Popen(
                 command,
@@ -123,7 +125,7 @@ def _run(
 
 
 def given(revision: Revision, mark_key: bytes) -> dict[str, Any]:
-    """What a recorder is handed; UserError where the program's fixtures cannot be used."""
+    """The input for a recorder; UserError when the program's fixtures cannot be used."""
     return {
         "mark_key": mark_key.hex(),
         "fixtures": asdict(read_fixtures(revision.directory)),
@@ -132,13 +134,13 @@ def given(revision: Revision, mark_key: bytes) -> dict[str, Any]:
 
 def _environment() -> dict[str, str]:
     kept = {key: os.environ[key] for key in _KEPT if key in os.environ}
-    if site.ENABLE_USER_SITE:  # where pip may have installed the SDK, found by HOME otherwise
+    if site.ENABLE_USER_SITE:  # pip may have installed the SDK there; Python would find it by HOME
         kept["PYTHONUSERBASE"] = site.getuserbase()
     return {**kept, "HOME": "/nonexistent"}
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """With all that the program started."""
+    """End the recorder and every process that the program started."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -159,19 +161,19 @@ def read_recording(output: Path, revision: Revision, stack: str, accounts: Accou
             problems = ["the program ended its process before it was recorded"]
         if not problems:
             return Recording(graph=_graph(output, accounts), config=config)
-    except Exception as error:  # the other stacks have theirs
+    except Exception as error:  # the other stacks are still recorded
         problems = [
             f"the recording cannot be read: {type(error).__name__}: {error}".splitlines()[0]
         ]
     if revision.missing:
-        problems.append(f"submodules that are not there: {', '.join(revision.missing)}")
+        problems.append(f"submodules that are not checked out: {', '.join(revision.missing)}")
     return Recording(config=config, problems=accounts.hide(_without_folders(problems, revision)))
 
 
 def _graph(output: Path, accounts: Accounts) -> Graph:
     text, beside = (output / RESOURCES).read_bytes(), (output / BESIDE).read_bytes()
     graph = Graph.parse(text, **json.loads(beside))
-    if has_account((text + beside).decode()):  # as a rule not, and a large graph is a long walk
+    if has_account((text + beside).decode()):  # rare, and walking a large graph is slow
         graph = Graph(
             tuple(replace(r, **accounts.hide(vars(r))) for r in graph),
             accounts.hide(graph.warnings),
@@ -181,7 +183,7 @@ def _graph(output: Path, accounts: Accounts) -> Graph:
 
 
 def _without_folders(problems: Iterable[str], revision: Revision) -> tuple[str, ...]:
-    """Problems as they would be in any checkout and for anybody."""
+    """Problems without paths of this checkout and without account ids."""
     here = revision.directory
     names = {
         path: os.path.relpath(folder, here)

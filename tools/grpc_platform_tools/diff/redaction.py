@@ -1,4 +1,4 @@
-"""Takes account ids out of what was recorded, before anything is compared, shown or saved."""
+"""Removes account ids from a recording before anything is compared, shown or saved."""
 
 import re
 from typing import Any
@@ -6,21 +6,22 @@ from typing import Any
 from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.fixtures import ACCOUNT
 
-# Twelve digits, or as the console writes them; nobody's account is the one of the fixtures. Digests
-# hold such runs by chance.
+# Twelve digits, or grouped as the console writes them. The account of the fixtures is no real one.
+# Digests can contain twelve digits by chance.
 _ACCOUNT = re.compile(
     rf"[0-9a-f]{{32,}}|(?P<id>(?<!\d)(?!{ACCOUNT})(?:\d{{12}}|\d{{4}}-\d{{4}}-\d{{4}})(?!\d))"
 )
 
 
 class Accounts:
-    """Gives each account id a name, the same wherever it stands: `[account 1]`."""
+    """Gives each account id one name, used everywhere: `[account 1]`."""
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
 
     def hide(self, value: Any) -> Any:
-        """The value with every account id in it, also as a number or in a key, by its name."""
+        """The value with each account id replaced by its name, also where it is a number or in a
+        key."""
         if isinstance(value, str):
             return _ACCOUNT.sub(self._name, value)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -42,5 +43,5 @@ class Accounts:
 
 
 def has_account(text: str) -> bool:
-    """Whether anything in a text is to be hidden."""
+    """Whether a text contains an account id to hide."""
     return any(found["id"] for found in _ACCOUNT.finditer(text))

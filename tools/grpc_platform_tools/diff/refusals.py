@@ -1,4 +1,4 @@
-"""What an update refuses or fails at, and what to do: said before it is tried."""
+"""What an update would refuse or fail at, and what to do about it."""
 
 import re
 from typing import Any
@@ -7,21 +7,21 @@ from grpc_platform_tools.graph import Resource
 
 PROTECTED = (
     "pulumi up refuses the whole update: this is protected. If it was only renamed, give it an "
-    "alias; to let it go, run pulumi state unprotect first"
+    "alias; to delete or replace it, run pulumi state unprotect first"
 )
 _CLUSTER = "aws:eks/cluster:Cluster"
 _MINOR = re.compile(r"1\.(\d+)")
 
 
 def refused_removal(old: Resource) -> str:
-    """Why the engine will not delete or replace a resource; nothing where it will."""
+    """Why the engine refuses to delete or replace a resource; empty if it does not refuse."""
     return PROTECTED if old.options.get("protect") else ""
 
 
 def refused_update(old: Resource, new: Resource) -> str:
-    """Why the provider's service will not make an update.
+    """Why the provider's service refuses an update.
 
-    EKS upgrades one minor at a time and goes back to none:
+    EKS upgrades one minor at a time and never downgrades:
     https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
     """
     if new.type != _CLUSTER:

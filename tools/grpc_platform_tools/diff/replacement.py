@@ -19,9 +19,9 @@ Segment = str | int
 _KUBERNETES = "kubernetes:"
 _KUBERNETES_PROVIDER = "pulumi:providers:kubernetes"
 # pulumi-aws 7 replaces nothing when its provider changes (github.com/pulumi/pulumi-aws/pull/5656):
-# another region reaches the `region` of each resource, and that replaces it.
+# another region changes the `region` of each resource, and that replaces it.
 _AWS_PROVIDER = "pulumi:providers:aws"
-# Two values of a property of which no more is known than that they differ within.
+# Two values of a property that are known only to differ somewhere inside.
 _ANY_TWO = ("one", "another")
 _UNKNOWN = "[unknown]"
 
@@ -69,13 +69,13 @@ PROTECTED_TYPES = {
     ),
     "aws:eks/nodeGroup:NodeGroup": "the pods that run on it",
 }
-"""What is lost with a resource of a type, where that is more than the resource itself."""
+"""What is lost with a resource of a type beyond the resource itself."""
 
 
 def known(type_token: str) -> bool:
-    """Whether it is known which changes replace a resource of this type.
+    """Whether there are rules for what replaces a resource of this type.
 
-    So it is for every Kubernetes kind, a custom one too: its provider has one rule for all.
+    There are for every Kubernetes kind, custom ones too: one rule of the provider covers them all.
     """
     return (
         type_token in AWS
@@ -96,10 +96,10 @@ def forces_replacement(
 ) -> bool:
     """Whether a changed input makes the provider replace the resource.
 
-    `path` leads into its inputs; `old` and `new` stand there, None where there is nothing. Some
-    rules ask about more: the whole inputs on both sides, `before` and `after`, and the inputs of
-    the provider (of an explicit one, or its config). Without them, what is within a property that
-    replaces is taken to replace. False also for a type that is not `known`.
+    `path` leads into its inputs; `old` and `new` are the values there, None where there is none.
+    Some rules need more: the whole inputs on both sides, `before` and `after`, and the inputs of
+    the provider (of an explicit one, or its config). Without them, any change within a property
+    that replaces counts as a replacement. False also for a type that is not `known`.
     """
     before, after, provider = before or {}, after or {}, provider or {}
     if type_token == _KUBERNETES_PROVIDER:
@@ -123,8 +123,8 @@ def forces_replacement(
 def replaced_if_unknown(
     type_token: str, key: str, inputs: Mapping[str, Any], provider: Mapping[str, Any]
 ) -> bool:
-    """Whether the provider would replace the resource if all of its input `key` were unknown: so
-    the engine asks what falls with something that is deleted before it is made again."""
+    """Whether the provider would replace the resource if all of its input `key` were unknown. The
+    engine asks this to find what to delete along with a recreated resource."""
     if type_token == _KUBERNETES_PROVIDER:
         return key in CLUSTER_KEYS and not inputs.get("clusterIdentifier")
     if type_token.startswith(_KUBERNETES):
@@ -149,7 +149,7 @@ def _values(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
 ) -> tuple[Any, Any] | None:
-    """The listed property on both sides, when the change is of it, within it or around it."""
+    """The listed property on both sides, when the change is at, within or around it."""
     shared = min(len(listed), len(path))
     if listed[:shared] != path[:shared]:
         return None

@@ -1,12 +1,12 @@
-"""Which changed inputs make pulumi-aws replace a resource, each type with where it was read.
+"""Which changed inputs make pulumi-aws replace a resource, with a source for each type.
 
-Names are inputs as Pulumi sends them; `a.b` is b within a. Whatever is not listed is updated in
-place. How the table is applied: replacement.py.
+Names are inputs as Pulumi sends them; `a.b` is b within a. Any input that is not listed is updated
+in place. replacement.py applies the table.
 
 Written by hand from the Terraform provider's sources. pulumi-aws says the same in its schema
-(`willReplaceOnChanges`), but no package carries that: its SDKs name inputs only, and neither the
-provider nor an SDK of version 7 is to be had as a Go module (asked in November 2026). The tests
-hold every name against the SDK's own inputs, and every type of the committed stacks is listed.
+(`willReplaceOnChanges`), but no package carries that: its SDKs only name inputs, and version 7 of
+the provider and its SDK is not available as a Go module (November 2026). The tests compare every
+name with the SDK's own inputs, and require an entry for every type of the committed stacks.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ from typing import Any
 @dataclass(frozen=True, kw_only=True)
 class Change:
     """One property that differs: its values (None: left out), and the resource's inputs on both
-    sides as far as they are known."""
+    sides, if known."""
 
     old: Any
     new: Any
@@ -29,9 +29,9 @@ class Change:
 class Replaced:
     """The properties of one AWS type whose change replaces it.
 
-    `always`: any change. `kept`: any but leaving it out, which keeps the value it has (the
-    provider's "computed"). `sets`: lists whose order says nothing. `defaults`: what leaving it out
-    means. `when`: changes that it asks about. A `regional` type has `region` as well.
+    `always`: any change. `kept`: any change but leaving it out, which keeps the current value (the
+    provider's "computed"). `sets`: lists whose order does not matter. `defaults`: the value when it
+    is left out. `when`: a function decides. A `regional` type has `region` as well.
     """
 
     source: str
@@ -58,7 +58,7 @@ def _from_one_to_another(change: Change) -> bool:
 
 
 def _other_name(change: Change) -> bool:
-    """Domain names have no case, and the dot at their end is implied."""
+    """Domain names ignore case, and the dot at their end is implied."""
     old, new = (str(name or "").lower().rstrip(".") for name in (change.old, change.new))
     return old != new
 
@@ -84,14 +84,14 @@ def _no_longer_routed(change: Change) -> bool:
 
 
 # pulumi-aws 7.51 wraps the Terraform provider, from 6.56 on. Its schemas were read at these commits
-# (6.36 and others of 2025 and 2026); where only undated copies could be had, the link is to main.
+# (6.36 and others of 2025 and 2026); where only undated copies were available, the link is to main.
 _REPO = "https://github.com/hashicorp/terraform-provider-aws/blob"
 _6_36 = f"{_REPO}/00a35305dc1b297a6fcdecdfbba33f1e63c3da39/internal/service"
 _MAIN = f"{_REPO}/main/internal/service"
-# Read in a copy of 2024, which is Terraform provider 5: these types have hardly changed since.
+# Read in a copy of 2024 (Terraform provider 5): these types have hardly changed since.
 _OLD = _MAIN
-# What pulumi-aws makes of them is in provider/resource_overrides.go (of these, names alone) and
-# provider/region.go (`region` is the provider's where a resource gives none), at
+# pulumi-aws adapts them in provider/resource_overrides.go (for these types only names) and
+# provider/region.go (a resource without `region` takes the provider's), at
 # github.com/pulumi/pulumi-aws/tree/015d343812852f40a045a28e7f6e04bca69548f3
 
 AWS: Mapping[str, Replaced] = {
@@ -207,7 +207,7 @@ AWS: Mapping[str, Replaced] = {
         always=("addonName", "clusterName"),
         kept=("namespaceConfig.namespace",),
     ),
-    # A newer version is an upgrade in place and an older one is refused by AWS: neither replaces.
+    # A newer version is an upgrade in place, and AWS refuses an older one: neither replaces.
     # controlPlaneEgressMode is from the SDK's own documentation of 7.51.
     "aws:eks/cluster:Cluster": Replaced(
         source=f"{_MAIN}/eks/cluster.go",
@@ -292,7 +292,7 @@ AWS: Mapping[str, Replaced] = {
         regional=False,
     ),
 } | {
-    # Another kind of peer replaces the rule, another peer of its kind does not.
+    # Another kind of peer replaces the rule; another peer of the same kind does not.
     f"aws:vpc/securityGroup{way}Rule:SecurityGroup{way}Rule": Replaced(
         source=f"{_OLD}/ec2/vpc_security_group_{way.lower()}_rule.go",
         always=("securityGroupId",),

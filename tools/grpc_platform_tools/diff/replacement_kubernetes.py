@@ -11,10 +11,10 @@ import yaml
 Segment = str | int
 
 # Written by hand: the rules are Go code and not in the provider's schema. Compared field by field
-# with diff.go at commit 94977969 of July 2026, after 4.32; 4.34 could not be had. It had then not
+# with diff.go at commit 94977969 of July 2026, after 4.32; 4.34 was not available. The file had not
 # changed since 4.27. Every kind also has metadata.name and metadata.namespace. The provider knows
-# no other immutable fields: the API server refuses a change of those (of a CronJob, an Ingress, an
-# HPA, a NetworkPolicy, a CRD, an IngressClass … none that it has replaces it).
+# no other immutable fields: the API server refuses a change to those (no change replaces a CronJob,
+# an Ingress, an HPA, a NetworkPolicy, a CRD, an IngressClass …).
 KUBERNETES_SOURCE = (
     "https://github.com/pulumi/pulumi-kubernetes/blob/v4.32.0/provider/pkg/provider/diff.go"
 )
@@ -74,7 +74,7 @@ KUBERNETES: Mapping[str, tuple[str, ...]] = {
     for kind in ("ClusterRoleBinding", "RoleBinding")
 }
 
-# Kinds of the Kubernetes API that stand in no namespace: one in their metadata means nothing.
+# Cluster-scoped kinds of the Kubernetes API: a namespace in their metadata has no effect.
 CLUSTER_SCOPED = frozenset(
     _each(
         "",
@@ -101,8 +101,8 @@ def forces(
 ) -> bool:
     """Whether a change in a resource of `kind`, such as `apps/v1:Deployment`, replaces it.
 
-    A change at a listed field or within it does, and so does one that is added along with what is
-    around it; one that is removed so does not, but for the whole metadata.
+    A change at or within a listed field does. So does a field that is added together with its
+    parent. One that is removed together with its parent does not, except with the whole metadata.
     """
     if path == ("metadata",) and new is None:
         return True
@@ -157,7 +157,7 @@ def _touches(path: tuple[Segment, ...], old: Any, new: Any, listed: tuple[str, .
 
 
 def _within(value: Any, path: Sequence[str]) -> list[Any]:
-    """What stands at `path` in a value: nothing, one thing, or several for a `*`."""
+    """The values at `path` in a value: none, one, or several for a `*`."""
     if not path:
         return [value]
     if path[0] == "*":
@@ -179,12 +179,12 @@ def replaces_provider(
     before: Mapping[str, Any],
     after: Mapping[str, Any],
 ) -> bool:
-    """Whether a change replaces a `pulumi:providers:kubernetes`, and so all that it made.
+    """Whether a change replaces a `pulumi:providers:kubernetes`, and so all of its objects.
 
-    DiffConfig in provider.go beside diff.go: another clusterIdentifier does, unless it is new or
-    gone; one that stays keeps the provider whatever else changes; and where none is given, another
-    active cluster entry in the kubeconfig does. With only the changed value to go by, any change of
-    the kubeconfig's clusters or contexts is taken for one of the active entry.
+    By DiffConfig in provider.go, beside diff.go: a changed clusterIdentifier does, unless it is new
+    or gone. An unchanged one keeps the provider whatever else changes. Without one, another active
+    cluster entry in the kubeconfig replaces it. If only the changed value is known, any change of
+    the kubeconfig's clusters or contexts counts as one of the active entry.
     """
     match path[0]:
         case "clusterIdentifier":
@@ -207,8 +207,8 @@ def replaces_provider(
 def is_unclear(
     path: tuple[Segment, ...], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> bool:
-    """Whether a change may replace a provider, for all that is known here: its kubeconfig is secret
-    or a file, and no clusterIdentifier says that the cluster is the same."""
+    """Whether a change might replace a provider: its kubeconfig is secret or a file, and no
+    clusterIdentifier says that the cluster is the same."""
     unknown = None in (_active_cluster(before), _active_cluster(after))
     return path[0] in CLUSTER_KEYS and unknown and not _stays(before, after)
 

@@ -1,6 +1,6 @@
-"""What a diff found, as plain data: what `diff.json` holds and what every rendering is made of.
+"""What a diff found, as plain data: the content of `diff.json` and the source of every rendering.
 
-Nothing in it is a secret or an account id: those are taken out before anything is compared.
+It holds no secret and no account id: those are removed before anything is compared.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from pydantic.dataclasses import dataclass as checked
 
 Operation = Literal["replace", "delete", "change", "create", "rename"]
 OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create", "rename")
-"""The most destructive first, which is the order of everything that is shown. What is only renamed
-has another URN and an alias that says so: nothing happens to it."""
+"""The most destructive first; everything is shown in this order. A renamed resource has another URN
+and an alias to it: nothing happens to it."""
 
 Kind = Literal["added", "removed", "changed", "reformatted", "concealed", "revealed"]
-"""How a value differs; reformatted is the same JSON or YAML, written in another way, concealed was
-plain and is secret now, revealed the reverse."""
+"""How a value differs. Reformatted: the same JSON or YAML, written in another way. Concealed: was
+plain and is secret now. Revealed: the reverse."""
 
 FORMAT = 2
 """Version of the data form; a reader refuses any other."""
@@ -45,31 +45,30 @@ class PropertyChange:
 class ResourceChange:
     """One resource that the two revisions register differently.
 
-    `forced_by` are the paths that make the provider replace it, `because` the URNs of the
-    resources whose replacement brings its own. `was` is its URN before, where an alias says that it
-    is the same resource under another one.
+    `forced_by` are the paths that make the provider replace it. `because` are the URNs of the
+    resources whose replacement replaces it too. `was` is its former URN, if an alias names it.
     """
 
     operation: Operation
     urn: str
     type: str
     label: str
-    """How a person calls it: `Deployment projectcontour/envoy`, `Cluster serving`."""
+    """Its name for people: `Deployment projectcontour/envoy`, `Cluster serving`."""
     component: str
-    """The component that makes it, `Envoy serving`, or the stack."""
+    """The component that creates it, `Envoy serving`, or the stack."""
     properties: tuple[PropertyChange, ...] = ()
     forced_by: tuple[str, ...] = ()
     because: tuple[str, ...] = ()
     was: str | None = None
     moved: str | None = None
-    """URN of the same thing at the other revision, where no alias says so: an update would delete
-    the one and create the other."""
+    """URN of the same thing at the other revision when no alias names it: an update would delete
+    one and create the other."""
     loses: str = ""
-    """What is lost when it is deleted or replaced, where that is more than the resource itself."""
+    """What is lost beyond the resource itself when it is deleted or replaced."""
     deleted_first: bool = False
-    """Whether it is replaced by deleting it before it is made again."""
+    """Whether its replacement deletes it before the new one is created."""
     refused: str = ""
-    """Why an update will not do this, and what to do."""
+    """Why an update refuses this, and what to do."""
     notes: tuple[str, ...] = ()
     """What else to know: `kept in the cloud (retain_on_delete)`."""
 
@@ -84,7 +83,7 @@ class StackDiff:
     problems: dict[Literal["base", "head"], list[str]]
     resources: tuple[ResourceChange, ...] = ()
     totals: dict[str, int] = field(default_factory=dict[str, int])
-    """How many resources of each type that has changes the head registers."""
+    """How many resources the head registers, for each type that has changes."""
     config: tuple[PropertyChange, ...] = ()
     """By the stack file's keys."""
     times: tuple[PropertyChange, ...] = ()
@@ -92,7 +91,7 @@ class StackDiff:
     outputs: tuple[PropertyChange, ...] = ()
     """The stack's other outputs."""
     warnings: tuple[str, ...] = ()
-    """Those that the head gives and the base did not."""
+    """Warnings that the head gives and the base did not."""
 
     @property
     def changed(self) -> bool:
@@ -100,7 +99,7 @@ class StackDiff:
         return bool(self.resources or self.config or self.times or self.outputs)
 
     def count(self, operation: Operation) -> int:
-        """How many resources an update would treat so."""
+        """The number of resources for each operation."""
         return sum(change.operation == operation for change in self.resources)
 
 
@@ -110,7 +109,7 @@ class Report:
 
     project: str
     base: str
-    """What was asked for and the commit it is: `main (1a2b3c4)`."""
+    """The revision as it was asked for, and its commit: `main (1a2b3c4)`."""
     head: str
     stacks: tuple[StackDiff, ...]
     format: Literal[2] = FORMAT

@@ -1,4 +1,5 @@
-"""The resources of one stack at two revisions: what differs in each, and what that makes of it."""
+"""Compares the resources of one stack at two revisions: what differs in each, and what an update
+would do."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from grpc_platform_tools.diff.report import OPERATIONS, PropertyChange, Resource
 from grpc_platform_tools.diff.values import Difference, differences
 from grpc_platform_tools.graph import Resource, mark_name
 
-# Kubernetes Secrets, however they were made, and what of one is no secret.
+# Kubernetes Secrets of every API, and the fields of one that are not secret.
 _SECRET_KINDS = ("Secret", "SecretList")
 _PUBLIC = ("apiVersion", "kind", "metadata", "type", "immutable")
 _OPTIONS = (
@@ -28,7 +29,7 @@ _OPTIONS = (
 
 
 def compare_resources(sides: Sides) -> list[ResourceChange]:
-    """Every resource that the two sides register differently, in the order in which to say it."""
+    """Every resource that the two sides register differently, in the order to show."""
     old, new = sides.old.graph, sides.new.graph
     pairs = pair_up(old, new)
     changes = {
@@ -39,7 +40,8 @@ def compare_resources(sides: Sides) -> list[ResourceChange]:
     place = {resource.urn: place for place, resource in enumerate(new)}
 
     def order(change: ResourceChange) -> tuple[object, ...]:
-        # What is replaced, after what it is made from; all else by who made it.
+        # A replaced resource comes after the one it is made from; the others are ordered by
+        # component.
         cause = place[change.urn] if change.operation == "replace" else 0
         operation = OPERATIONS.index(change.operation)
         return operation, cause, change.component, change.type, change.label, change.urn
@@ -48,7 +50,7 @@ def compare_resources(sides: Sides) -> list[ResourceChange]:
 
 
 def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
-    """How an engine would treat the resource for its own sake; None where it is the same."""
+    """What an engine would do to the resource because of its own change; None if it is the same."""
     change = described(pair, sides)
     if pair.new is None:
         change = replace(change, operation="delete")
@@ -77,7 +79,7 @@ def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
 def _of_the_cluster(
     old: Resource, new: Resource, found: list[Difference], forced: tuple[str, ...]
 ) -> Iterator[str]:
-    """What to say of a Kubernetes provider without a clusterIdentifier that stays."""
+    """The note for a Kubernetes provider that has no unchanged clusterIdentifier."""
     if new.type != "pulumi:providers:kubernetes" or not any(
         d.raw[0] in CLUSTER_KEYS for d in found
     ):
@@ -86,7 +88,7 @@ def _of_the_cluster(
         yield "if the cluster is the same, give it a clusterIdentifier in an update before this one"
     elif any(is_unclear(d.raw, old.inputs, new.inputs) for d in found):
         yield (
-            "may be replaced, and with it everything that it made: which cluster it was is not "
+            "may be replaced, and with it everything that it made: which cluster it used is not "
             "known here. Give it a clusterIdentifier in an update before this one"
         )
 
@@ -104,7 +106,7 @@ def _differences(pair: Pair, sides: Sides) -> Iterator[Difference]:
 
 
 def rotated(old: Resource, new: Resource, sides: Sides, root: str) -> Iterator[Difference]:
-    """Secrets below `root` on both sides that are not the same, by the marks of this one run."""
+    """Secrets below `root` on both sides that differ, by the marks of this run."""
     for path in sorted({*old.secret_paths} & {*new.secret_paths}):
         marks = (
             side.graph.marks.get(mark_name(resource.urn, path))
@@ -118,7 +120,8 @@ def rotated(old: Resource, new: Resource, sides: Sides, root: str) -> Iterator[D
 
 
 def _provided(old: Resource, new: Resource, sides: Sides) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What each side gets of its provider without saying so: its region, and which one it is."""
+    """What each side takes from its provider implicitly: the region, and the provider's
+    identity."""
     before, after = sides.old.provider(old), sides.new.provider(new)
     if old.type.startswith("aws:") and "region" not in old.inputs.keys() | new.inputs.keys():
         regions = before.get("region"), after.get("region")
@@ -135,12 +138,13 @@ def _provided(old: Resource, new: Resource, sides: Sides) -> tuple[dict[str, Any
 def _is_elsewhere(
     old: Resource, new: Resource, sides: Sides, before: dict[str, Any], after: dict[str, Any]
 ) -> bool:
-    """As providerChanged of the engine: another provider replaces where its own change would.
+    """As the engine's providerChanged: another provider replaces if the same change within one
+    provider would.
 
     https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/resource/deploy/step_generator.go
     """
     if old.provider == new.provider and old.provider is not None:
-        return False  # where that one is replaced, so is what it made: consequences
+        return False  # consequences.py replaces what a replaced provider made
     provider = sides.new.graph.by_urn(new.provider) if new.provider else None
     if provider and old.provider in provider.aliases:
         return False
@@ -156,13 +160,13 @@ def _provider_name(resource: Resource) -> str:
 
 
 def _without_data(found: Difference, resource: Resource) -> Difference:
-    """A Secret's data is secret, also where the program does not say so."""
+    """A Secret's data is secret, even if the program does not mark it."""
     is_secret = resource.inputs.get("kind") in _SECRET_KINDS and found.raw[0] not in _PUBLIC
     return replace(found, hidden=found.hidden or is_secret)
 
 
 def as_change(found: Difference, path: str | None = None) -> PropertyChange:
-    """The difference as a report holds it, without what may not be shown."""
+    """The difference as a report holds it, without values that must not be shown."""
     values = {} if found.hidden else {"old": found.old, "new": found.new}
     return PropertyChange(
         path=found.path if path is None else path, kind=found.kind, hidden=found.hidden, **values

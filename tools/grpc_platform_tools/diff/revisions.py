@@ -12,13 +12,13 @@ from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.preview.stack_file import stacks_of
 
 _SUBMODULE = "160000"
-"""The mode of one in git's index."""
+"""The mode of a submodule in git's index."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """A checkout as it is at one revision, with the program's directory in it, and how a person
-    calls that revision.
+    """A checkout at one revision, the program's directory in it, and the revision's name for
+    people.
 
     `problems` say why it cannot be run at all.
     """
@@ -34,18 +34,18 @@ class Revision:
 
     @property
     def directory(self) -> Path:
-        """Where the program is."""
+        """The program's directory."""
         return self.checkout / self.inside
 
     @property
     def stacks(self) -> list[str]:
-        """The stacks that it has a file for."""
+        """The stacks that have a file."""
         return stacks_of(self.directory) if self.directory.is_dir() else []
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A git work tree and, in it, the directory of a program."""
+    """A git work tree, and the directory of a program in it."""
 
     root: Path
     inside: Path
@@ -53,33 +53,33 @@ class Repository:
 
     @classmethod
     def around(cls, directory: Path) -> "Repository":
-        """The repository that holds `directory`; UserError where none does."""
+        """The repository that holds `directory`; UserError if there is none."""
         if not directory.is_dir():
             raise UserError(f"there is no directory {directory}")
         try:
             root = _git(directory, "rev-parse", "--show-toplevel")
         except UserError as error:
             raise UserError(
-                f"{directory.resolve()} is in no git repository that can be read: {error}"
+                f"{directory.resolve()} is not in a readable git repository: {error}"
             ) from error
         return cls(Path(root), directory.resolve().relative_to(Path(root).resolve()))
 
     def commit(self, ref: str) -> str:
-        """The commit that `ref` names; UserError with what would help where there is none."""
-        if not ref.strip():  # a variable of CI that is not set
+        """The commit that `ref` names; if there is none, UserError with what would help."""
+        if not ref.strip():  # an unset variable in CI
             raise UserError("the name of a revision is empty")
         try:
             asked = ("--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
             return _git(self.root, "rev-parse", *asked)
         except UserError:
             advice = "; this clone is shallow: fetch more of it" if self._shallow() else ""
-            raise UserError(f"{ref!r} is no commit of {self.root}{advice}") from None
+            raise UserError(f"{ref!r} is not a commit of {self.root}{advice}") from None
 
     def _shallow(self) -> bool:
         return _git(self.root, "rev-parse", "--is-shallow-repository") == "true"
 
     def working_tree(self, ours: Iterable[Path]) -> Revision:
-        """The files as they are now, with the Python that runs this; those of `ours` do not count
+        """The files as they are now, with the Python that runs this; files in `ours` do not count
         as changes."""
         commit = _git(self.root, "rev-parse", "--short", "HEAD")
         root, files = self.root.resolve(), [path.resolve() for path in ours]
@@ -93,8 +93,8 @@ class Repository:
         return Revision(label=label, checkout=self.root, inside=self.inside, python=python)
 
     def at(self, ref: str, folder: Path, say: Callable[[str], None]) -> Revision:
-        """The files of a commit, laid out in `folder`, which is not there yet; `say` is told of
-        what takes long."""
+        """The files of a commit, laid out in `folder`, which must not exist yet; `say` gets
+        progress messages."""
         commit = self.commit(ref)
         short = _git(self.root, "rev-parse", "--short", commit)
         missing = tuple(_lay_out(self.root, commit, folder))
@@ -119,10 +119,10 @@ class Repository:
 
 
 def _lay_out(repository: Path, commit: str, folder: Path) -> Iterator[str]:
-    """Write the files of a commit into `folder`, and of those submodules that are checked out in
-    the work tree; the paths of the others."""
+    """Write the files of a commit into `folder`, with those of the submodules that are checked out
+    in the work tree. Returns the paths of the other submodules."""
     index = {"GIT_INDEX_FILE": f"{folder}.index"}
-    # Neither the index of the repository nor a worktree that it would have to forget.
+    # An index of its own: the repository's index and list of worktrees stay untouched.
     _git(repository, "read-tree", commit, **index)
     _git(repository, "checkout-index", "--all", f"--prefix={folder}/", **index)
     entries = _git(repository, "ls-files", "--stage", "-z", **index).split("\0")
@@ -154,7 +154,7 @@ def _git(directory: Path, *arguments: str, **environment: str) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise UserError("there is no git on PATH") from None
+        raise UserError("git is not on PATH") from None
     if done.returncode:
         raise UserError(" ".join(done.stderr.split()) or f"git {arguments[0]} failed")
     return done.stdout.strip()

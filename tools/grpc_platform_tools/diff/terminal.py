@@ -1,4 +1,4 @@
-"""A report on a terminal of any width, or in a pipe."""
+"""Prints a report on a terminal of any width, or into a pipe."""
 
 from rich.console import Console
 from rich.text import Text
@@ -19,7 +19,7 @@ _MOST_LINES = 30
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Every stack; long changes are cut, since diff.json has them whole."""
+    """Print every stack; long changes are cut, since diff.json has them whole."""
     for stack in report.stacks:
         _print_stack(stack, console)
     _print(

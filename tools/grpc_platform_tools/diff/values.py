@@ -1,5 +1,5 @@
-"""What differs between two values, as a person would say it: by YAML path, with the elements of a
-list matched by what identifies them, and JSON or YAML inside of text compared as data."""
+"""What differs between two values, by YAML path. Elements of a list are matched by what identifies
+them, and JSON or YAML inside text is compared as data."""
 
 import difflib
 import json
@@ -36,9 +36,9 @@ NATURAL_KEYS: tuple[tuple[str, ...], ...] = (
     ("type",),
 )
 _LARGEST_DATA = 200_000
-"""Characters of a text that is looked into: reading YAML takes a second for so many."""
+"""Longer texts are not parsed: reading YAML of this many characters takes a second."""
 _LARGEST_LIST = 400
-"""Elements without a name, of both lists, that are looked for elsewhere: it takes the square."""
+"""At most this many elements without a name, of both lists, are matched: the cost is quadratic."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _FLAG = re.compile(r"(--?[A-Za-z][A-Za-z0-9.-]*)=(.*)", re.DOTALL)
 
@@ -46,7 +46,7 @@ _FLAG = re.compile(r"(--?[A-Za-z][A-Za-z0-9.-]*)=(.*)", re.DOTALL)
 @dataclass(frozen=True, kw_only=True)
 class Difference:
     """One value that differs. `raw` is its path by keys and indices, `path` by YAML and natural
-    keys; `hidden` where one side is a secret."""
+    keys; `hidden` if one side is a secret."""
 
     raw: tuple[Segment, ...]
     path: str
@@ -58,7 +58,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _At:
-    """Where two values stand; `secret` says that nothing below may be shown."""
+    """The place of two values; `secret` says that nothing below it may be shown."""
 
     raw: tuple[Segment, ...] = ()
     path: str = ""
@@ -83,7 +83,7 @@ class _At:
 
 
 def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[Difference]:
-    """Every difference between two plain JSON values that stand at `path`, in a stable order."""
+    """Every difference between two plain JSON values at `path`, in a stable order."""
     at = _At()
     for key in path:
         at = at.key(key)
@@ -91,7 +91,7 @@ def differences(old: Any, new: Any, path: tuple[str, ...] = ()) -> list[Differen
 
 
 def _walk(old: Any, new: Any, at: _At) -> Iterator[Difference]:
-    # Python takes 1, 1.0 and True for equal; JSON does not.
+    # 1, 1.0 and True are equal in Python, but not in JSON.
     if old == new and json.dumps(old) == json.dumps(new):
         return
     if is_mapping(old) and is_mapping(new):
@@ -125,14 +125,14 @@ def _texts(old: str, new: str, at: _At) -> Iterator[Difference]:
 
 
 def embedded(text: str) -> Any:
-    """The mapping or list that a text holds as JSON or as YAML of several lines; else None."""
+    """The mapping or list that a text holds, as JSON or as YAML of several lines; else None."""
     data: Any
     if len(text) > _LARGEST_DATA:
         return None
     if text.lstrip().startswith(("{", "[")):
         try:
             data = json.loads(text)
-            json.dumps(data, ensure_ascii=False).encode()  # JSON can hold half a character
+            json.dumps(data, ensure_ascii=False).encode()  # JSON can hold a lone surrogate
         except (ValueError, RecursionError):
             return None
     elif "\n" in text and ":" in text:
@@ -146,7 +146,7 @@ def embedded(text: str) -> Any:
 
 
 def _lists(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
-    if SECRET in old or SECRET in new:  # which element became which cannot be told
+    if SECRET in old or SECRET in new:  # elements cannot be matched
         at = _At(at.raw, at.path, secret=True)
     name = _names(old, new)
     renamed = len(old) == len(new) == 1 and name is not None and name(old[0]) != name(new[0])
@@ -181,7 +181,7 @@ def _elements(old: Any, new: Any, at: _At) -> Iterator[Difference]:
 
 
 def _names(old: list[Any], new: list[Any]) -> Callable[[Any], str] | None:
-    """What names each element, if every one has a name of its own in its list."""
+    """The key that names each element, if every element's name is unique in its list."""
     elements = [*old, *new]
     if all(isinstance(element, str) for element in elements):
         flags = [_FLAG.fullmatch(element) for element in elements]
@@ -214,7 +214,7 @@ def _unique(elements: Sequence[Any], name: Callable[[Any], str]) -> bool:
 
 
 def _unnamed(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
-    """Elements without a name: those that both lists have in common keep their place."""
+    """Compare elements without a name: those that both lists share keep their place."""
     texts = [[json.dumps(element, sort_keys=True) for element in side] for side in (old, new)]
     if sorted(texts[0]) == sorted(texts[1]):
         yield at.said("changed", old, new)
@@ -232,7 +232,7 @@ def _unnamed(old: list[Any], new: list[Any], at: _At) -> Iterator[Difference]:
 
 
 def _blocks(old: list[str], new: list[str]) -> Iterator[tuple[int, int, int, int]]:
-    """What differs, as ranges of both lists: what stands between has its place in both."""
+    """The ranges of both lists that differ; the elements between them are the same in both."""
     if len(old) + len(new) > _LARGEST_LIST:
         pairs = enumerate(zip(old, new, strict=False))
         start = next((n for n, (a, b) in pairs if a != b), min(len(old), len(new)))

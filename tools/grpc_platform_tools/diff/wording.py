@@ -1,4 +1,4 @@
-"""How a diff is said, whatever shows it: in counts, and in groups of what has one cause."""
+"""The words of a diff for every output: counts, and groups of changes with one cause."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,28 +26,28 @@ _MOST_NAMES = 12
 
 
 class Theirs(str):
-    """A piece of a heading that the program wrote, so that nobody takes it for anything else."""
+    """A piece of a heading that the program wrote; it is always shown as a quotation."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Resources that are said together. `lines` are the program's, and begin with `-`, `+`, `!` or
-    a blank, as in a diff."""
+    """Resources that are shown together. `lines` come from the program and begin with `-`, `+`, `!`
+    or a blank, as in a diff."""
 
     operation: Operation
     heading: tuple[str, ...]
-    """In pieces, which are ours or `Theirs`."""
+    """In pieces: our own words, or `Theirs`."""
     urns: tuple[str, ...]
     lines: tuple[str, ...] = ()
     refused: bool = False
-    """Whether an update will not do it."""
+    """Whether an update refuses it."""
     own_name: str = ""
-    """Of the one component that it is about, if so: what another stack may call otherwise."""
+    """The name of its component, if it is about exactly one: other stacks may use another name."""
 
     def generic(self) -> "Group":
-        """The same with OWN_NAME for that name."""
+        """The heading and lines with OWN_NAME for that name."""
         if len(self.own_name) < 2:
             return self
         heading = (
@@ -64,15 +64,15 @@ def counts(stack: StackDiff) -> str:
     if refused := sum(bool(change.refused) for change in stack.resources):
         parts.append(f"{refused} of them refused")
     if any(one.hidden for one in stack.config):
-        # What reads it gets the same stand-in at both revisions.
-        parts.append("an encrypted value changed, and so may what reads it")
+        # Resources that read it get the same stand-in at both revisions.
+        parts.append("an encrypted value changed, and so may the resources that read it")
     if not parts and stack.changed:
         return "no resource changed"
     return ", ".join(parts) or "no change"
 
 
 def groups(stack: StackDiff) -> list[Group]:
-    """Every resource change, in the order in which a reviewer wants to read them."""
+    """Every resource change, in the order that a reviewer needs."""
     labels = {change.urn: change.label for change in stack.resources}
     refused = [_one(c, c.properties, labels) for c in stack.resources if c.refused]
     return refused + [group for operation in OPERATIONS for group in _groups(stack, operation)]
@@ -100,7 +100,7 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
         elif left or change.notes or not change.properties:
             single.append(_one(change, left, labels))
     together = [_alike_group(found, members, stack) for found, members in alike]
-    # Of what is replaced each one matters; of what changes, the cause.
+    # Show each replaced resource; for the ones that follow from a change, only the cause.
     yield from single + together if operation == "replace" else together + single
     for first in (True, False):
         if same_way := [change for change in followers if change.deleted_first is first]:
@@ -108,7 +108,7 @@ def _groups(stack: StackDiff, operation: Operation) -> Iterator[Group]:
 
 
 def _made_from(followers: list[ResourceChange], labels: Mapping[str, str]) -> Group:
-    """Those that are replaced for the sake of others, in the same way."""
+    """Groups of resources that are replaced only because of others, in the same way."""
     causes = dict.fromkeys(labels.get(urn, urn) for c in followers for urn in c.because)
     kinds = Counter(short_type(change.type) for change in followers).most_common()
     few = len(followers) <= _MOST_NAMES
@@ -126,7 +126,7 @@ def _made_from(followers: list[ResourceChange], labels: Mapping[str, str]) -> Gr
 
 
 def _follows(change: ResourceChange) -> bool:
-    """Whether it is replaced for the sake of others only."""
+    """Whether it is replaced only because of others."""
     return bool(change.because) and not {p.path for p in change.properties} & {*change.forced_by}
 
 
@@ -201,7 +201,7 @@ def _urns(changes: Iterable[ResourceChange]) -> tuple[str, ...]:
 
 
 def _names(names: Iterable[str], most: int = _MOST_NAMES) -> Iterator[str]:
-    """A list of what the program calls things, as pieces of a heading."""
+    """A list of the program's names, as pieces of a heading."""
     found = list(names)
     for number, name in enumerate(found[:most]):
         yield from (", ", Theirs(name)) if number else (Theirs(name),)
@@ -220,13 +220,13 @@ def _how_many(members: list[ResourceChange], stack: StackDiff) -> tuple[str, ...
 
 
 def _short_names(members: list[ResourceChange]) -> list[str]:
-    """Each by its component's name, or by its own where one component made several of them."""
+    """Each by its component's name, or by its own if one component made several of them."""
     names = [member.component.rpartition(" ")[2] or member.label for member in members]
     return names if len(set(names)) == len(names) else [member.label for member in members]
 
 
 def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Group]:
-    """What is deleted under one URN and created under another, said where it is deleted."""
+    """Resources deleted under one URN and created under another, shown under the deletions."""
     if not changes:
         return
     operation = changes[0].operation
@@ -249,7 +249,8 @@ def _moved(changes: list[ResourceChange], labels: dict[str, str]) -> Iterator[Gr
 
 
 def _by_component(changes: list[ResourceChange], labels: Mapping[str, str]) -> Iterator[Group]:
-    """Together what one component made; and components, or resources in none, that are alike."""
+    """Group the resources of one component; then group components, and resources outside of any,
+    that are alike."""
     made: defaultdict[str, list[ResourceChange]] = defaultdict(list)
     for change in changes:
         if change.loses or change.notes:
@@ -279,7 +280,7 @@ def _by_component(changes: list[ResourceChange], labels: Mapping[str, str]) -> I
 
 
 def _of_each(alike: list[list[ResourceChange]]) -> Iterator[str]:
-    """What there is in each of them, and which they are."""
+    """The content of each member, and the members' names."""
     first = alike[0]
     if not first[0].component:
         yield from (f"{len(alike)} ", Theirs(short_type(first[0].type)), " alike: ")

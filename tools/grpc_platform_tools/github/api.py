@@ -1,7 +1,7 @@
-"""The few calls of GitHub's API that posting needs, and what becomes of one that fails.
+"""The few calls of GitHub's API that posting needs, with retries.
 
-A call is made again: after a lost connection or a fault of the server at growing intervals, after
-a rate limit when GitHub says. One bound on the time holds for all calls together.
+After a lost connection or a server error a call is repeated at growing intervals; after a rate
+limit, when GitHub says. One time limit holds for all calls together.
 """
 
 import sys
@@ -15,7 +15,7 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 
 PATIENCE = 600.0
-"""Seconds that all calls may take together, with the waits between them."""
+"""Seconds that all calls and the waits between them may take together."""
 _TIMEOUT = (10, 30)  # seconds to connect, and between two bytes of an answer
 _LONGEST_PAUSE = 60.0  # also GitHub's advice for a rate limit that names no time
 _LOST = (
@@ -38,22 +38,22 @@ class GitHubError(Exception):
 
 
 class RefusedTextError(GitHubError):
-    """GitHub does not take this text: too long, or a character it refuses."""
+    """GitHub refuses this text: it is too long or has a character that GitHub does not take."""
 
 
 @dataclass(eq=False)
 class _FailedError(Exception):
-    """A call that may be made again."""
+    """A failed call that may be repeated."""
 
     cause: str
     wait: float | None = None
-    """Seconds, where GitHub asked for some."""
+    """Seconds to wait, if GitHub asked for some."""
     lost: bool = False
-    """Whether it may have been carried out all the same."""
+    """Whether GitHub may have carried it out despite the failure."""
 
 
 class GitHub:
-    """One account's way to the API. `now` and `sleep` are the clock, in seconds."""
+    """The API for one account. `now` and `sleep` are the clock, in seconds."""
 
     def __init__(
         self,
@@ -69,13 +69,13 @@ class GitHub:
         self._sleep = sleep
         self._deadline = now() + PATIENCE
         self._session = requests.Session()
-        # A function and not a header: a .netrc of the machine would win over that.
+        # A function and not a header: a .netrc file would override a header.
         self._session.auth = self._authorised
         self._session.headers["Accept"] = "application/vnd.github+json"
         self._session.headers["X-GitHub-Api-Version"] = "2022-11-28"
 
     def each(self, path: str, form: TypeAdapter[list[_T]], **query: str) -> Iterator[_T]:
-        """Every element of a list, however many pages it has."""
+        """Every element of a list, from all of its pages."""
         url: str | None = f"{self._url}/{path}"
         parameters: Mapping[str, str] = {**query, "per_page": "100"}
         while url:
@@ -84,7 +84,7 @@ class GitHub:
                 elements = form.validate_json(page.content)
             except ValidationError as error:
                 where = f"GET {urlsplit(url).path}"
-                raise GitHubError(f"{where}: an answer of another form than GitHub's") from error
+                raise GitHubError(f"{where}: the answer is not in GitHub's form") from error
             yield from elements
             url, parameters = page.links.get("next", {}).get("url"), {}
 
@@ -136,7 +136,7 @@ class GitHub:
                 method, url, params=parameters, json=content, timeout=_TIMEOUT
             )
         except requests.RequestException as error:
-            # Only its kind: the text of some holds what was sent, the token too.
+            # Only the error's type: some error texts hold the request, with the token.
             cause = f"{call}: no answer ({type(error).__name__})"
             if isinstance(error, _LOST):
                 raise _FailedError(cause, lost=True) from None
@@ -162,7 +162,7 @@ class GitHub:
         self._sleep(pause)
 
     def _asked_to_wait(self, response: requests.Response) -> float | None:
-        """Seconds until the next call is welcome; None where this is no rate limit."""
+        """Seconds until the next call is allowed; None if this is not a rate limit."""
         if response.status_code not in (403, 429):
             return None
         after = response.headers.get("Retry-After", "")
@@ -175,7 +175,7 @@ class GitHub:
         return _LONGEST_PAUSE if limited else None
 
     def _message(self, response: requests.Response) -> str:
-        """What GitHub says of a refusal, in one line and without the token."""
+        """GitHub's message about a refusal, in one line and without the token."""
         try:
             text = str(response.json()["message"])
         except (ValueError, KeyError, TypeError):

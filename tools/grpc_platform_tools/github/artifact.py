@@ -1,15 +1,15 @@
-"""Reads what the unprivileged run left, which its pull request may have made as it liked."""
+"""Reads the diff that the unprivileged run left. The pull request controls every byte of it."""
 
 from pathlib import Path
 
 from grpc_platform_tools.diff.report import Report
 
 LARGEST = 32 * 1024 * 1024
-"""Bytes of a diff that are read: many times what 1,000 services that all change come to."""
+"""Largest diff that is read, in bytes: many times that of 1,000 services that all change."""
 
 
 class UnusableError(Exception):
-    """No diff to show; says why in a sentence that holds nothing of what was read."""
+    """There is no diff to show. The message says why, and quotes nothing from what was read."""
 
 
 def read_report(folder: Path, project: str) -> Report:

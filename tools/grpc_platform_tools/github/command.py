@@ -1,4 +1,4 @@
-"""`grpc-platform comment`: what a run found becomes one comment per project."""
+"""`grpc-platform comment`: posts what a run found as one comment per project."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from grpc_platform_tools.github.text import marker, with_diff, without_diff
 def run_comment(folder: Path, projects: Sequence[str]) -> None:
     """Post what the run of the current event left in `folder`.
 
-    Raises whatever carries `problems` (grpc_platform_tools.errors) instead of printing it.
+    Raises exceptions with `problems` (grpc_platform_tools.errors); prints none.
     """
     markers = {project: marker(project) for project in projects}
     run = read_event(Path(_required("GITHUB_EVENT_PATH")))
@@ -25,13 +25,13 @@ def run_comment(folder: Path, projects: Sequence[str]) -> None:
         return _say("nothing to post: the run compared no pull request that still exists")
     url = os.environ.get("GITHUB_API_URL", "https://api.github.com")
     token = _required("GITHUB_TOKEN")
-    if not re.fullmatch(r"[!-~]+", token):  # what a header cannot hold, Python shows in a traceback
+    if not re.fullmatch(r"[!-~]+", token):  # else a traceback shows it
         raise UserError("GITHUB_TOKEN is not a token")
     github = GitHub(url, token)
     numbers = pull_requests(github, run)
     if not numbers:
         return _say(
-            f"nothing to post: {run.commit} is the newest commit of no open pull request (any more)"
+            f"nothing to post: {run.commit} is no open pull request's newest commit (any more)"
         )
     texts = {project: _texts(folder, project, run, numbers) for project in projects}
     for number in numbers:
@@ -50,8 +50,8 @@ def run_comment(folder: Path, projects: Sequence[str]) -> None:
 
 
 def _texts(folder: Path, project: str, run: Run, numbers: Sequence[int]) -> tuple[str, str]:
-    """The text of the comment, and the one for when GitHub does not take it."""
-    refused = without_diff(project, ["GitHub does not take the text of its diff."], run)
+    """The text of the comment, and another one for when GitHub refuses the first."""
+    refused = without_diff(project, ["GitHub refuses the text of its diff."], run)
     if len(numbers) > 1:
         listed = ", ".join(f"#{number}" for number in numbers)
         reason = f"{listed} have the same newest commit, and a run does not tell which it compared."
@@ -61,7 +61,7 @@ def _texts(folder: Path, project: str, run: Run, numbers: Sequence[int]) -> tupl
     except UnusableError as error:
         reason = str(error)
     except Exception as error:
-        # Made to break the renderer, or a bug in it: an older diff must not stay in either case.
+        # Malicious input, or a bug in the renderer: in either case no older diff may stay.
         sys.stderr.write(f"the diff of {project} cannot be shown: {type(error).__name__}\n")
         reason = "The run left a diff that cannot be shown."
     return without_diff(project, [reason], run), refused

@@ -1,4 +1,4 @@
-"""The pull requests that a run is of, and the comments that this account has on one."""
+"""The pull requests that a run belongs to, and this account's comments on one."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from grpc_platform_tools.github.api import GitHub
 from grpc_platform_tools.github.event import Run
 
 ACCOUNT = "github-actions[bot]"
-"""Who a job's token writes as. No person can have a name with brackets."""
+"""The account that a job's token writes as. No person can have a name with brackets."""
 
 
 @checked(frozen=True)
@@ -48,7 +48,7 @@ _COMMENTS = TypeAdapter(list[_Comment])
 def pull_requests(github: GitHub, run: Run) -> list[int]:
     """The open pull requests whose newest commit is the one of the run.
 
-    The event names none where they come from a fork, so they are looked up by their branch.
+    For forks the event names no pull request, so they are looked up by their branch.
     """
     path = f"repos/{run.repository}/pulls"
     branch = f"{run.fork_owner}:{run.branch}"
@@ -70,9 +70,9 @@ def own_comments(github: GitHub, run: Run, number: int) -> dict[str, list[int]]:
 
 
 def post(github: GitHub, run: Run, number: int, text: str, ids: Sequence[int]) -> None:
-    """Put `text` in place of the comments `ids`, or make one where there are none.
+    """Update the comments `ids` to `text`, or create one if there are none.
 
-    There are several only after a race of two posters; then they say the same.
+    There are several only after a race of two posters; then all get the same text.
     """
     for comment_id in ids:
         github.change(f"repos/{run.repository}/issues/comments/{comment_id}", {"body": text})

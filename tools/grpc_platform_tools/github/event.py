@@ -1,7 +1,7 @@
 """The run that ended, from the event that GitHub hands to a `workflow_run` job.
 
-Of what such a job gets, this alone comes from GitHub itself. All that the run left behind was made
-by code of the pull request.
+Only this event comes from GitHub itself. Everything that the run left was made by code of the pull
+request.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Run:
     commit: str
     branch: str
     fork_id: int
-    """The repository that the commit is in: this one or a fork of it."""
+    """The repository of the commit: this one or a fork of it."""
     fork_owner: str
 
 
@@ -63,7 +63,7 @@ _EVENT = TypeAdapter(_Event)
 
 
 def read_event(path: Path) -> Run | None:
-    """The run that the event in `path` is of; None when its repository is gone.
+    """The run in the event at `path`; None when its repository is gone.
 
     Raises UserError for anything but the event of a finished run.
     """

@@ -8,13 +8,13 @@ from grpc_platform_tools.diff.report import Report
 from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.github.event import Run
 
-_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # what Pulumi takes for a project's name
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,100}")  # the project names that Pulumi accepts
 
 
 def marker(project: str) -> str:
-    """The first line of the project's comment, which nobody sees.
+    """The hidden first line of the project's comment.
 
-    It counts in that place only, so nothing that a diff shows can pass for one.
+    It counts only on the first line, so nothing in a diff can pass for it.
     """
     if not _PROJECT.fullmatch(project):
         raise UserError(f"{project!r} is not the name of a Pulumi project")
@@ -30,7 +30,8 @@ def with_diff(report: Report, run: Run) -> str:
 
 
 def without_diff(project: str, reasons: Sequence[str], run: Run) -> str:
-    """The comment of a run whose diff cannot be shown, in place of that of an earlier commit."""
+    """The comment of a run whose diff cannot be shown; it replaces the diff of an earlier
+    commit."""
     if run.conclusion != "success":
         reasons = [f"The run that compares ended as `{run.conclusion}`.", *reasons]
     head = f"### {project}: no diff of this commit"
@@ -38,5 +39,5 @@ def without_diff(project: str, reasons: Sequence[str], run: Run) -> str:
 
 
 def _footer(run: Run) -> list[str]:
-    """What is known for certain, whatever the diff says of itself."""
+    """The facts that do not depend on what the diff claims."""
     return ["", f"<sub>Of commit {run.commit[:7]}, by [this run]({run.url}).</sub>"]

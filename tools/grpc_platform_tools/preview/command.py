@@ -31,14 +31,14 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
     target = output or directory / "build" / "preview" / stack
     _refuse_strange(target)
     with progress(f"previewing {stack}"):
-        # Half of a short preview is this import, so a mistyped stack does not wait for it.
+        # This import is half of a short preview, so a mistyped stack fails before it.
         from grpc_platform_tools.preview.program import run_program
 
         graph = run_program(directory, stack, stack_file)
         summary = summarise(graph, stack)
         try:
             written = write_preview(graph, summary, target)
-        except OSError as error:  # read-only, full, or another preview came in between
+        except OSError as error:  # read-only, full, or another preview wrote here meanwhile
             raise UserError(f"{target} cannot be written: {error.strerror}") from error
     console = Console(highlight=False)
     print_summary(summary, console)
@@ -49,8 +49,8 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
 
 
 def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
-    """Write every file, so that `target` holds all of one run or all of the last; the number of
-    manifests."""
+    """Write every file, so that `target` holds either the whole run or the whole previous one.
+    Returns the number of manifests."""
     found = manifests(graph)
     with _replaced(target) as folder:
         graph.save(folder / _GRAPH_FILE)
@@ -58,7 +58,7 @@ def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
             path = folder / "manifests" / manifest.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(manifest.text())
-        # What a stack that refers to this one may be given: see fixture_file.
+        # Fixtures of a stack that refers to this one may use it: see fixture_file.
         (folder / "outputs.json").write_text(_json(graph.exports))
         (folder / "dns.json").write_text(_json([asdict(chain) for chain in summary.chains]))
         (folder / "topology.mmd").write_text(topology(graph, summary.chains))
@@ -71,7 +71,7 @@ def _json(value: object) -> str:
 
 
 def _refuse_strange(target: Path) -> None:
-    """Everything in the target folder goes; take no folder that another tool or person filled."""
+    """Refuse a folder that holds anything but a preview: everything in the target is deleted."""
     if not target.exists() or (target / _GRAPH_FILE).is_file():
         return
     if not target.is_dir() or any(target.iterdir()):
@@ -80,7 +80,7 @@ def _refuse_strange(target: Path) -> None:
 
 @contextmanager
 def _replaced(target: Path) -> Generator[Path]:
-    """A folder to fill, which takes the place of `target` when the block ends well."""
+    """A folder to fill; it replaces `target` when the block ends without an error."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as beside:
         new, old = Path(beside, "new"), Path(beside, "old")

@@ -27,7 +27,7 @@ class Step:
     value: str
     zone: str | None = None
     weight: int | None = None
-    """Among the records of this name, of which a look-up gets one."""
+    """Its weight among the records of this name; a look-up gets one of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """A host, the records it leads through, the pods it ends at, and where calls go from there.
+    """A host, its chain of records, the pods at the end, and where the proxy sends calls.
 
     A host with several weighted records has a chain for each."""
 
@@ -74,26 +74,27 @@ class Chain:
     pods: Pods | None
     routes: tuple[Route, ...]
     elsewhere: bool = False
-    """Whether it ends at a name that another stack feeds: this one publishes no pods at all."""
+    """Whether it ends at a name that another stack publishes: this stack publishes no pods at
+    all."""
     share: float = 1.0
-    """Which part of the look-ups takes this chain and no other of the host."""
+    """The share of the host's look-ups that take this chain."""
 
     @property
     def problems(self) -> list[str]:
         """Why a call to the host would not arrive; empty for a sound chain."""
         if not self.steps:
-            return [f"{self.host} is routed, and no record leads to it"]
+            return [f"{self.host} is routed, but no record leads to it"]
         if self.pods is None and not self.elsewhere:
-            return [f"{self.host} leads to {self.steps[-1].value}, which nothing here publishes"]
+            return [f"{self.host} leads to {self.steps[-1].value}, which is not published here"]
         routed = {route.cluster for route in self.routes}
         if routed and self.pods and self.pods.cluster not in routed:
             there = ", ".join(sorted(routed))
-            return [f"{self.host} leads to cluster {self.pods.cluster}, and is routed in {there}"]
+            return [f"{self.host} leads to cluster {self.pods.cluster}, but is routed in {there}"]
         return []
 
 
 def chains(graph: Graph) -> list[Chain]:
-    """The chains of every CNAME's name and every routed host, by host."""
+    """The chains of every CNAME's name and every routed host, sorted by host."""
     names = clusters(graph)
     records: dict[str, list[Step]] = {}
     for record in _records(graph):
@@ -133,7 +134,7 @@ def _paths(records: Mapping[str, list[Step]], host: str) -> list[tuple[tuple[Ste
         if not several or len(steps) == _MAX_STEPS:
             done.append((steps, share))
             continue
-        # Route53 takes weights that are all 0 for equal ones, as it does a record without one.
+        # Route53 treats weights that are all 0 as equal, and a record without a weight likewise.
         weights = [step.weight or 0 for step in several]
         if not sum(weights):
             weights = [1] * len(several)
@@ -145,7 +146,7 @@ def _paths(records: Mapping[str, list[Step]], host: str) -> list[tuple[tuple[Ste
 
 
 def _routes_at(routes: list[Route], pods: Pods | None) -> list[Route]:
-    """Those in the cluster where a chain ends; all, where none is there."""
+    """Those in the cluster where a chain ends; all of them if none is in that cluster."""
     there = [route for route in routes if pods is not None and route.cluster == pods.cluster]
     return there or routes
 
@@ -160,7 +161,7 @@ def _records(graph: Graph) -> list[Step]:
         zone = next((zones[urn] for urn in record.depends_on if urn in zones), None)
         name = _name(str(record.inputs.get("name") or record.name))
         if zone and not f".{name}".endswith(f".{zone}"):
-            name = f"{name}.{zone}"  # Route53's provider completes a relative name
+            name = f"{name}.{zone}"  # the Route53 provider appends the zone to a relative name
         ttl = record.inputs.get("ttl")
         policies = _list(record.inputs, "weightedRoutingPolicies")
         weight = policies[0].get("weight") if policies else None
@@ -178,7 +179,7 @@ def _records(graph: Graph) -> list[Step]:
 
 
 def _published(graph: Graph, names: dict[str | None, str]) -> dict[str, tuple[int | None, Pods]]:
-    """By name, the TTL and pods of each Service that asks external-dns to publish it."""
+    """The TTL and pods of each Service that external-dns publishes, by name."""
     found: dict[str, tuple[int | None, Pods]] = {}
     for service in kubernetes_objects(graph):
         annotations = _map(service.inputs, "metadata", "annotations")
@@ -244,7 +245,7 @@ def _routes(graph: Graph, names: dict[str | None, str]) -> dict[str, list[Route]
 
 
 def namespace(resource: Resource) -> str:
-    """Where a Kubernetes object is."""
+    """A Kubernetes object's namespace and cluster."""
     return _map(resource.inputs, "metadata").get("namespace") or "default"
 
 
@@ -253,12 +254,12 @@ def _kind_and_name(resource: Resource) -> tuple[str, str]:
 
 
 def selector(service: Resource) -> dict[str, Any]:
-    """The labels of the pods that a Service leads to."""
+    """The labels of the pods that a Service selects."""
     return _map(service.inputs, "spec", "selector")
 
 
 def pod_labels(resource: Resource) -> dict[str, Any]:
-    """The labels of the pods that a workload makes."""
+    """The labels of the pods that a workload creates."""
     return _map(resource.inputs, "spec", "template", "metadata", "labels")
 
 

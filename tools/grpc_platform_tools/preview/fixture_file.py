@@ -1,7 +1,7 @@
-"""Read a program's own fixtures, which answer for what an engine would have asked others.
+"""Read a program's own fixtures: answers to calls that an engine would make to providers and other
+stacks.
 
-Runs in the tool's own process, where pydantic is; a recorder under another Python is handed what
-was read.
+Runs in the tool's own process, which has pydantic. A recorder under another Python gets the result.
 """
 
 import json
@@ -30,7 +30,7 @@ _ENTRIES = {"lookups": LookUp, "computed": Computed}
 
 
 def read_fixtures(directory: Path) -> Fixtures:
-    """The fixtures of the program in `directory`; none where it has no such file.
+    """The fixtures of the program in `directory`; none if it has no such file.
 
     Raises UserError with a line for each place in the file that cannot be used.
     """
@@ -38,7 +38,7 @@ def read_fixtures(directory: Path) -> Fixtures:
     if not path.is_file():
         return Fixtures()
     document = _document(path)
-    if is_mapping(document):  # a key without a value is as good as none
+    if is_mapping(document):  # a key without a value counts as absent
         document = {key: value for key, value in document.items() if value is not None}
         if is_mapping(stacks := document.get("stacks")):
             document["stacks"] = {name: _outputs(path, name, v) for name, v in stacks.items()}

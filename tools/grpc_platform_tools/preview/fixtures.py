@@ -1,10 +1,11 @@
-"""What AWS and Kubernetes would have answered: named stand-ins for look-ups and computed outputs.
+"""Stand-ins for the answers of AWS and Kubernetes: look-ups and computed outputs.
 
 Nothing here is a real account, address or key. A preview that needs a value named neither here nor
 in the program's own fixture file fails and says which, rather than printing a guess.
 
-The dataclasses are also the form of that file, which fixture_file checks by them. Nothing here
-needs more than the Pulumi SDK brings: programs are recorded under the Python of their revision.
+The dataclasses are also the form of that file; fixture_file checks the file by them. This module
+needs only the Pulumi SDK and its dependencies: programs are recorded under the Python of their
+revision.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ FILE = "preview-fixtures.yaml"
 
 ACCOUNT = "000000000000"
 REGION = "eu-west-1"
-"""In ARNs, where the stack has no `aws:region`."""
+"""The region in ARNs when the stack has no `aws:region`."""
 
 Inputs = Mapping[str, Any]
 _CHECKED = {"extra": "forbid", "strict": True}
@@ -28,7 +29,7 @@ _CHECKED = {"extra": "forbid", "strict": True}
 
 @dataclass(frozen=True, kw_only=True)
 class LookUp:
-    """The answer of a provider function to a call that has these arguments, whatever others."""
+    """The answer of a provider function to a call with these arguments, and any others."""
 
     __pydantic_config__: ClassVar = _CHECKED
     function: str
@@ -38,7 +39,8 @@ class LookUp:
 
 @dataclass(frozen=True, kw_only=True)
 class Computed:
-    """What the provider computes for the resources of a type, or for the one of a name."""
+    """Outputs that the provider computes for every resource of a type, or for the one with a
+    name."""
 
     __pydantic_config__: ClassVar = _CHECKED
     type: str
@@ -48,8 +50,8 @@ class Computed:
 
 @dataclass(frozen=True, kw_only=True)
 class Fixtures:
-    """A program's own answers; of several that fit, the first. `stacks` maps what a StackReference
-    names to that stack's outputs."""
+    """A program's own answers; the first that fits is used. `stacks` maps the name in a
+    StackReference to that stack's outputs."""
 
     __pydantic_config__: ClassVar = _CHECKED
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
@@ -58,7 +60,7 @@ class Fixtures:
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> "Fixtures":
-        """From what `dataclasses.asdict` makes of one."""
+        """Fixtures from the mapping that `dataclasses.asdict` makes of them."""
         return cls(
             stacks=plain["stacks"],
             lookups=tuple(LookUp(**given) for given in plain["lookups"]),
@@ -79,8 +81,8 @@ class Fixtures:
     def looked_up(self, function: str, arguments: Inputs, region: str | None) -> dict[str, Any]:
         """The answer to a provider function; LookupError names one that has none.
 
-        `region` is that of the provider that is asked, None where neither it nor the stack names
-        one."""
+        `region` is the region of the provider that is called, None if neither it nor the stack
+        names one."""
         for given in self.lookups:
             if given.function == function and given.arguments.items() <= arguments.items():
                 return dict(given.result)
@@ -96,8 +98,8 @@ class Fixtures:
 
 
 def _shown(argument: str, value: Any) -> str:
-    """Which argument, and its value where that tells one call from another; others may be long or
-    nobody's to see."""
+    """An argument's name, with its value if that distinguishes one call from another. Other values
+    may be long or confidential."""
     short = isinstance(value, str) and len(value) <= 40 and value.isprintable()
     return f"{argument}: {value}" if short and argument in _TELLING else argument
 
@@ -182,7 +184,7 @@ def _role(name: str, inputs: Inputs, region: str) -> dict[str, Any]:
 
 
 def _launch_template(name: str, inputs: Inputs, _region: str) -> dict[str, Any]:
-    # After its name in AWS where that is given: one with another URN and an alias stays the same.
+    # Named after its name in AWS, if given: a resource with another URN and an alias keeps its id.
     given = (inputs.get("namePrefix") or name).rstrip("-")
     return {"id": f"lt-{given}", "latestVersion": 1, "defaultVersion": 1}
 

@@ -1,5 +1,5 @@
-"""Takes out of what a program registers where it is laid out, so that two revisions in different
-folders compare equal, and has an asset by its content, as an engine compares it."""
+"""Removes the program's folder from what it registers, so that two revisions in different folders
+compare equal. Assets are recorded by their content, as an engine compares them."""
 
 import base64
 import hashlib
@@ -13,26 +13,27 @@ from typing import Any
 
 from grpc_platform_tools.plain import is_list, is_mapping
 
-# How the SDK marks what is no plain value on the wire (pulumi.runtime.rpc keeps the names private).
+# How the SDK marks special values on the wire (pulumi.runtime.rpc keeps the names private).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 _ASSET_SIGNATURES = ("c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7")
 # The pickled code of a dynamic provider.
 _PROVIDER = "__provider"
-# What is beside a program's own files and no part of any asset that two revisions share.
+# Folders beside a program's own files that two revisions never share as an asset.
 _STRAY = {"__pycache__", ".git"}
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a program runs, and the folder of its revision around that; both resolved."""
+    """The directory where a program runs, and the folder of its revision around it; both
+    resolved."""
 
     directory: Path
     checkout: Path
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        """What the folders are called instead; the longer first. One right below the root may as
-        well be a path inside of a container, such as /app, and stays."""
+        """Stand-ins for the folders' paths, the longer path first. A folder directly below the root
+        stays: its path may also be a path inside a container, such as /app."""
         folders = (self.directory, self.checkout)
         return {str(f): os.path.relpath(f, self.directory) for f in folders if len(f.parts) > 2}
 
@@ -42,7 +43,7 @@ class Layout:
         return [os.fsencode(sign) for sign in signs]
 
     def shows_in(self, request: bytes) -> bool:
-        """Whether `settled` would change anything: cheap, as a rule it would not."""
+        """Whether `settled` would change anything. A cheap check, since usually it would not."""
         return any(trace in request for trace in self._traces)
 
     def settled(self, value: Any) -> Any:
@@ -61,7 +62,7 @@ class Layout:
         }
 
     def _asset(self, items: dict[str, Any]) -> dict[str, Any]:
-        """Text, assets of an archive or an address as they are; of a file its place and digest."""
+        """Text, assets of an archive and addresses as they are; for a file its place and digest."""
         asset = {key: self.settled(item) for key, item in items.items() if key != SIGNATURE}
         if isinstance(items.get("path"), str):
             path = Path(os.path.normpath(self.directory / items["path"]))
@@ -72,15 +73,15 @@ class Layout:
         return asset
 
     def _code(self, value: Any) -> Any:
-        """A digest of pickled code that says nothing of the folder it was read from."""
-        if is_mapping(value):  # a secret, as a rule
+        """A digest of pickled code that does not depend on the folder it was read from."""
+        if is_mapping(value):  # usually a secret
             return value | {"value": self._code(value.get("value"))}
         if not isinstance(value, str):
             return value
         digest = hashlib.sha256()
         try:
             for operation, argument, _ in pickletools.genops(base64.b64decode(value)):
-                if operation.name != "FRAME":  # its argument is a length, which paths are part of
+                if operation.name != "FRAME":  # its length depends on the paths
                     text = str(argument).replace(f"{self.checkout}{os.sep}", "")
                     digest.update(f"{type(argument).__name__} {text}\n".encode())
         except ValueError:  # something else of this name
@@ -89,7 +90,7 @@ class Layout:
 
 
 def renamed(text: str, names: dict[str, str]) -> str:
-    """The text with each path, also as the start of a longer one, by its name."""
+    """The text with each path replaced by its stand-in, also where a longer path begins with it."""
     for path, name in names.items():
         if path in text:
             literal = name.replace("\\", r"\\")
@@ -98,7 +99,7 @@ def renamed(text: str, names: dict[str, str]) -> str:
 
 
 def _digest(path: Path) -> str | None:
-    """Of a file, or of all files in a folder; None where there is none that can be read."""
+    """The digest of a file, or of all files in a folder; None if none can be read."""
     try:
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())

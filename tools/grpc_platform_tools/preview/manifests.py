@@ -13,9 +13,9 @@ from grpc_platform_tools.plain import is_list, is_mapping
 
 _PULUMI_ANNOTATION = "pulumi.com/"  # read by Pulumi's provider only
 _FIRST = ("apiVersion", "kind", "metadata", "name", "namespace")
-# Text that Go's YAML reads as a number or a boolean and PyYAML, to which it is text, leaves bare.
+# Text that Go's YAML reads as a number or a boolean, but that PyYAML leaves without quotes.
 _NUMBER_OR_BOOLEAN = re.compile(r"[-+.]?[0-9][0-9a-fA-FxXoO_.:eE+-]*|[yYnN]")
-_LINE_BREAK = re.compile(r"[\x85\u2028\u2029\ufeff]")  # to YAML 1.1, and sometimes to Go's reader
+_LINE_BREAK = re.compile(r"[\x85\u2028\u2029\ufeff]")  # in YAML 1.1, and at times in Go
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Manifest:
     body: dict[str, Any]
 
     def text(self) -> str:
-        """YAML, after a comment that names what is missing from it."""
+        """YAML, after a comment that names the secret values left out."""
         prefix = "inputs."
         hidden = [p.removeprefix(prefix) for p in self.resource.secret_paths if prefix in p]
         comment = f"# Secret, so not in this file: {', '.join(hidden)}\n" if hidden else ""
@@ -35,7 +35,7 @@ class Manifest:
 
 
 def manifests(graph: Graph) -> list[Manifest]:
-    """Every Kubernetes object, numbered so that each follows what it needs.
+    """Every Kubernetes object, numbered so that each comes after those that it needs.
 
     Objects of a program with several Kubernetes providers go to a folder per provider.
     """
@@ -58,7 +58,7 @@ def manifests(graph: Graph) -> list[Manifest]:
 
 
 def manifest_warnings(graph: Graph) -> list[str]:
-    """What `kubectl apply` of the manifests would do otherwise than the program's update."""
+    """Warnings where `kubectl apply` of the manifests differs from the program's update."""
     namespaces = {
         (r.provider, r.inputs["metadata"].get("name")): r.urn
         for r in graph.of_type("kubernetes:core/v1:Namespace")
@@ -89,7 +89,7 @@ def kubernetes_objects(graph: Graph) -> list[Resource]:
 
 
 def clusters(graph: Graph) -> dict[str | None, str]:
-    """A short name for each Kubernetes provider in use: its own, as a file can be called."""
+    """A short name for each Kubernetes provider in use: its own name, made safe for a file name."""
     names: dict[str | None, str] = {}
     for resource in kubernetes_objects(graph):
         if resource.provider not in names:
@@ -120,7 +120,8 @@ def is_object(resource: Resource) -> bool:
 
 
 def kubernetes_body(resource: Resource) -> dict[str, Any]:
-    """The object as the API server takes it, which is not quite as Pulumi's provider does."""
+    """The object in the API server's form, which differs slightly from that of Pulumi's
+    provider."""
     metadata: dict[str, Any] = {"name": resource.name, **resource.inputs["metadata"]}
     annotations: Mapping[str, Any] = metadata.pop("annotations", {})
     if isinstance(annotations, dict):
@@ -132,7 +133,7 @@ def kubernetes_body(resource: Resource) -> dict[str, Any]:
 
 
 def dashed(value: Any) -> Any:
-    """Pulumi's provider has no dashes in names, and makes x-kubernetes-* of x_kubernetes_*:
+    """Pulumi's provider has no dashes in field names, and turns x_kubernetes_* into x-kubernetes-*:
     https://github.com/pulumi/pulumi-kubernetes/blob/master/provider/pkg/provider/provider.go"""
     if is_mapping(value):
         return {
@@ -145,7 +146,7 @@ def dashed(value: Any) -> Any:
 
 
 def yaml_text(value: Any, *, flow: bool = False) -> str:
-    """A value as a person wants to read it, and the same from run to run; `flow` on one line."""
+    """A value as readable YAML, the same from run to run; `flow` puts it on one line."""
     return yaml.dump(
         _ordered(value),
         Dumper=_Dumper,
@@ -157,7 +158,7 @@ def yaml_text(value: Any, *, flow: bool = False) -> str:
 
 
 def _ordered(value: Any) -> Any:
-    """What identifies an object first, the rest by name: the same bytes from run to run."""
+    """Identifying fields first, the rest by name: the same bytes from run to run."""
     if is_mapping(value):
         return {key: _ordered(value[key]) for key in sorted(value, key=_rank)}
     if isinstance(value, tuple):
@@ -172,7 +173,8 @@ def _rank(key: str) -> tuple[int, str]:
 
 
 class _Dumper(yaml.CSafeDumper):  # written in C: half the time for the same text
-    """Text of several lines as a block, and quotes wherever a YAML reader might see no text."""
+    """Writes text of several lines as a block, and quotes text that a YAML reader might take for
+    something else."""
 
 
 def _text_node(_dumper: _Dumper, text: str) -> yaml.ScalarNode:

@@ -1,6 +1,6 @@
 """Answers the SDK's own gRPC requests in the engine's place, and keeps what they register.
 
-Names, parents, providers, aliases and dependencies are those that the engine would see.
+Names, parents, providers, aliases and dependencies are as the engine would see them.
 """
 
 import json
@@ -20,11 +20,11 @@ from grpc_platform_tools.preview.fixtures import FILE, Fixtures
 from grpc_platform_tools.preview.layout import Layout
 from grpc_platform_tools.preview.wire import Plain, plain
 
-_TRANSFORMS = "transforms are registered, and do not run here: what they change does not show"
+_TRANSFORMS = "transforms are registered, but do not run here: their changes do not show"
 
 
 class Engine:
-    """Keeps what a program warns of, and its errors: for one of those an engine fails an update."""
+    """Keeps a program's warnings and errors; an engine fails an update on an error."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -50,7 +50,7 @@ class Monitor(MockMonitor):
         layout: Layout,
         mark_key: bytes,
     ) -> None:
-        no_mocks: Any = None  # all that would ask them is answered here
+        no_mocks: Any = None  # every call that would reach them is answered here
         super().__init__(no_mocks)
         self._project, self._stack, self._fixtures = project, stack, fixtures
         self._region, self._layout, self._mark_key = region, layout, mark_key
@@ -62,10 +62,10 @@ class Monitor(MockMonitor):
         """The parent of each resource that the program only reads."""
         self.unanswered: set[str] = set()
         self.warnings: set[str] = set()
-        self._lock = Lock()  # the SDK calls from a pool of threads
+        self._lock = Lock()  # the SDK calls from a thread pool
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
-        """As the engine: the types of all parents in a row, the stack itself left out."""
+        """As in the engine: the types of all parents joined, without the stack."""
         parent_type = parent.split("::")[2] if parent else STACK_TYPE
         qualified = type_ if parent_type == STACK_TYPE else f"{parent_type}${type_}"
         return f"urn:pulumi:{self._stack}::{self._project}::{qualified}::{name}"
@@ -88,7 +88,7 @@ class Monitor(MockMonitor):
             parent=self._registered(request.parent) or None,
             provider=request.provider.rpartition("::")[0] or None,
             inputs=inputs.values,
-            # Each service may name dozens, and each time anew.
+            # Each service may name dozens, in new objects each time.
             depends_on=_interned(request.dependencies),
             property_dependencies={
                 sys.intern(key): _interned(carried.urns)
@@ -161,12 +161,12 @@ class Monitor(MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         self._read[urn] = request.parent
         response = resource_pb2.ReadResourceResponse(urn=urn, properties=state)
-        if "id" in response.DESCRIPTOR.fields_by_name:  # an older SDK takes that of its request
+        if "id" in response.DESCRIPTOR.fields_by_name:  # an older SDK takes its request's
             response.id = request.id
         return response
 
     def RegisterStackTransform(self, request: Any) -> empty_pb2.Empty:
-        del request  # only that there is one matters
+        del request  # only its presence matters
         self.warnings.add(_TRANSFORMS)
         return empty_pb2.Empty()
 
@@ -174,13 +174,13 @@ class Monitor(MockMonitor):
         return self.RegisterStackTransform(request)
 
     def _registered(self, parent: str) -> str:
-        """The nearest parent that is this program's own: what is only read is not recorded."""
+        """The nearest parent that is recorded: a resource that is only read is not."""
         while parent in self._read:
             parent = self._read[parent]
         return parent
 
     def _region_of(self, provider: str) -> str | None:
-        """Of an explicit provider, `<urn>::<id>`, or of the stack."""
+        """The region of an explicit provider, `<urn>::<id>`, or of the stack."""
         urn = provider.rpartition("::")[0]
         with self._lock:
             own = (r.inputs.get("region") for r in self._recorded if urn and r.urn == urn)
@@ -195,7 +195,7 @@ class Monitor(MockMonitor):
             self.marks[mark_name(urn, path)] = mark
 
     def recorded(self) -> list[Resource]:
-        """Everything registered, with the outputs its component registered later."""
+        """Everything registered, with the outputs that components registered later."""
         merged: list[Resource] = []
         for resource in self._recorded:
             outputs = self._outputs.get(resource.urn)
@@ -206,13 +206,13 @@ class Monitor(MockMonitor):
         return merged
 
     def problems(self) -> list[str]:
-        """What makes the recording unsound."""
+        """Problems that make the recording unsound."""
         counts = Counter(r.urn for r in self._recorded)
         duplicates = [f"{urn}: registered {n} times" for urn, n in counts.items() if n > 1]
         return sorted({*self._problems, *self.unanswered}) + duplicates
 
     def _alias_urns(self, request: resource_pb2.RegisterResourceRequest) -> tuple[str, ...]:
-        """What the resource was called before, by its own aliases and by its parents'."""
+        """The resource's former URNs, by its own aliases and its parents'."""
         aliases = cast("Any", request).aliases  # the stubs leave the type of its elements out
         urns: list[str] = []
         for alias in aliases:
@@ -222,7 +222,7 @@ class Monitor(MockMonitor):
             qualified = urn.split("::", 2)[2]
             stack, project = spec.stack or self._stack, spec.project or self._project
             urns.append(alias.urn or f"urn:pulumi:{stack}::{project}::{qualified}")
-        # As the engine: inheritedChildAlias in
+        # As in the engine: inheritedChildAlias in
         # https://github.com/pulumi/pulumi/blob/master/pkg/resource/deploy/step_generator.go
         here = self.make_urn(request.parent, request.type, request.name)
         parent_name = request.parent.rpartition("::")[2]
@@ -257,7 +257,7 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
 
 
 def _trigger(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct:
-    """The option `replacement_trigger`, where it is given and the SDK knows it."""
+    """The option `replacement_trigger`, if it is given and the SDK has it."""
     name = "replacement_trigger"
     known = name in request.DESCRIPTOR.fields_by_name and request.HasField(name)
     return struct_pb2.Struct(fields={name: request.replacement_trigger} if known else {})

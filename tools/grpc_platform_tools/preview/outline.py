@@ -1,4 +1,4 @@
-"""A program's components as a tree, with what each one makes."""
+"""A program's components as a tree, with the resources of each."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
 
 @dataclass(frozen=True)
 class Component:
-    """One component (or the stack): what it makes itself, and the components inside it."""
+    """One component (or the stack): its own resources, and the components inside it."""
 
     resource: Resource
     types: Counter[str]
-    """How many resources of each type token it holds, those of inner components left out."""
+    """The number of resources of each type token, without those of inner components."""
     inner: tuple["Component", ...]
 
     @property
@@ -22,12 +22,12 @@ class Component:
 
     @property
     def count(self) -> int:
-        """Resources in it and in the components inside it."""
+        """The number of resources in it and in the components inside it."""
         return self.types.total() + sum(component.count for component in self.inner)
 
 
 def outline(graph: Graph) -> Component:
-    """The stack's component, and with it all others; providers count as resources."""
+    """The stack's component, which holds all others; providers count as resources."""
     holdings: defaultdict[str | None, list[Resource]] = defaultdict(list)
     for resource in graph:
         if resource.type != STACK_TYPE:
@@ -36,7 +36,8 @@ def outline(graph: Graph) -> Component:
     def component(resource: Resource) -> Component:
         held = holdings[resource.urn]
         inner = [component(r) for r in held if r.is_component]
-        # The classes as they first appear, which is as they are built; within each, by name.
+        # Classes in order of first appearance, which is the order of building; within each, by
+        # name.
         classes = list(dict.fromkeys(c.resource.type for c in inner))
         inner.sort(key=lambda c: (classes.index(c.resource.type), c.resource.name))
         types = Counter(sorted(r.type for r in held if not r.is_component))

@@ -1,4 +1,4 @@
-"""Run a program directory's `__main__.py` for one stack, away from whoever runs the preview."""
+"""Run a program directory's `__main__.py` for one stack, isolated from the caller's environment."""
 
 import os
 import runpy
@@ -31,19 +31,18 @@ def run_program(
 ) -> Graph:
     """The graph that the program in `directory` registers for `stack`, with its own components.
 
-    `fixtures` are read from the program's own file where they are not given; `mark_key` as for
-    `record`.
+    Without `fixtures`, they are read from the program's own file; `mark_key` is as in `record`.
 
-    `checkout` is the root of the revision that it is part of: components there, which an editable
-    install would give the program, are that revision's.
+    `checkout` is the root of the program's revision: the program imports the components of that
+    revision, not those of an editable install.
 
-    One program per process: its modules stay imported. Raises UserError when the program refuses
-    by `pulumi.RunError`, as it is whatever carries its own `problems` (see `errors`), and
-    FailedProgramError for any other exception of the program.
+    One program per process: its modules stay imported. Raises UserError when the program raises
+    `pulumi.RunError`. An exception with its own `problems` (see `errors`) passes unchanged; any
+    other becomes FailedProgramError.
     """
     main = _main_of(directory)
     if fixtures is None:
-        # Only here: it needs pydantic, which a recorder's Python may not have.
+        # Imported only here: it needs pydantic, which a recorder's Python may not have.
         from grpc_platform_tools.preview.fixture_file import read_fixtures
 
         fixtures = read_fixtures(directory)
@@ -69,8 +68,8 @@ def run_program(
 
 
 def _main_of(directory: Path) -> Path:
-    """What the engine would run: `main` of the project, a folder or a file, if it says so. The
-    folder is the working directory then."""
+    """The file that the engine would run: the project's `main`, a folder or a file, if it is set.
+    Its folder is then the working directory."""
     _, project = read_project(directory)
     path = (directory / str(project.get("main") or ".")).resolve()
     main = path / "__main__.py" if path.is_dir() else path
@@ -88,11 +87,11 @@ def _explained(message: str) -> str:
 
 @contextmanager
 def _alone_in(directory: Path, checkout: Path) -> Generator[None]:
-    """Run as the engine's host does, in the program's directory and with it first on the path, but
-    with nothing of the caller's environment: no credentials, config or home directory.
+    """Run as the engine's host does: in the program's directory, which is first on the path.
 
-    Next on the path are the checkout's own components, in `components/` or, before release 0.2, at
-    its top: an editable install would give the program those of another revision.
+    Nothing of the caller's environment is passed on: no credentials, config or home directory. Next
+    on the path are the checkout's own components, in `components/` or, before release 0.2, at its
+    top: an editable install would give the program those of another revision.
     """
     own = [str(d) for d in (checkout / "components", checkout) if (d / "grpc_platform").is_dir()]
     environment, cwd, path = dict(os.environ), Path.cwd(), list(sys.path)

@@ -1,7 +1,7 @@
 """Run a Pulumi program without an engine and record what it would have registered.
 
-The run is a *preview* (dry run): an output no fixture resolves stays unknown, and an unknown that
-reaches an input is a problem to report, not a `None` to print.
+The run is a *preview* (dry run): an output that no fixture resolves stays unknown. An unknown that
+reaches an input is reported as a problem, not printed as `None`.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from grpc_platform_tools.preview.stack_file import ENCRYPTED
 
 
 class ProgramError(Exception):
-    """The program ran, but what it registered is not sound; `problems` has a line for each."""
+    """The program ran, but its registrations are not sound; `problems` has a line for each
+    fault."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -45,17 +46,17 @@ def record(
 ) -> Graph:
     """Run `program` as stack `stack` of `project` and return the graph of what it registered.
 
-    `config` maps full keys (`aws:region`) to strings, as the engine passes them; a program that is
-    given none is in the region of the fixtures. `secret_keys` are
-    with anything encrypted in the stack file: such a value reads ENCRYPTED, where `config` says so
-    or else in place of the whole key. `fixtures` are the program's own answers. With
-    a `mark_key` (random, and known to nobody else) the graph has marks, by which two recordings
-    tell whether a secret is the same. Paths are recorded from the working directory, in which the
-    program runs; `checkout` is a folder around it that is to be taken out of them, too.
+    `config` maps full keys (`aws:region`) to strings, as the engine passes them; without
+    `aws:region` the program is in the region of the fixtures. `secret_keys` are the keys with an
+    encrypted value in the stack file. Such a value reads ENCRYPTED: at its place in `config`, or
+    else for the whole key. `fixtures` are the program's own answers. With a `mark_key` (random and
+    secret) the graph has marks, so that two recordings can tell whether a secret is the same. Paths
+    are recorded relative to the working directory, in which the program runs; `checkout` is a
+    folder around it that is removed from paths too.
 
-    Raises ProgramError for duplicate URNs, values that reach an input or output unknown or
-    encrypted and not marked secret, look-ups and StackReferences without an answer, and errors the
-    program logged; and whatever the program itself raises.
+    Raises ProgramError for duplicate URNs; for inputs or outputs that are unknown, or encrypted but
+    not marked secret; for look-ups and StackReferences without an answer; and for errors that the
+    program logged. The program's own exceptions pass through.
     """
     layout = Layout(Path.cwd(), (checkout or Path.cwd()).resolve())
     values = {"aws:region": REGION} if config is None else dict(config)
@@ -88,38 +89,39 @@ def record(
             try:
                 await run_in_stack(start)
             except Exception:
-                # Whatever else failed did so for the same reason; asyncio would print all of it.
+                # All other failures have the same cause; asyncio would print each of them.
                 asyncio.get_running_loop().set_exception_handler(_say_nothing)
                 raise
 
         try:
             asyncio.run(settle())
         finally:
-            # The SDK would keep these, and with them all of a failed program, until the next run.
-            sdk: Any = SETTINGS  # its type hides what its descriptors give
+            # The SDK would keep these until the next run, and with them all objects of a failed
+            # program.
+            sdk: Any = SETTINGS  # descriptors are not in its type
             sdk.rpc_manager.clear()
             sdk.outputs.clear()
 
-    # A thread with a context of its own: a fresh event loop and runtime, whoever calls.
+    # A thread with a context of its own has a fresh event loop and runtime for any caller.
     with _seldom_collecting(), ThreadPoolExecutor(max_workers=1) as pool:
         try:
             pool.submit(contextvars.Context().run, run).result()
         except Exception as error:
-            if monitor.unanswered:  # then that is why the program stumbled
+            if monitor.unanswered:  # then that is the cause of the failure
                 raise ProgramError(sorted(monitor.unanswered)) from error
             raise
     problems = sorted(engine.errors) + monitor.problems()
     if problems:
         raise ProgramError(problems)
-    # Threads decide the order of registrations and messages; what is kept has an order of its own.
+    # Threads make the order of registrations and messages random, so sort what is kept.
     warnings = tuple(sorted(monitor.warnings.union(map(layout.settled, engine.warnings))))
     return Graph(in_dependency_order(monitor.recorded()), warnings, monitor.marks)
 
 
 @contextmanager
 def _seldom_collecting() -> Generator[None]:
-    """Nearly all that a program makes lives as long as its run: with a thousand services, looking
-    through all of it for garbage takes half the time and finds none."""
+    """Turn off garbage collection: nearly all objects of a program live as long as its run. With a
+    thousand services, collection takes half the time and frees nothing."""
     before = gc.get_threshold()
     gc.set_threshold(*before[:2], 1000)
     try:
@@ -129,12 +131,12 @@ def _seldom_collecting() -> Generator[None]:
 
 
 async def _until_quiet() -> None:
-    """Wait for what the program left under way, up to the first failure, which the SDK then tells.
+    """Wait for the program's pending tasks, up to the first failure, which the SDK then reports.
 
-    The SDK waits too, but anew for all that is left whenever anything is done: for a thousand
-    services that is most of a preview.
+    The SDK waits too, but it waits again for all remaining tasks whenever one ends. For a thousand
+    services that takes most of a preview.
     """
-    sdk: Any = SETTINGS  # its type hides what its descriptors give
+    sdk: Any = SETTINGS  # descriptors are not in its type
     outstanding: set[asyncio.Task[object]] = sdk.outputs
     while pending := list(outstanding):
         done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)

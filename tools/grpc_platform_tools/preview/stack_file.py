@@ -15,30 +15,30 @@ from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.plain import is_list, is_mapping
 
 _MOST = 1_000_000
-"""Nodes of a file with its aliases written out."""
+"""The most nodes in a file, with its aliases expanded."""
 
 ENCRYPTED = "[encrypted config value]"
-"""What a preview passes in place of a value it cannot decrypt."""
+"""A preview's stand-in for a value that it cannot decrypt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackFile:
-    """What `Pulumi.yaml` and `Pulumi.<stack>.yaml` say.
+    """The config in `Pulumi.yaml` and `Pulumi.<stack>.yaml`.
 
-    `config` maps full keys (`aws:region`) to what the engine passes: text as it is, anything else
-    as JSON with its keys sorted, and ENCRYPTED where a value is encrypted. `secret_keys` are the
-    keys with such a value at any depth: the engine too marks only a whole key as secret.
+    `config` maps full keys (`aws:region`) to the values that the engine passes: text as it is,
+    anything else as JSON with its keys sorted, and ENCRYPTED for an encrypted value. `secret_keys`
+    are the keys with such a value at any depth: the engine too marks only a whole key as secret.
     """
 
     project: str
     config: Mapping[str, str]
     secret_keys: tuple[str, ...]
     environments: tuple[str, ...] = ()
-    """Of Pulumi ESC: what they give is not known here."""
+    """Environments of Pulumi ESC: their values are not known here."""
 
     @property
     def warnings(self) -> list[str]:
-        """What a preview cannot know of the config."""
+        """Warnings about config that a preview cannot know."""
         names = ", ".join(self.environments)
         return [f"config from {names} (Pulumi ESC) is not known here"] if names else []
 
@@ -46,7 +46,7 @@ class StackFile:
 def read_stack_file(directory: Path, stack: str) -> StackFile:
     """The config of `stack` of the program in `directory`.
 
-    Raises UserError when there is no such program or stack, and with file and line for YAML that
+    Raises UserError when there is no such program or stack, and, with file and line, for YAML that
     cannot be read.
     """
     name, _ = read_project(directory)
@@ -60,9 +60,9 @@ def read_stack_file(directory: Path, stack: str) -> StackFile:
 
 
 def read_project(directory: Path) -> tuple[str, dict[str, Any]]:
-    """The name of the project in `directory`, and all that its Pulumi.yaml says.
+    """The name of the project in `directory`, and the content of its Pulumi.yaml.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     path = directory / "Pulumi.yaml"
     if not path.is_file():
@@ -77,7 +77,7 @@ def read_project(directory: Path) -> tuple[str, dict[str, Any]]:
 
 
 def config_values(directory: Path, stack: str) -> dict[str, Any]:
-    """The config of `stack` by full key, the project's defaults among it, ciphertext as it is.
+    """The config of `stack` by full key, with the project's defaults; ciphertext stays as it is.
 
     Raises UserError as `read_stack_file` does.
     """
@@ -96,8 +96,8 @@ def config_values(directory: Path, stack: str) -> dict[str, Any]:
 
 
 def environment_values(directory: Path, stack: str) -> dict[str, Any]:
-    """What the file of `stack` says of Pulumi ESC, as `config_values` has config: the environments
-    that it imports, and what it defines itself as hidden as ciphertext."""
+    """The Pulumi ESC settings in the file of `stack`, in the form of `config_values`: the
+    environments that it imports. Its own definitions are hidden like ciphertext."""
     given = _stack_document(directory, stack).get("environment")
     names = _environments(given)
     values: dict[str, Any] = {"environment": list(names)} if names else {}
@@ -118,7 +118,7 @@ def _path(directory: Path, stack: str) -> Path:
     (in older projects `config`)."""
     try:
         _, project = read_project(directory)
-    except UserError:  # which whoever reads the program is told
+    except UserError:  # reading the project reports that
         project = {}
     folder = project.get("stackConfigDir") or project.get("config")
     return directory / (folder if isinstance(folder, str) else ".") / f"Pulumi.{stack}.yaml"
@@ -134,8 +134,8 @@ def _stack_document(directory: Path, stack: str) -> dict[str, Any]:
 
 
 def _environments(given: Any) -> tuple[str, ...]:
-    """The names in `environment:`, a list of them or a mapping with `imports`; an entry may be a
-    mapping of the name to how it is merged."""
+    """The names in `environment:`, which is a list or a mapping with `imports`. An entry may be a
+    mapping from the name to its merge options."""
     entries = given.get("imports") if is_mapping(given) else given
     listed = entries if is_list(entries) else []
     names = [[*entry] if is_mapping(entry) else [entry] for entry in listed]
@@ -147,8 +147,8 @@ def _full_key(project: str, key: str) -> str:
 
 
 def _default(value: Any) -> Any:
-    """A project's entry is a value, or a declaration with a value or default among its keys; one
-    declared secret is to be as little seen as if it were encrypted."""
+    """A project's entry is a value, or a declaration with a value or default among its keys. An
+    entry that is declared secret is hidden like an encrypted one."""
     if is_mapping(value):
         given = value.get("value", value.get("default"))
         secret = value.get("secret") is True and given is not None
@@ -187,8 +187,8 @@ def _mapping(path: Path, document: Any, where: str = "") -> dict[str, Any]:
 
 
 def parse_yaml(text: str | bytes) -> Any:
-    """A document that JSON can hold, as the engine passes values (a set, or an alias of itself,
-    cannot be).
+    """A document that JSON can hold, since the engine passes values as JSON. It cannot hold a set
+    or an alias of itself.
 
     Raises yaml.YAMLError or ValueError.
     """
@@ -208,7 +208,7 @@ def parse_all_yaml(text: str | bytes) -> list[Any]:
 
 @contextmanager
 def _readable() -> Generator[None]:
-    """PyYAML stumbles over some texts in ways of its own: `!!bool x` is a KeyError to it."""
+    """PyYAML raises unusual exceptions for some texts: `!!bool x` is a KeyError."""
     try:
         yield
     except (yaml.YAMLError, ValueError):
@@ -235,8 +235,8 @@ def _parse(path: Path) -> Any:
 
 class _Loader(yaml.SafeLoader):
     """YAML as the engine reads it (gopkg.in/yaml.v3), not as PyYAML would: `on`, `no` and `12:30`
-    are text, a date stays text, a key given twice is an error, and so are aliases that stand for
-    more than any file would say."""
+    are text, a date stays text. A key given twice is an error, and so are aliases that expand to
+    more than any real file holds."""
 
     def __init__(self, stream: str | bytes) -> None:
         super().__init__(stream)
@@ -250,7 +250,7 @@ class _Loader(yaml.SafeLoader):
         if not alias:
             self._sizes[id(node)] = self._expanded - before
         elif self._expanded > _MOST:
-            raise ComposerError(None, None, "aliases stand for too much", node and node.start_mark)
+            raise ComposerError(None, None, "aliases expand to too much", node and node.start_mark)
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -1,4 +1,4 @@
-"""What a preview found, for people: one summary, as Markdown and on a terminal."""
+"""The summary of a preview for people, as Markdown and on a terminal."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Summary:
     root: Component
     chains: list[Chain]
     times: dict[str, str]
-    """What the stack exports as `timing`."""
+    """The stack's output `timing`."""
     warnings: list[str]
 
 
 def summarise(graph: Graph, stack: str) -> Summary:
-    """Gather what both forms say."""
+    """Collect the content of both forms."""
     found = chains(graph)
     timing = graph.exports.get("timing")
     times = timing if is_mapping(timing) else {}
@@ -47,7 +47,7 @@ def summarise(graph: Graph, stack: str) -> Summary:
 
 
 def as_markdown(summary: Summary) -> str:
-    """The summary as a file that a code host shows well."""
+    """The summary as Markdown for a code host."""
     lines = [f"# Preview of {summary.stack}", "", plural(summary.root.count, "resource"), ""]
     if summary.warnings:
         lines += ["## Warnings", "", *(f"- {_cell(line)}" for line in summary.warnings), ""]

@@ -1,4 +1,4 @@
-"""A Mermaid picture: the way of a call through the components, and what is built on what."""
+"""A Mermaid diagram: a call's path through the components, and their dependencies."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,14 +8,14 @@ from grpc_platform_tools.preview.dns import Chain
 from grpc_platform_tools.preview.outline import Component, outline, plural
 
 _MANY = 6
-"""Components of one class side by side are drawn as one when there are more."""
+"""More components of one class than this, side by side, are drawn as one."""
 _HOSTS_SHOWN = 3
 
 Edge = tuple[str, str]
 
 
 def topology(graph: Graph, chains: list[Chain]) -> str:
-    """Solid arrows are the way of a call, dotted ones lead from what is built first."""
+    """Solid arrows show a call's path. Dotted arrows start at the component that is built first."""
     picture = _Picture()
     lines = ["flowchart LR", *picture.draw(outline(graph).inner, depth=1)]
     node_of = dict(picture.node_of)
@@ -33,7 +33,7 @@ def topology(graph: Graph, chains: list[Chain]) -> str:
 
 
 class _Picture:
-    """Gives every component a node; one with others inside is a box around them."""
+    """Gives every component a node; a component with others inside is a box around them."""
 
     def __init__(self) -> None:
         self.node_of: dict[str, str] = {}
@@ -66,7 +66,7 @@ class _Picture:
         return [f"{indent}subgraph {title}", *inside, f"{indent}end"]
 
     def without_nesting(self, edges: Iterable[Edge]) -> set[Edge]:
-        """Edges but those between a box and what is in it, which the box itself shows."""
+        """Edges without those between a box and its content, which the box itself shows."""
         return {
             (first, then)
             for first, then in edges
@@ -100,7 +100,7 @@ def _calls(chains: list[Chain], node_of: dict[str, str]) -> tuple[list[str], lis
 
 
 def _needs(graph: Graph, node_of: dict[str, str]) -> set[Edge]:
-    """(first, then) for every pair of nodes of which the second needs the first."""
+    """(first, then) for every pair of nodes where the second depends on the first."""
     return {
         (node_of[urn], node_of[resource.urn])
         for resource in graph
@@ -111,7 +111,7 @@ def _needs(graph: Graph, node_of: dict[str, str]) -> set[Edge]:
 
 
 def _built_after(edges: set[Edge]) -> list[Edge]:
-    """The edges without those that follow from others."""
+    """The edges without those that others imply."""
     needs: dict[str, set[str]] = {}
     for first, then in edges:
         needs.setdefault(then, set()).add(first)

@@ -1,4 +1,4 @@
-"""What the SDK sends, as plain data."""
+"""The SDK's messages as plain data."""
 
 import hmac
 import json
@@ -20,18 +20,19 @@ _SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"
 
 @dataclass(frozen=True)
 class Plain:
-    """A request's values as plain JSON, and the dotted paths of what is not plain about them."""
+    """A request's values as plain JSON, and the dotted paths of its secret, unknown and encrypted
+    values."""
 
     values: dict[str, Any]
     secret: tuple[str, ...]
     """Secrets; each reads SECRET in `values`."""
     marks: tuple[str, ...]
-    """For each secret, what is the same for the same secret and tells nothing else; none without
-    a key."""
+    """For each secret, a mark that is equal for equal secrets and reveals nothing else; none
+    without a key."""
     unknown: tuple[str, ...]
     """Outputs that nothing resolved."""
     bared: tuple[str, ...]
-    """Encrypted config that the program read as if it were not."""
+    """Encrypted config that the program read as plain text."""
 
 
 def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes, layout: Layout) -> Plain:
@@ -49,12 +50,12 @@ def plain(struct: struct_pb2.Struct, root: str, mark_key: bytes, layout: Layout)
                     text = json.dumps(value.get("value"), sort_keys=True)
                     marks.append(hmac.new(mark_key, text.encode(), "sha256").hexdigest())
                 return SECRET
-            # Each request brings the same few names anew.
+            # Each request repeats the same few names in new objects.
             return {sys.intern(key): walk(value[key], f"{path}.{key}") for key in sorted(value)}
         if is_list(value):
             return [walk(item, f"{path}[{index}]") for index, item in enumerate(value)]
         if isinstance(value, float) and value.is_integer():
-            return int(value)  # protobuf has but one kind of number
+            return int(value)  # protobuf has only one kind of number
         if isinstance(value, str) and UNKNOWN in value:
             unknown.append(path)
         if isinstance(value, str) and ENCRYPTED in value:

@@ -1,4 +1,4 @@
-"""Uses 30 ms of CPU in every 100 ms; less where others want the cores."""
+"""Uses 30 ms of CPU in every 100 ms; less when other processes need the cores."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Asks the API server whom the pod's token speaks for; prints account, pod and namespace."""
+"""Asks the API server for the identity of the pod's token; prints account, pod and namespace."""
 
 import json
 import os

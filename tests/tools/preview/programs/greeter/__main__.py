@@ -10,7 +10,7 @@ from pulumi_aws import route53
 config = pulumi.Config()
 zone_name = config.require("zone")
 
-# What a preview must keep away from a program; a machine that has any of it would render another.
+# A preview must hide these from a program; else the result would depend on the machine.
 for name in os.environ:
     if name.startswith(("AWS_", "PULUMI_", "KUBE")):
         pulumi.log.warn(f"the program sees {name}")
