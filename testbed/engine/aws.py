@@ -131,10 +131,10 @@ class Aws(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
-        inputs = _plain(request.news)
+        before, inputs = _plain(request.olds), _plain(request.news)
         if self._zones and request.type == RECORD and not request.preview:
-            _try(context, lambda zones=self._zones: zones.write(inputs, overwrite=True))
-        state = _struct(_over(_plain(request.olds), inputs))
+            _try(context, lambda zones=self._zones: zones.update(before, inputs))
+        state = _struct(_over(before, inputs))
         return provider_pb2.UpdateResponse(properties=state)
 
     def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:

@@ -44,18 +44,31 @@ class Zones:
         if rest and not forced:
             raise Refused("HostedZoneNotEmpty: the zone has records: " + rest[0]["Name"])
         for record in rest:
-            self._change(zone_id, "DELETE", record)
+            self._change(zone_id, ("DELETE", record))
         self._client.delete_hosted_zone(Id=zone_id)
 
     def write(self, inputs: Values, *, overwrite: bool) -> None:
-        """Make or update the record of a resource's inputs."""
+        """Make the record of a resource's inputs, or change its values."""
         wanted = _record(inputs)
         for other in self._records(inputs["zoneId"]):
             if _same(other, wanted) and ("SetIdentifier" in other) != ("SetIdentifier" in wanted):
                 raise Refused(f"InvalidChangeBatch: {wanted['Name']} is simple and weighted")
             if _key(other) == _key(wanted) and not overwrite:
                 raise Refused(f"InvalidChangeBatch: {wanted['Name']} but it already exists")
-        self._change(inputs["zoneId"], "UPSERT", wanted)
+        self._change(inputs["zoneId"], ("UPSERT", wanted))
+
+    def update(self, before: Values, inputs: Values) -> None:
+        """Bring a record from the inputs ``before`` to these. Where another set identifier makes it
+        another record, AWS's provider deletes the one and creates the other in one batch:
+        https://github.com/hashicorp/terraform-provider-aws/blob/main/internal/service/route53/record.go
+        """
+        old, new = _record(before), _record(inputs)
+        if _key(old) == _key(new):
+            self.write(inputs, overwrite=True)
+            return
+        found = [record for record in self._records(inputs["zoneId"]) if _key(record) == _key(old)]
+        changes = (*(("DELETE", record) for record in found), ("CREATE", new))
+        self._change(inputs["zoneId"], *changes)
 
     def read(self, inputs: Values) -> Values | None:
         """The record as it is, by the names of its inputs; None if it is gone."""
@@ -73,7 +86,7 @@ class Zones:
             return
         for found in self._records(inputs["zoneId"]):
             if _key(found) == _key(wanted):
-                self._change(inputs["zoneId"], "DELETE", found)
+                self._change(inputs["zoneId"], ("DELETE", found))
 
     def _all(self) -> list[Values]:
         return [_outputs(zone) for zone in self._client.list_hosted_zones()["HostedZones"]]
@@ -83,10 +96,11 @@ class Zones:
         found = pages.paginate(HostedZoneId=zone_id)
         return [record for page in found for record in page["ResourceRecordSets"]]
 
-    def _change(self, zone_id: str, action: str, record: Values) -> None:
-        change = {"Action": action, "ResourceRecordSet": record}
+    def _change(self, zone_id: str, *changes: tuple[str, Values]) -> None:
+        """One batch, of actions and their records."""
+        batch = [{"Action": action, "ResourceRecordSet": record} for action, record in changes]
         self._client.change_resource_record_sets(
-            HostedZoneId=zone_id, ChangeBatch={"Changes": [change]}
+            HostedZoneId=zone_id, ChangeBatch={"Changes": batch}
         )
 
 
