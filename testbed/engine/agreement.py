@@ -4,7 +4,7 @@ and what `grpc-platform diff` says of a change against what the engine plans for
 from collections.abc import Iterator
 from typing import Any, cast
 
-from grpc_platform_tools.diff.report import StackDiff
+from grpc_platform_tools.diff.report import ResourceChange, StackDiff
 from grpc_platform_tools.graph import SECRET, Graph, Resource
 from grpc_platform_tools.preview.manifests import dashed
 from testbed.engine.home import UNCHANGED, UNKNOWN, Outcome, Step
@@ -57,8 +57,17 @@ def planned(plan: Outcome) -> dict[str, str]:
 def told(diff: StackDiff) -> dict[str, str]:
     """The same as the diff tells it; what is only renamed is not touched."""
     return {
-        change.urn: change.operation for change in diff.resources if change.operation != "rename"
+        change.urn: change.operation
+        for change in diff.resources
+        if change.operation != "rename" and not _only_options(change)
     }
+
+
+def _only_options(change: ResourceChange) -> bool:
+    """Whether only options differ, such as `protect`: the engine notes them in its state, and plans
+    nothing for them."""
+    paths = [found.path for found in change.properties]
+    return change.operation == "change" and all(path.startswith("options.") for path in paths)
 
 
 def _own(plan: Outcome) -> Iterator[Step]:
