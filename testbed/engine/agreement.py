@@ -67,7 +67,8 @@ def _only_options(change: ResourceChange) -> bool:
     """Whether only options differ, such as `protect`: the engine notes them in its state, and plans
     nothing for them."""
     paths = [found.path for found in change.properties]
-    return change.operation == "change" and all(path.startswith("options.") for path in paths)
+    options = bool(paths) and all(path.startswith("options.") for path in paths)
+    return change.operation == "change" and options
 
 
 def _own(plan: Outcome) -> Iterator[Step]:
