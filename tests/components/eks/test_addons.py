@@ -20,16 +20,14 @@ ACCESS = AccessSpec(deployer_role="deployer")
 @pytest.fixture
 def graph(recorded: Recorder) -> Graph:
     spec = ClusterSpec(access=ACCESS, node_groups={"default": NodeGroupSpec()})
-    return recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec,
-                subnet_ids=["subnet-a", "subnet-b"],
-                pod_address_cooldown=COOLDOWN,
-            ),
-        )
+    return cluster(recorded, spec)
+
+
+def cluster(recorded: Recorder, spec: ClusterSpec) -> Graph:
+    args = ClusterArgs(
+        spec=spec, subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
     )
+    return recorded(lambda: Cluster("main", args))
 
 
 def addon(graph: Graph, name: str) -> Resource:
@@ -79,29 +77,11 @@ def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: 
     spec = ClusterSpec(
         access=ACCESS, kubernetes_version=minor, node_groups={"default": NodeGroupSpec()}
     )
-    graph = recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec,
-                subnet_ids=["subnet-a", "subnet-b"],
-                pod_address_cooldown=COOLDOWN,
-            ),
-        )
-    )
+    graph = cluster(recorded, spec)
     assert addon(graph, "kube-proxy").inputs["addonVersion"].startswith(f"v{minor}.")
 
 
 def test_auto_mode_brings_all_addons_but_metrics_server(recorded: Recorder) -> None:
     spec = ClusterSpec(access=ACCESS, auto_mode=True)
-    graph = recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec,
-                subnet_ids=["subnet-a", "subnet-b"],
-                pod_address_cooldown=COOLDOWN,
-            ),
-        )
-    )
+    graph = cluster(recorded, spec)
     assert [each.inputs["addonName"] for each in graph.of_type(ADDON)] == ["metrics-server"]
