@@ -12,7 +12,7 @@ from grpc_platform_tools.diff.recordings import Recording
 from grpc_platform_tools.diff.report import StackDiff
 from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.stack_file import config_values
-from testbed.cluster import deploy
+from testbed.cluster import deploy, run
 from testbed.engine import agreement
 from testbed.engine.home import Home, Outcome
 from testbed.program import preview
@@ -79,6 +79,7 @@ def deployed(lab: Lab, home: Home, first: Recorded) -> Generator[Platform]:
     """The platform as ``first`` says; gone at the end."""
     zones = [str(zone.inputs["name"]) for zone in first.graph.of_type(deploy.ZONE)]
     lab.cluster.start_resolver(zones)
+    run.prepare(lab.cluster)  # a destroy before may have taken the namespace of its Secret
     home.engine(first.program, STACK).up()
     platform = Platform(lab, home, first)
     try:
