@@ -25,14 +25,16 @@ def preview(stack: str, output: Path, program: Path = ROOT) -> Graph:
 
 
 def changed_program(directory: Path, stack: str, **sections: Mapping[str, Any] | str) -> Path:
-    """A copy of this tree's program with other keys in one stack file."""
+    """A copy of this tree's program with other keys in one stack file; None removes a key."""
     for name in ("Pulumi.yaml", "__main__.py", "config"):
         (directory / name).symlink_to(ROOT / name)
     file = f"Pulumi.{stack}.yaml"
     text = yaml.safe_load((ROOT / file).read_text())
     for section, keys in sections.items():
         if isinstance(keys, Mapping):
-            text["config"].setdefault(f"grpc-platform:{section}", {}).update(keys)
+            merged = {**text["config"].get(f"grpc-platform:{section}", {}), **keys}
+            kept = {key: value for key, value in merged.items() if value is not None}
+            text["config"][f"grpc-platform:{section}"] = kept
         else:
             text["config"][f"grpc-platform:{section}"] = keys
     (directory / file).write_text(yaml.safe_dump(text))

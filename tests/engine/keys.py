@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from config.settings import Settings
 
 Sections = Mapping[str, Any]
+OTHER_PORT = 50_052
+"""Where the matrix's servers listen too."""
 
 
 def leaves(model: type[BaseModel] = Settings, path: str = "") -> Iterator[str]:
@@ -106,16 +108,13 @@ CHANGES: dict[str, Sections] = {
     "envoy.max_deadline": _envoy(max_deadline="50s"),
     "envoy.max_connections": _envoy(max_connections=40_000),
     "external_dns.image": {"external_dns": {"image": "localhost/external-dns:v0.21.0"}},
-    "namespaces.*.clusters": {"namespaces": {"elsewhere": {"clusters": ["local"]}}},
+    "namespaces.*.clusters": {"namespaces": {"more": {"clusters": ["local"]}}},
     "services.*.host": _load(host="other.grpc.test"),
     "services.*.streaming": _load(streaming=True),
     "services.*.deadline": _load(deadline="20s"),
-    "services.*.port": _load(port=50_052),
-    "services.*.selector": _load(selector={"app.kubernetes.io/name": "load", "extra": "no"}),
-    "services.*.namespace": {
-        "namespaces": {"elsewhere": {}},
-        "services": {"load": {"namespace": "elsewhere"}},
-    },
+    "services.*.port": _load(port=OTHER_PORT),
+    "services.*.selector": _load(selector={"app.kubernetes.io/name": "other"}),
+    "services.*.namespace": _load(namespace="elsewhere"),
     "services.*.tls_secret": _load(tls_secret="load-tls"),
     "services.*.circuit_breakers.max_connections": _load(
         circuit_breakers={"max_connections": 2_000}
@@ -132,6 +131,30 @@ CHANGES: dict[str, Sections] = {
     "callers.*.cidr": {"callers": {"office": {"cidr": "10.244.0.0/16"}}},
     "tags": {"tags": {"team": "platform"}},
 }
+
+_NOTHING: Sections = {}
+_SELECTOR = {"selector": {"app.kubernetes.io/name": "load"}}
+REORDERED = "the order of the keys"
+STRUCTURE: dict[str, tuple[Sections, Sections]] = {
+    "a service added": (_NOTHING, {"services": {"more": _SELECTOR}}),
+    "a service renamed": ({"services": {"more": _SELECTOR}}, {"services": {"extra": _SELECTOR}}),
+    "a service renamed that keeps its `host`": (
+        _NOTHING,
+        {"services": {"load": None, "calls": {**_SELECTOR, "host": "load.grpc.test"}}},
+    ),
+    "a cluster renamed": (
+        _NOTHING,
+        {
+            "clusters": {
+                "local": None,
+                "main": {"existing": {"context": "local", "kubeconfig": "build/local/kubeconfig"}},
+            },
+            "callers": {"neighbours": {"cluster": "main"}},
+        },
+    ),
+    REORDERED: (_NOTHING, _NOTHING),
+}
+"""Changes beyond single keys: what the stack file says before, and after."""
 
 _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"

@@ -2,28 +2,33 @@
 
     .venv/bin/python -m tests.engine.matrix [KEY...]
 
-Each key is a row of docs/engine/rows.json, written when it is won: what the engine planned, what
-`grpc-platform diff` told, the calls that failed and were late, and how long it took. Keys that have
-a row are left out: delete a row, or name its key, to have it again.
+Each key, and each change of the stack's structure, is a row of docs/engine/rows.json, written when
+it is won: what the engine planned, what `grpc-platform diff` told and warned of, the calls that
+failed and were late, and how long it took, for the change and for its way back. What has a row is
+left out: delete a row, or name it, to have it again.
 """
 
+import copy
 import json
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import yaml
 
 from experiments.experiment import count_failed
-from experiments.lab import Lab, open_lab
-from testbed.cluster import parts
+from experiments.lab import STACK, Lab, open_lab
+from testbed.cluster import deploy, parts, readiness
 from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
 from testbed.engine.home import Home
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
+from testbed.load.clients import server_manifest
 from testbed.load.part import LOAD
 from tests.engine.conftest import FACTOR
-from tests.engine.keys import CHANGES
+from tests.engine.keys import CHANGES, OTHER_PORT, REORDERED, STRUCTURE, Sections
 from tests.engine.load import Load
 from tests.engine.platform import NOTHING, Platform, Recorded, Step, deployed
 from tests.tree import ROOT
@@ -31,47 +36,92 @@ from tests.tree import ROOT
 ROWS = ROOT / "docs" / "engine" / "rows.json"
 
 Row = dict[str, Any]
+CHANGED: dict[str, tuple[Sections, Sections]] = {
+    **{key: (NOTHING, sections) for key, sections in CHANGES.items()},
+    **STRUCTURE,
+}
 
 
 def main(wanted: list[str]) -> int:
     """Win the missing rows, or those of the keys that are named."""
     rows: dict[str, Row] = json.loads(ROWS.read_text()) if ROWS.exists() else {}
-    keys = wanted or [key for key in CHANGES if key not in rows]
+    names = wanted or [name for name in CHANGED if name not in rows]
     builder = Builder(wanted=(*parts.GO_PARTS, LOAD, *ENGINE_PARTS))
     builder.start()
     try:
         with open_lab(builder, factor=FACTOR, quick=True) as lab:
+            _serve_elsewhere_too(lab)
             home = Home(
                 lab.directory / "home",
                 pulumi=builder.result(PULUMI.name),
                 plugin=builder.result(KUBERNETES_PLUGIN.name),
                 cluster=lab.cluster,
             )
-            with deployed(lab, home, Recorded.of(lab.program())) as platform:
-                for key in keys:
-                    lab.say(key)
-                    rows[key] = row(platform, CHANGES[key])
-                    lab.say(json.dumps(rows[key]))
+            with deployed(lab, home, _recorded(lab, NOTHING)) as platform:
+                for name in names:
+                    lab.say(name)
+                    rows[name] = row(platform, name)
+                    lab.say(json.dumps(rows[name]))
                     _save(rows)
     finally:
         builder.stop()
     return 0
 
 
-def row(platform: Platform, changes: Any) -> Row:
+def row(platform: Platform, name: str) -> Row:
     """What a change and its way back do."""
+    lab = platform.lab
+    before, after = CHANGED[name]
     try:
-        changed = Recorded.of(platform.lab.program(**changes))
+        changed = _recorded(lab, after, reordered=name == REORDERED)
     except subprocess.CalledProcessError:
         return {"refused": True}
     try:
-        return {
-            "there": _watched(platform, changed),
-            "back": _watched(platform, Recorded.of(platform.lab.program(**NOTHING))),
-        }
+        if before:
+            platform.bring_to(before)
+        done = {"there": _watched(platform, changed)}
+        return done | {"back": _watched(platform, _recorded(lab, before))}
     except LocalError as error:
-        platform.bring_to(NOTHING)
         return {"failed": error.cause}
+    finally:
+        platform.bring_to(NOTHING)
+
+
+def _recorded(lab: Lab, sections: Sections, *, reordered: bool = False) -> Recorded:
+    program = lab.program(**sections)
+    if reordered:
+        file = program / f"Pulumi.{STACK}.yaml"
+        text = yaml.safe_dump(_reversed(yaml.safe_load(file.read_text())), sort_keys=False)
+        file.write_text(text)
+    return Recorded.of(program)
+
+
+def _reversed(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    items = cast("dict[str, Any]", value).items()
+    return {key: _reversed(item) for key, item in reversed(items)}
+
+
+def _serve_elsewhere_too(lab: Lab) -> None:
+    """The servers that a change of a service's port, selector or namespace leads to."""
+    servers = server_manifest(2)
+    pod = servers["spec"]["template"]["spec"]
+    more = copy.deepcopy(pod["containers"][0])
+    more |= {"name": "other-port", "ports": [{"name": "other", "containerPort": OTHER_PORT}]}
+    more["command"] += [f"-port={OTHER_PORT}"]
+    more["readinessProbe"]["grpc"]["port"] = OTHER_PORT
+    pod["containers"].append(more)
+    elsewhere, other = copy.deepcopy(servers), copy.deepcopy(servers)
+    elsewhere["metadata"]["namespace"] = "elsewhere"
+    labels = {"app.kubernetes.io/name": "other"}
+    other["metadata"]["name"] = "other"
+    other["spec"]["selector"]["matchLabels"] = labels
+    other["spec"]["template"]["metadata"]["labels"] = labels
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}}
+    deploy.apply(lab.cluster, [namespace, servers, elsewhere, other])
+    for manifest in (servers, elsewhere, other):
+        readiness.wait_until_ready(lab.cluster, manifest)
 
 
 def _watched(platform: Platform, wanted: Recorded) -> Row:
@@ -84,6 +134,7 @@ def _watched(platform: Platform, wanted: Recorded) -> Row:
         "told": _counted(step.told),
         "agree": step.planned == step.told,
         "differ": _differ(step),
+        "warned": sorted({text for change in step.diff.resources if (text := change.loses)}),
         "calls": sum(report["calls"] for report in load.reports.values()),
         "failed": {name: count_failed(report["codes"]) for name, report in load.reports.items()},
         "late": sum(report["slow"] for report in load.reports.values()),
@@ -110,7 +161,7 @@ def _differ(step: Step) -> list[str]:
 def _save(rows: dict[str, Row]) -> None:
     """In the order of the keys, so that a run again changes its rows only."""
     ROWS.parent.mkdir(parents=True, exist_ok=True)
-    ordered = {key: rows[key] for key in CHANGES if key in rows}
+    ordered = {name: rows[name] for name in CHANGED if name in rows}
     partial = Path(f"{ROWS}.new")
     partial.write_text(json.dumps(ordered, indent=1) + "\n")
     partial.rename(ROWS)
