@@ -42,16 +42,16 @@ def differences(graph: Graph, plan: Outcome) -> list[str]:
     return sorted(found)
 
 
-def planned(plan: Outcome) -> dict[str, str]:
-    """By URN what an update would do, in the words of `grpc-platform diff`. What stays is left out,
-    and so are components, to which nothing is done."""
-    operations: dict[str, str] = {}
-    for step in filter(lambda step: step.custom, _own(plan)):
+def operations(outcome: Outcome) -> dict[str, str]:
+    """By URN what a preview plans or an update did, in the words of `grpc-platform diff`. What
+    stays is left out, and so are components, to which nothing is done."""
+    found: dict[str, str] = {}
+    for step in filter(lambda step: step.custom, _own(outcome)):
         if step.op in _REPLACED:
-            operations[step.urn] = "replace"
+            found[step.urn] = "replace"
         elif step.op not in UNCHANGED:
-            operations.setdefault(step.urn, _SAME.get(step.op, step.op))
-    return operations
+            found.setdefault(step.urn, _SAME.get(step.op, step.op))
+    return found
 
 
 def told(diff: StackDiff) -> dict[str, str]:

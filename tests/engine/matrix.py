@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.engine.matrix [KEY...]
 
 Each key, and each change of the stack's structure, is a row of docs/engine/rows.json, written when
-it is won: what the engine planned, what `grpc-platform diff` told and warned of, the calls that
+it is won: what the engine did, what `grpc-platform diff` told and warned of, the calls that
 failed and were late, and how long it took, for the change and for its way back. What has a row is
 left out: delete a row, or name it, to have it again.
 """
@@ -20,9 +20,11 @@ import yaml
 
 from experiments.experiment import count_failed
 from experiments.lab import STACK, Lab, open_lab
+from grpc_platform.conventions import EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE
 from testbed.cluster import deploy, parts, readiness
 from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
+from testbed.disruptions import pods
 from testbed.engine.home import Home
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 from testbed.load.clients import server_manifest
@@ -70,7 +72,7 @@ def main(wanted: list[str]) -> int:
 
 def row(platform: Platform, name: str) -> Row:
     """What a change and its way back do."""
-    lab = platform.lab
+    lab, start = platform.lab, platform.now
     before, after = CHANGED[name]
     try:
         changed = _recorded(lab, after, reordered=name == REORDERED)
@@ -79,12 +81,13 @@ def row(platform: Platform, name: str) -> Row:
     try:
         if before:
             platform.bring_to(before)
-        done = {"there": _watched(platform, changed)}
-        return done | {"back": _watched(platform, _recorded(lab, before))}
+        where = platform.now
+        return {"there": _watched(platform, changed), "back": _watched(platform, where)}
     except LocalError as error:
         return {"failed": error.cause}
     finally:
-        platform.bring_to(NOTHING)
+        if platform.now is not start:
+            platform.replace_by(start)
 
 
 def _recorded(lab: Lab, sections: Sections, *, reordered: bool = False) -> Recorded:
@@ -125,21 +128,31 @@ def _serve_elsewhere_too(lab: Lab) -> None:
 
 
 def _watched(platform: Platform, wanted: Recorded) -> Row:
-    lab: Lab = platform.lab
+    lab = platform.lab
+    before = _pods(lab)
     with Load(lab) as load:
         step = platform.replace_by(wanted)
         lab.wait_until_settled()
+    after = _pods(lab)
     return {
-        "planned": _counted(step.planned),
+        "did": _counted(step.did),
         "told": _counted(step.told),
-        "agree": step.planned == step.told,
+        "agree": step.did == step.told,
         "differ": _differ(step),
         "warned": sorted({text for change in step.diff.resources if (text := change.loses)}),
+        "rolled": [app for app in before if before[app].isdisjoint(after[app])],
         "calls": sum(report["calls"] for report in load.reports.values()),
         "failed": {name: count_failed(report["codes"]) for name, report in load.reports.items()},
         "late": sum(report["slow"] for report in load.reports.values()),
         "seconds": round(step.done.seconds, 1),
     }
+
+
+def _pods(lab: Lab) -> dict[str, set[str]]:
+    """The names of each app's pods."""
+    found = {app: pods.of_app(lab.cluster, app) for app in ("contour", "envoy")}
+    found[EXTERNAL_DNS] = pods.of_app(lab.cluster, EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE)
+    return {app: {pod["metadata"]["name"] for pod in those} for app, those in found.items()}
 
 
 def _counted(operations: dict[str, str]) -> dict[str, int]:
@@ -149,12 +162,12 @@ def _counted(operations: dict[str, str]) -> dict[str, int]:
 
 
 def _differ(step: Step) -> list[str]:
-    """Where plan and diff do not agree."""
-    urns = sorted(step.planned.keys() | step.told.keys())
+    """Where engine and diff do not agree."""
+    did, told = step.did, step.told
     return [
-        f"{urn.rpartition('::')[2]}: planned {planned}, told {told}"
-        for urn in urns
-        if (planned := step.planned.get(urn)) != (told := step.told.get(urn))
+        f"{urn.rpartition('::')[2]}: did {did.get(urn)}, told {told.get(urn)}"
+        for urn in sorted(did.keys() | told.keys())
+        if did.get(urn) != told.get(urn)
     ]
 
 

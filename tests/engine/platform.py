@@ -38,15 +38,14 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Step:
-    """One `up`: what the diff told of it, what the engine planned, and what it did."""
+    """One `up`: what the diff told of it, and what the engine did."""
 
     diff: StackDiff
-    plan: Outcome
     done: Outcome
 
     @property
-    def planned(self) -> dict[str, str]:
-        return agreement.planned(self.plan)
+    def did(self) -> dict[str, str]:
+        return agreement.operations(self.done)
 
     @property
     def told(self) -> dict[str, str]:
@@ -68,10 +67,12 @@ class Platform:
     def replace_by(self, wanted: Recorded) -> Step:
         """Bring the stack to what another program says."""
         diff = compare(STACK, self.now.recording(), wanted.recording())
-        engine = self.home.engine(wanted.program, STACK)
-        plan = engine.preview()
         self.now = wanted
-        return Step(diff, plan, engine.up())
+        return Step(diff, self.home.engine(wanted.program, STACK).up())
+
+    def planned(self, wanted: Recorded) -> dict[str, str]:
+        """What the engine's preview says that `replace_by` would do."""
+        return agreement.operations(self.home.engine(wanted.program, STACK).preview())
 
 
 @contextlib.contextmanager

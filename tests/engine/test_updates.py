@@ -36,10 +36,13 @@ def test_what_was_deployed_is_not_changed_again(platform: Platform) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_plan_and_diff_agree_and_no_call_is_lost(kind: str, platform: Platform) -> None:
+    changed = Recorded.of(platform.lab.program(**KINDS[kind]))
+    planned = platform.planned(changed)
     with Load(platform.lab) as load:
-        steps = [platform.bring_to(changes) for changes in (KINDS[kind], NOTHING)]
+        there, back = platform.replace_by(changed), platform.bring_to(NOTHING)
         platform.lab.wait_until_settled()
-    for step in steps:
-        assert step.planned == step.told
-        assert step.planned
+    assert planned == there.told
+    for step in (there, back):
+        assert step.did == step.told
+        assert step.did
     load.assert_nothing_lost()

@@ -55,15 +55,15 @@ def test_an_upgrade_does_what_the_diff_and_the_changelog_say_and_loses_no_call(
         with Load(lab) as load:
             step = platform.bring_to(NOTHING)
             lab.wait_until_settled()
-        assert step.planned == step.told
-        assert list(_untold(step.planned)) == []
+        assert step.did == step.told
+        assert list(_untold(step.did)) == []
         load.assert_nothing_lost()
 
 
-def _untold(planned: dict[str, str]) -> Iterator[str]:
+def _untold(done: dict[str, str]) -> Iterator[str]:
     """What is replaced or deleted without a line in the changelog."""
     told = sections()["Unreleased"]
-    for urn, operation in planned.items():
+    for urn, operation in done.items():
         kind = urn.split("::")[2].rpartition(":")[2]
         if operation in ("replace", "delete") and f"{operation}s `{kind}`" not in told:
             yield f"{operation} {urn}"
