@@ -158,8 +158,10 @@ class Lab:
         )
 
     def wait_until_settled(self) -> None:
-        """Wait until no Envoy, Contour or server is terminating, and the name leads to the
-        fleet."""
+        """Wait until every rollout is complete, no Envoy, Contour or server is terminating, and the
+        name leads to the fleet."""
+        for deployment in self.cluster.get("deployments", "-A")["items"]:
+            readiness.wait_until_ready(self.cluster, deployment)
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(
             "the terminating pods to be gone",

@@ -139,13 +139,27 @@ def _watched(platform: Platform, wanted: Recorded) -> Row:
         "told": _counted(step.told),
         "agree": step.did == step.told,
         "differ": _differ(step),
-        "warned": sorted({text for change in step.diff.resources if (text := change.loses)}),
+        "warned": _warned(step),
         "rolled": [app for app in before if before[app].isdisjoint(after[app])],
         "calls": sum(report["calls"] for report in load.reports.values()),
         "failed": {name: count_failed(report["codes"]) for name, report in load.reports.items()},
+        "codes": dict(sum((_failures(report) for report in load.reports.values()), Counter[str]())),
         "late": sum(report["slow"] for report in load.reports.values()),
         "seconds": round(step.done.seconds, 1),
     }
+
+
+def _warned(step: Step) -> list[str]:
+    """What the diff says is lost or refused."""
+    said: set[str] = set()
+    for change in step.diff.resources:
+        if change.operation in ("replace", "delete"):
+            said |= {change.loses, change.refused}
+    return sorted(said - {""})
+
+
+def _failures(report: dict[str, Any]) -> Counter[str]:
+    return Counter({code: n for code, n in report["codes"].items() if code != "OK"})
 
 
 def _pods(lab: Lab) -> dict[str, set[str]]:
