@@ -160,7 +160,7 @@ class Lab:
     def wait_until_settled(self) -> None:
         """Wait until every rollout is complete, no Envoy, Contour or server is terminating, and the
         name leads to the fleet."""
-        for deployment in self.cluster.get("deployments", "-A")["items"]:
+        for deployment in self.cluster.get("deployments", *PLATFORM)["items"]:
             readiness.wait_until_ready(self.cluster, deployment)
         grace = self.times.termination_grace_period.total_seconds()
         self.cluster.wait(
