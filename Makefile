@@ -90,12 +90,14 @@ locked: install
 
 generated: install
 	@$(BIN)/python -m config.docs --check
+	@$(BIN)/python -m tests.engine.table --check
 
 lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
 
-docs: install  ## Regenerate the config table, the outputs table and the stack file's schema
+docs: install  ## Regenerate the tables in docs/ and the stack file's schema
 	@$(BIN)/python -m config.docs
+	@$(BIN)/python -m tests.engine.table
 
 .PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench check style types workflows locked generated lock docs

@@ -7,6 +7,7 @@ stale.
 import json
 import sys
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 from tests.engine.keys import CHANGES
@@ -19,7 +20,7 @@ END = "<!-- End of the generated table. -->\n"
 HEADER = """| change | `pulumi up` | new pods | calls lost | why, and how to do it without |
 | --- | --- | --- | --- | --- |
 """
-_ONCE = {"change": "updates", "replace": "replaces", "create": "creates", "delete": "deletes"}
+_WORDS = {"change": "updates", "replace": "replaces", "create": "creates", "delete": "deletes"}
 
 REMARKS: dict[str, str] = {}
 """What to know of a change, by its name in the rows; each that loses calls needs one."""
@@ -44,10 +45,24 @@ def table(rows: Mapping[str, Any]) -> str:
     """One line for all changes that do the same, in the order of the rows."""
     lines: dict[tuple[str, ...], list[str]] = {}
     for name, row in rows.items():
-        lines.setdefault(_cells(name, row), []).append(f"`{name}`" if name in CHANGES else name)
+        lines.setdefault(_cells(name, row), []).append(name)
     return HEADER + "".join(
-        f"| {' | '.join([', '.join(names), *cells])} |\n" for cells, names in lines.items()
+        f"| {' | '.join([_together(names), *cells])} |\n" for cells, names in lines.items()
     )
+
+
+def _together(names: list[str]) -> str:
+    """Names with the section that they share said once: `contour.cluster`: `max_requests`."""
+    said: list[str] = []
+    for section, those in groupby(names, lambda name: name.rpartition(".")[0]):
+        leaves = [name.removeprefix(f"{section}.") for name in those]
+        if not section:
+            said += [f"`{name}`" if name in CHANGES else name for name in leaves]
+        elif len(leaves) == 1:
+            said.append(f"`{section}.{leaves[0]}`")
+        else:
+            said.append(f"`{section}`: {', '.join(f'`{leaf}`' for leaf in leaves)}")
+    return "; ".join(said)
 
 
 def lost(row: Mapping[str, Any]) -> int:
@@ -72,12 +87,12 @@ def _cells(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _did(operations: Mapping[str, int]) -> str:
-    """`replaces ConfigMap, updates 2 Deployments`."""
-    said: list[str] = []
+    """`replaces ConfigMap; updates 2 Deployments, Service`."""
+    said: dict[str, list[str]] = {}
     for operation, count in operations.items():
         how, kind = operation.split()
-        said.append(f"{_ONCE[how]} {kind if count == 1 else f'{count} {kind}s'}")
-    return ", ".join(said)
+        said.setdefault(_WORDS[how], []).append(kind if count == 1 else f"{count} {kind}s")
+    return "; ".join(f"{how} {', '.join(kinds)}" for how, kinds in said.items())
 
 
 if __name__ == "__main__":
