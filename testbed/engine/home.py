@@ -26,7 +26,7 @@ from grpc_platform_tools.graph import STACK_TYPE
 from grpc_platform_tools.preview.stack_file import read_project
 from testbed.cluster import control_plane, pki
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.errors import LocalError
+from testbed.cluster.errors import LocalError, ended
 
 _ROOT = Path(__file__).parents[2]
 _PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
@@ -224,8 +224,8 @@ class Engine:
             )
             try:
                 assert process.stdin is not None
-                process.stdin.write(json.dumps(order))
-                process.stdin.close()
+                with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                    stdin.write(json.dumps(order))
                 while process.poll() is None:
                     if cluster:
                         cluster.check()
@@ -234,10 +234,15 @@ class Engine:
             finally:
                 _kill(process)
         seconds = time.monotonic() - began
-        said = [json.loads(line) for line in told.read_text().splitlines()]
+        # A child that was killed may have left a part of a line.
+        whole = told.read_text().rpartition("\n")[0]
+        said = [json.loads(line) for line in whole.splitlines()]
         if process.returncode:
+            what = f"pulumi {command} of stack {self.stack}"
             failed = next((line["failed"] for line in said if "failed" in line), None)
-            raise self._failure(command, failed, said, log)
+            if failed is None:
+                raise LocalError(f"{what} {ended(process.returncode)}", log=log)
+            raise _failure(what, failed, said, log)
         return Outcome(
             steps=tuple(_step(line["step"]) for line in said if "step" in line),
             changes=next((line["changes"] for line in said if "changes" in line), _NO_CHANGES),
@@ -247,27 +252,27 @@ class Engine:
             result=next((line["result"] for line in said if "result" in line), None),
         )
 
-    def _failure(
-        self, command: str, failed: Any, said: Iterable[dict[str, Any]], log: Path
-    ) -> LocalError:
-        what = f"pulumi {command} of stack {self.stack}"
-        if failed is None:
-            return LocalError(f"{what} was ended by something else", log=log)
-        text = str(failed["said"])
-        with log.open("a") as file:
-            file.write(text)
-        reasons = [*_messages(said, "error"), *_errors(text)]
-        reason = next((" ".join(r.split()) for r in reasons), "no reason was given")
-        if failed["kind"] == "locked":
-            return LocalError(f"{what}: the stack is locked by another update", log=log)
-        if "passphrase" in reason:
-            return LocalError(
-                f"{what}: its stack file has encrypted values, and their passphrase is missing or "
-                "another one",
-                advice=f"set {_PASSPHRASE} to the one that they were encrypted with",
-                log=log,
-            )
-        return LocalError(f"{what} failed: {reason}", log=log)
+
+def _failure(
+    what: str, failed: dict[str, str], said: Iterable[dict[str, Any]], log: Path
+) -> LocalError:
+    text = failed["said"]
+    with log.open("a") as file:
+        file.write(text)
+    if failed["kind"] == "locked":
+        return LocalError(f"{what}: the stack is locked by another update", log=log)
+    reasons = [*_messages(said, "error"), *_errors(text)]
+    if not reasons and (code := re.search(r"^\s*code: (-?\d+)", text, re.MULTILINE)):
+        return LocalError(f"{what} {ended(int(code[1]))}", log=log)
+    reason = next((" ".join(r.split()) for r in reasons), "no reason was given")
+    if "passphrase" in reason:
+        return LocalError(
+            f"{what}: its stack file has encrypted values, and their passphrase is missing or "
+            "another one",
+            advice=f"set {_PASSPHRASE} to the one that they were encrypted with",
+            log=log,
+        )
+    return LocalError(f"{what} failed: {reason}", log=log)
 
 
 def _step(told: dict[str, Any]) -> Step:
