@@ -11,6 +11,9 @@ from testbed.cluster.errors import LocalError
 from testbed.engine.home import UNCHANGED, Engine, Home, Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
+HOME = "engine"
+"""The folder of the engine's home, among a cluster's files."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
@@ -35,7 +38,7 @@ def open_engine(cluster: Cluster, program: Path, stack: str) -> Engine:
         timeout=3600,
     )
     pulumi, plugin = (cluster.builder.result(part.name) for part in (PULUMI, KUBERNETES_PLUGIN))
-    home = Home(cluster.state / "engine", pulumi=pulumi, plugin=plugin, cluster=cluster)
+    home = Home(cluster.state / HOME, pulumi=pulumi, plugin=plugin, cluster=cluster)
     return home.engine(program, stack)
 
 

@@ -37,6 +37,8 @@ _LEFT_OUT = {".git", ".venv", "build", "__pycache__"}
 _KUBECONFIG = Path("grpc-platform/build/local/kubeconfig")
 """Where the committed stacks look for it, from the folder that holds the programs."""
 
+LOGS = "logs"
+"""The folder of a home with a log of each command and the steps that it took."""
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """Stands for an input that a preview does not know yet."""
 _NO_CHANGES: dict[str, int] = {}
@@ -98,7 +100,8 @@ class Home:
     def __post_init__(self) -> None:
         self.directory = self.directory.resolve()
         programs, state = self.directory / "bin", self.directory / "state"
-        for folder in (programs, state, self.directory / "home", self.directory / "tmp"):
+        others = (self.directory / name for name in ("home", "tmp", LOGS))
+        for folder in (programs, state, *others):
             folder.mkdir(parents=True, exist_ok=True)
         self.backend = self.backend or f"file://{state}"
         for name, target in (
@@ -210,7 +213,7 @@ class Engine:
         cluster = self.home.cluster
         # Of its own: two may run at once, as two users' would.
         name = f"{self.project}-{self.stack}-{next(_numbers)}-{command}"
-        log = self.home.directory / f"{name}.log"
+        log = self.home.directory / LOGS / f"{name}.log"
         told = log.with_suffix(".jsonl")
         began = time.monotonic()
         with log.open("w") as errors, told.open("w") as lines:

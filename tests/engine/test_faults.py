@@ -163,6 +163,8 @@ def test_an_engine_that_is_killed_ends_the_run_in_order(tmp_path: Path, user: Us
         command.process.wait()
     assert "pulumi up of stack local was killed by signal 9\n" in command.said()
     assert "Traceback" not in command.said()
+    log = command.said().partition("log: ")[2].partition("\n")[0]
+    assert Path(log).exists(), "it is named, and went with the cluster"
     assert gone(command)
     assert not command.state.exists()
     user.assert_left_alone()
@@ -171,7 +173,7 @@ def test_an_engine_that_is_killed_ends_the_run_in_order(tmp_path: Path, user: Us
 def engine_of(command: Command) -> int:
     """The process that runs `pulumi up`, as soon as it makes something."""
     until = time.monotonic() + 600
-    steps = command.state / "engine" / "grpc-platform-local-2-up.jsonl"
+    steps = command.state / "engine" / "logs" / "grpc-platform-local-2-up.jsonl"
     while not (steps.exists() and '"create"' in steps.read_text()):
         assert command.process.poll() is None, command.said()
         assert time.monotonic() < until, command.said()
