@@ -267,7 +267,9 @@ def _failure(
     reasons = [*_messages(said, "error"), *_errors(text)]
     if not reasons and (code := re.search(r"^\s*code: (-?\d+)", text, re.MULTILINE)):
         return LocalError(f"{what} {ended(int(code[1]))}", log=log)
-    reason = next((" ".join(r.split()) for r in reasons), "no reason was given")
+    # A program that raised is told by its exception; the log has the traceback.
+    told = (" ".join(reason.partition("\nTraceback ")[0].split()) for reason in reasons)
+    reason = next(told, "no reason was given")
     if "passphrase" in reason:
         return LocalError(
             f"{what}: its stack file has encrypted values, and their passphrase is missing or "

@@ -79,7 +79,9 @@ def program(tmp_path: Path, user: User, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.delenv(_PASSPHRASE, raising=False)
     directory = tmp_path / "program"
     directory.mkdir()
-    (directory / "Pulumi.yaml").write_text("name: small\nruntime: python\n")
+    (directory / "Pulumi.yaml").write_text(
+        "name: small\nruntime: python\nbackend: { url: https://theirs.example }\n"
+    )
     (directory / "Pulumi.dev.yaml").write_text("# theirs\nconfig:\n  small:size: 3\n")
     (directory / "__main__.py").write_text(
         "import pulumi\npulumi.export('size', pulumi.Config().require_int('size'))\n"
@@ -125,6 +127,16 @@ def test_a_backend_that_refuses_is_named(programs: Programs, program: Path, tmp_
     with pytest.raises(LocalError, match="nowhere") as caught:
         home.engine(program, "dev").up()
     assert "\n" not in caught.value.cause
+
+
+def test_a_program_that_raises_is_told_by_its_exception(
+    programs: Programs, program: Path, tmp_path: Path
+) -> None:
+    (program / "__main__.py").write_text("raise ValueError('no such\\nzone')\n")
+    with pytest.raises(LocalError, match=r"runtime error: no such zone$") as caught:
+        programs.home(tmp_path / "home").engine(program, "dev").up()
+    assert caught.value.log
+    assert "__main__.py" in caught.value.log.read_text()
 
 
 def test_a_missing_passphrase_is_asked_for(
