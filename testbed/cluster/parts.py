@@ -209,7 +209,13 @@ def on_path(name: str, version: str, arguments: tuple[str, ...]) -> Path | None:
         return None
     try:
         said = subprocess.run(
-            [found, *arguments], capture_output=True, text=True, timeout=20, check=False
+            [found, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            # pulumi would look for a newer release, and note it in the user's home.
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
