@@ -18,10 +18,9 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
 from testbed.cluster.errors import LocalError
 from testbed.cluster.guards import ends_in_order, one_at_a_time, telling_of_a_full_disk
-from testbed.cluster.report import REPORTS, Report
+from testbed.cluster.report import REPORTS, Command, Report
 from testbed.cluster.sandbox import Sandbox
 from testbed.engine import deployment
-from testbed.engine.deployment import Command
 from testbed.engine.home import LOGS, Engine
 from testbed.engine.parts import ENGINE_PARTS
 

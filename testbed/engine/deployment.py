@@ -1,33 +1,17 @@
 """The local stack by the real engine: from the first preview to nothing left behind."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
+from testbed.cluster.report import Command
 from testbed.engine.home import UNCHANGED, Engine, Home, Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
 HOME = "engine"
 """The folder of the engine's home, among a cluster's files."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command of the engine, as the report tells it."""
-
-    command: str
-    changes: Mapping[str, int]
-    """Resources by operation."""
-    seconds: float
-
-    @property
-    def resources(self) -> str:
-        """`49 create`."""
-        return ", ".join(f"{count} {op}" for op, count in self.changes.items())
 
 
 def open_engine(cluster: Cluster, program: Path, stack: str) -> Engine:

@@ -1,9 +1,7 @@
 """From an earlier program, deployed by the engine, to this one, while calls flow."""
 
 import subprocess
-import tarfile
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from testbed.times import sections as sections_of
 from tests.engine.conftest import FACTOR, Programs
 from tests.engine.load import Load
 from tests.engine.platform import NOTHING, Recorded, deployed
-from tests.tree import ROOT
+from tests.tree import ROOT, copy_revision
 from tests.upgrades.release import sections
 
 _HELD = "tests/upgrades/release.json"
@@ -32,14 +30,13 @@ runpy.run_path("program.py", run_name="__main__")
 @pytest.fixture(params=["release", "before_the_move"])
 def earlier(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Path:
     """An earlier commit's program, with the services of `lab` and times as short."""
-    shallow = _git("rev-parse", "--is-shallow-repository").strip() == b"true"
+    shallow = _git("rev-parse", "--is-shallow-repository") == "true"
     assert not shallow, "the history of the last release is needed: clone it whole"
     commit = _BEFORE_THE_MOVE
     if request.param == "release":
-        commit = _git("log", "-1", "--format=%H", "--", _HELD).decode().strip()
+        commit = _git("log", "-1", "--format=%H", "--", _HELD)
     program = tmp_path / "earlier"
-    with tarfile.open(fileobj=BytesIO(_git("archive", commit))) as archive:
-        archive.extractall(program, filter="data")
+    copy_revision(commit, program)
     (program / "__main__.py").rename(program / "program.py")
     (program / "__main__.py").write_text(_SHORTENED.format(factor=FACTOR))
     file = program / f"Pulumi.{STACK}.yaml"
@@ -74,5 +71,8 @@ def _untold(done: dict[str, str]) -> Iterator[str]:
             yield f"{operation} {urn}"
 
 
-def _git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
