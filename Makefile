@@ -65,6 +65,9 @@ experiments: .venv/.local  ## Measure the design's promises, about an hour (ONLY
 bench: install  ## Measure a preview and a diff of 1,000 services against the SDK alone
 	@$(BIN)/python -m benchmarks
 
+bench-engine: .venv/.local  ## Measure the real engine's preview of 10 to 1,000 services against the SDK alone
+	@$(BIN)/python -m benchmarks.engine
+
 check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
 
 # The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
@@ -100,4 +103,4 @@ docs: install  ## Regenerate the tables in docs/ and the stack file's schema
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
 
-.PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench bench-engine check style types workflows locked generated lock docs
