@@ -86,7 +86,7 @@ def _command(
         case "preview":
             stack.preview(on_event=on_event)
         case "up":
-            stack.up(on_event=on_event, show_secrets=False)
+            stack.up(on_event=on_event, show_secrets=False, refresh=order["refresh"])
         case "refresh":
             stack.refresh(on_event=on_event, show_secrets=False)
         case "destroy":

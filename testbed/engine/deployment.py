@@ -8,7 +8,8 @@ from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
-from testbed.engine.home import UNCHANGED, Engine, Home, Outcome
+from testbed.engine.home import Engine, Home
+from testbed.engine.outcome import UNCHANGED, Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
 
