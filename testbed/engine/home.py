@@ -132,9 +132,9 @@ class Engine:
     project: str
     stack: str
 
-    def preview(self) -> Outcome:
+    def preview(self, *, refresh: bool = False) -> Outcome:
         """What `up` would do."""
-        return self._run("preview")
+        return self._run("preview", refresh=refresh)
 
     def up(
         self,

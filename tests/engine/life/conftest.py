@@ -39,13 +39,15 @@ class Life:
         """The engine for the platform as it is."""
         return self.platform.home.engine(self.platform.now.program, STACK)
 
+    def up(self, wanted: Recorded) -> None:
+        """`pulumi up` of another program."""
+        self.platform.now = wanted
+        self.engine().up()
+
     def assert_whole(self) -> None:
         """The engine has nothing more to do, and the cluster has what its state says, nothing
         double."""
-        engine = self.engine()
-        assert engine.preview().changed == {}
-        assert engine.refresh().changed == {}
-        assert not engine.export().get("pending_operations")
+        assert self.engine().preview(refresh=True).changed == {}
         ours = all_objects(self.lab.cluster, "-l", "app.kubernetes.io/managed-by=grpc-platform")
         assert ours
         assert ours <= planned_objects(self.platform.now.graph)

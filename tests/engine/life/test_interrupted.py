@@ -10,7 +10,7 @@ from testbed.engine.outcome import Step
 from testbed.engine.running import Running
 from tests.engine.life.conftest import Life
 from tests.engine.load import Load
-from tests.engine.platform import NOTHING, Recorded
+from tests.engine.platform import Recorded
 
 MORE = {"services": {"more": {"selector": {"app.kubernetes.io/name": "load"}}}}
 
@@ -19,6 +19,7 @@ def test_after_a_kill_the_documented_commands_bring_the_stack_up(life: Life) -> 
     assert "locked by another update" in life.refused
     assert [urn.rpartition("::")[2] for urn in life.pending] == ["local-contour-deployment"]
     assert life.recovered.changed.keys() == {"create"}
+    assert not life.engine().export().get("pending_operations")
     life.assert_whole()
 
 
@@ -33,14 +34,14 @@ def test_ctrl_c_while_contour_rolls_out_and_up_again(life: Life) -> None:
     with Load(life.lab, rate=25) as load:
         with pytest.raises(LocalError, match="cancel"):
             engine.up(when=interrupt)
-        life.platform.replace_by(wanted)
+        life.up(wanted)
         life.lab.wait_until_settled()
     load.assert_nothing_lost()
     life.assert_whole()
 
 
 def test_the_api_server_goes_away_in_the_middle_and_up_again(life: Life) -> None:
-    wanted = Recorded.of(life.lab.program(**NOTHING))
+    wanted = Recorded.of(life.lab.program())
     engine = life.platform.home.engine(wanted.program, "local")
     with Load(life.lab, rate=25) as load:
         with contextlib.ExitStack() as away:
@@ -54,7 +55,7 @@ def test_the_api_server_goes_away_in_the_middle_and_up_again(life: Life) -> None
 
             with pytest.raises(LocalError, match="connection refused"):
                 engine.up(when=lose_it)
-        life.platform.replace_by(wanted)
+        life.up(wanted)
         life.lab.wait_until_settled()
     load.assert_nothing_lost()
     life.assert_whole()

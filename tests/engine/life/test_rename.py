@@ -4,7 +4,7 @@ from experiments.lab import STACK
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
 from tests.engine.load import Load
-from tests.engine.platform import NOTHING
+from tests.engine.platform import Recorded
 
 
 def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life: Life) -> None:
@@ -32,5 +32,5 @@ def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life:
     load.assert_nothing_lost()
 
     life.platform.home.engine(program, "staging").rename(STACK)
-    life.platform.bring_to(NOTHING)
+    life.up(Recorded.of(lab.program()))
     lab.wait_until_settled()
