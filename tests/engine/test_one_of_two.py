@@ -54,8 +54,8 @@ def test_removing_one_cluster_of_two_leaves_its_two_records_and_loses_no_call(
         step = platform.bring_to(NOTHING)
         lab.wait_until_settled()
     load.assert_nothing_lost()
-    assert step.planned == step.told
-    assert set(step.planned.values()) == {"delete"}
+    assert step.did == step.told
+    assert set(step.did.values()) == {"delete"}
 
     left = all_objects(second)
     assert left < before

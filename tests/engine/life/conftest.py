@@ -39,11 +39,6 @@ class Life:
         """The engine for the platform as it is."""
         return self.platform.home.engine(self.platform.now.program, STACK)
 
-    def up(self, wanted: Recorded) -> None:
-        """`pulumi up` of another program."""
-        self.platform.now = wanted
-        self.engine().up()
-
     def assert_whole(self) -> None:
         """The engine has nothing more to do, and the cluster has what its state says, nothing
         double."""

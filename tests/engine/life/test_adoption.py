@@ -12,7 +12,7 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
 from tests.engine.life.conftest import Life
 from tests.engine.life.objects import documented, records
-from tests.engine.platform import Recorded
+from tests.engine.platform import NOTHING, Recorded
 
 NAME = "other-external-dns"
 WITH_US = {"metadata": {"name": NAME, "namespace": "external-dns"}}
@@ -122,7 +122,7 @@ def test_what_exists_is_adopted_as_documented(life: Life, other: None) -> None:
     delete["ResourceRecordSet"]["ResourceRecords"] = BY_HAND["ResourceRecords"]
     create["ResourceRecordSet"]["ResourceRecords"] = BY_HAND["ResourceRecords"]
     records(cluster, batch)
-    life.up(wanted)
+    life.platform.replace_by(wanted)
     both = [r for r in records(cluster) if r["Name"] == "more.grpc.test"]
     assert {r["SetIdentifier"].partition(" ")[0]: r["Weight"] for r in both} == {
         "by-hand": 100,
@@ -159,7 +159,7 @@ def test_an_adopted_namespace_can_be_given_back(life: Life) -> None:
     engine = life.engine()
     (urn,) = (r["urn"] for r in engine.export()["resources"] if r["urn"].endswith("::theirs.local"))
     engine.pulumi("state", "delete", urn, "--yes")
-    life.up(Recorded.of(life.lab.program()))
+    life.platform.bring_to(NOTHING)
     assert cluster.get("configmap", "-n", "theirs", "kept")["data"] == {"a": "b"}
     cluster.kubectl("delete", "namespace", "theirs")
     life.assert_whole()

@@ -34,7 +34,7 @@ def test_ctrl_c_while_contour_rolls_out_and_up_again(life: Life) -> None:
     with Load(life.lab, rate=25) as load:
         with pytest.raises(LocalError, match="cancel"):
             engine.up(when=interrupt)
-        life.up(wanted)
+        life.platform.replace_by(wanted)
         life.lab.wait_until_settled()
     load.assert_nothing_lost()
     life.assert_whole()
@@ -55,7 +55,7 @@ def test_the_api_server_goes_away_in_the_middle_and_up_again(life: Life) -> None
 
             with pytest.raises(LocalError, match="connection refused"):
                 engine.up(when=lose_it)
-        life.up(wanted)
+        life.platform.replace_by(wanted)
         life.lab.wait_until_settled()
     load.assert_nothing_lost()
     life.assert_whole()

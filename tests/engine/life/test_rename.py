@@ -4,7 +4,7 @@ from experiments.lab import STACK
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
 from tests.engine.load import Load
-from tests.engine.platform import Recorded
+from tests.engine.platform import NOTHING
 
 
 def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life: Life) -> None:
@@ -12,7 +12,7 @@ def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life:
     engine = life.engine()
     engine.rename("staging")
     plan = engine.preview()
-    assert [urn.rpartition("::")[2] for urn in agreement.planned(plan)] == [
+    assert [urn.rpartition("::")[2] for urn in agreement.operations(plan)] == [
         "local-external-dns-deployment"
     ]
     (step,) = (step for step in plan.steps if step.op == "update")
@@ -32,5 +32,5 @@ def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life:
     load.assert_nothing_lost()
 
     life.platform.home.engine(program, "staging").rename(STACK)
-    life.up(Recorded.of(lab.program()))
+    life.platform.bring_to(NOTHING)
     lab.wait_until_settled()
