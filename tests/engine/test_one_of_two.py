@@ -3,21 +3,27 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from experiments.lab import SERVICES, STACK, ZONE, Lab
 from testbed.cluster import run
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.place import SECOND
+from testbed.cluster.place import POD_CIDR, SECOND
 from tests.engine.conftest import Programs
 from tests.engine.life.objects import OPERATIONS, all_objects, records
 from tests.engine.life.test_teardown import CRDS
 from tests.engine.load import Load
-from tests.engine.platform import NOTHING, Platform, Recorded, deployed
+from tests.engine.platform import Platform, Recorded, deployed
 
 pytestmark = pytest.mark.prove
 
+ONE: dict[str, Any] = {
+    "callers": {"neighbours": {"cidr": POD_CIDR}},
+    "services": {name: {"cluster": "local"} for name in (*SERVICES, "greeter", "ticker")},
+}
+"""The stack file for the first cluster alone, with what two of them need."""
 NAMES = [f"second.{ZONE}", f"_external-dns-a.second.{ZONE}"]
 
 
@@ -35,11 +41,8 @@ def second(lab: Lab) -> Cluster:
 def platform(lab: Lab, programs: Programs, second: Cluster) -> Iterator[Platform]:
     """The stack on both clusters; the services are in the first."""
     kubeconfig = str(second.state / "pki" / "admin.conf")
-    services = {name: {"cluster": "local"} for name in (*SERVICES, "greeter", "ticker")}
-    both = lab.program(
-        clusters={"second": {"existing": {"context": "local", "kubeconfig": kubeconfig}}},
-        services=services,
-    )
+    second_cluster = {"existing": {"context": "local", "kubeconfig": kubeconfig}}
+    both = lab.program(clusters={"second": second_cluster}, **ONE)
     home = programs.home(lab.directory / "two", lab.cluster)
     with deployed(lab, home, Recorded.of(both)) as platform:
         yield platform
@@ -51,7 +54,7 @@ def test_removing_one_cluster_of_two_leaves_its_two_records_and_loses_no_call(
     before = all_objects(second)
     second.wait("its name", lambda: lab.cluster.published(NAMES[0], "A"), timeout=120)
     with Load(lab, rate=25) as load:
-        step = platform.bring_to(NOTHING)
+        step = platform.bring_to(ONE)
         lab.wait_until_settled()
     load.assert_nothing_lost()
     assert step.did == step.told
