@@ -23,6 +23,7 @@ def test_after_a_kill_the_documented_commands_bring_the_stack_up(life: Life) -> 
     life.assert_whole()
 
 
+@pytest.mark.prove
 def test_ctrl_c_while_contour_rolls_out_and_up_again(life: Life) -> None:
     wanted = Recorded.of(life.lab.program(contour={"accesslog_level": "error"}, **MORE))
     engine = life.platform.home.engine(wanted.program, "local")
@@ -40,6 +41,7 @@ def test_ctrl_c_while_contour_rolls_out_and_up_again(life: Life) -> None:
     life.assert_whole()
 
 
+@pytest.mark.prove
 def test_the_api_server_goes_away_in_the_middle_and_up_again(life: Life) -> None:
     wanted = Recorded.of(life.lab.program())
     engine = life.platform.home.engine(wanted.program, "local")

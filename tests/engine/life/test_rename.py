@@ -1,5 +1,7 @@
 """`pulumi stack rename`."""
 
+import pytest
+
 from experiments.lab import STACK
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
@@ -7,6 +9,7 @@ from tests.engine.load import Load
 from tests.engine.platform import Recorded
 
 
+@pytest.mark.prove
 def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life: Life) -> None:
     lab = life.lab
     # The record follows a new fleet only if external-dns owns it.
