@@ -6,7 +6,7 @@ from experiments.lab import STACK
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
 from tests.engine.load import Load
-from tests.engine.platform import Recorded
+from tests.engine.platform import NOTHING, Recorded
 
 
 @pytest.mark.prove
@@ -29,3 +29,4 @@ def test_a_renamed_stack_restarts_external_dns_which_still_owns_its_record(life:
     flags = publisher.inputs["spec"]["template"]["spec"]["containers"][0]["args"]
     index = int(argument.removesuffix("]").rpartition("[")[2])
     assert flags[index] == "--migrate-from-txt-owner=grpc-platform/staging/local"
+    life.platform.bring_to(NOTHING)
