@@ -54,7 +54,10 @@ test-local: .venv/.local  ## Run the tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
 test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the local cluster
-	@$(BIN)/pytest tests/engine
+	@$(BIN)/pytest tests/engine -m "not prove"
+
+prove: .venv/.local  ## The tests of the real engine that .ci/run has no time for
+	@$(BIN)/pytest tests/engine -m prove
 
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
@@ -103,4 +106,4 @@ docs: install  ## Regenerate the tables in docs/ and the stack file's schema
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
 
-.PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench bench-engine check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench bench-engine check style types workflows locked generated lock docs

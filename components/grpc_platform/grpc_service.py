@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
+from .conventions import OTHER_ANNOTATION_PREFIXES
 from .dns.zone import cname
 from .inputs import checked, known
 from .options import for_children_too
@@ -20,6 +21,12 @@ from .timing import Timing, format_duration, whole_seconds
 # Both would wait for the app's pods, but the service may be created before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
 _DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
+# Another external-dns of the cluster would publish an Ingress's host, beside our CNAME or before
+# it, and Route53 would then refuse ours. It skips what names another controller:
+# https://github.com/kubernetes-sigs/external-dns/blob/v0.21.0/source/annotations/processors.go
+_OF_NO_OTHER_EXTERNAL_DNS = {
+    f"{prefix}controller": "grpc-platform" for prefix in OTHER_ANNOTATION_PREFIXES
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +180,16 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
 
 def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
     """The Ingress's annotations: for Contour the route's timeout and, with TLS, no plaintext route;
-    and those for Pulumi."""
+    those for Pulumi and for other external-dns."""
     deadline = route_deadline(service, spec, timing.max_deadline)
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
-    return {"projectcontour.io/response-timeout": timeout, **plaintext, **_DO_NOT_WAIT}
+    return {
+        "projectcontour.io/response-timeout": timeout,
+        **plaintext,
+        **_OF_NO_OTHER_EXTERNAL_DNS,
+        **_DO_NOT_WAIT,
+    }
 
 
 def _within_zone(dns_name: str, zone_name: str) -> str:

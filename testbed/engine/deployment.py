@@ -7,7 +7,8 @@ from testbed.cluster import deploy, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
 from testbed.cluster.report import Command
-from testbed.engine.home import UNCHANGED, Engine, Home, Outcome
+from testbed.engine.home import Engine, Home
+from testbed.engine.outcome import UNCHANGED, Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
 HOME = "engine"
