@@ -140,7 +140,7 @@ class Builder:
         if part.patch:
             patched = work / "patched"
             shutil.copytree(self._downloaded(part, part.patch.module, "Dir"), patched)
-            shutil.copy(part.patch.source, patched / part.patch.file)
+            part.patch.apply(patched)
         if part.module:
             for source in part.sources:
                 shutil.copy(source, work)
