@@ -18,6 +18,7 @@ from .specs.base import Label
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
+_PORT = "grpc"
 # Both would wait for the app's pods, but the service may be created before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
 _DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
@@ -117,7 +118,7 @@ class GrpcService(pulumi.ComponentResource):
                 # No appProtocol: Contour would use it instead of the annotation.
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="grpc", port=spec.port, target_port=spec.port, protocol="TCP"
+                        name=_PORT, port=spec.port, target_port=spec.port, protocol="TCP"
                     )
                 ],
             ),
@@ -126,7 +127,8 @@ class GrpcService(pulumi.ComponentResource):
         backend = k8s.networking.v1.IngressBackendArgs(
             service=k8s.networking.v1.IngressServiceBackendArgs(
                 name=service.metadata["name"],
-                port=k8s.networking.v1.ServiceBackendPortArgs(number=spec.port),
+                # By name, so that another number changes the Service alone, and loses no call.
+                port=k8s.networking.v1.ServiceBackendPortArgs(name=_PORT),
             )
         )
         path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)

@@ -55,7 +55,7 @@ def test_a_bundle_is_a_headless_service_an_ingress_and_a_cname() -> None:
         {
             "path": "/",
             "pathType": "Prefix",
-            "backend": {"service": {"name": "greeter", "port": {"number": 50051}}},
+            "backend": {"service": {"name": "greeter", "port": {"name": "grpc"}}},
         }
     ]
     assert graph.only(INGRESS).inputs["spec"]["ingressClassName"] == "contour"
