@@ -54,7 +54,10 @@ test-local: .venv/.local  ## Run the tests that need the local cluster
 	@$(BIN)/pytest tests/local
 
 test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the local cluster
-	@$(BIN)/pytest tests/engine
+	@$(BIN)/pytest tests/engine -m "not prove"
+
+prove: .venv/.local  ## The tests of the real engine that .ci/run has no time for
+	@$(BIN)/pytest tests/engine -m prove
 
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
@@ -64,6 +67,9 @@ experiments: .venv/.local  ## Measure the design's promises, about an hour (ONLY
 
 bench: install  ## Measure a preview and a diff of 1,000 services against the SDK alone
 	@$(BIN)/python -m benchmarks
+
+bench-engine: .venv/.local  ## Measure the real engine's preview of 10 to 1,000 services against the SDK alone
+	@$(BIN)/python -m benchmarks.engine
 
 check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
 
@@ -100,4 +106,4 @@ docs: install  ## Regenerate the tables in docs/ and the stack file's schema
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
 
-.PHONY: help install preview diff local local-down test test-local test-engine engine-matrix experiments bench check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench bench-engine check style types workflows locked generated lock docs

@@ -51,3 +51,4 @@ for name, spec, where, weight in settings.placements:
 
 for name, value in gp.exports(zone, clusters, ingresses, services).items():
     pulumi.export(name, value)
+pulumi.run(gp.await_outputs)

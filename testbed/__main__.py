@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -16,9 +16,10 @@ from grpc_platform_tools.progress import progress
 from testbed.cluster.errors import LocalError, tell
 
 app = typer.Typer(
-    help="A real cluster of processes on this machine: no Docker, no cloud.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 _Directory = Annotated[
@@ -28,6 +29,13 @@ _Directory = Annotated[
     ),
 ]
 _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@app.callback()
+def main() -> None:
+    """A real cluster of processes on this machine: no Docker, no cloud."""
+    out: Any = sys.stdout  # typed as one that cannot be reconfigured
+    out.reconfigure(errors="replace")  # a terminal may not have all characters
 
 
 @app.command()

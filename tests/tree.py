@@ -20,6 +20,16 @@ def committed_stacks() -> dict[str, tuple[Path, str]]:
     }
 
 
+def copy_revision(revision: str, target: Path) -> None:
+    """Write the files of a commit to a directory, which is made."""
+    target.mkdir(exist_ok=True)
+    packed = subprocess.run(
+        ["git", "archive", revision], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    ).stdout
+    # Python's own unpacks safely from 3.11.4 on only.
+    subprocess.run(["tar", "-x", "-C", str(target)], input=packed, check=True)
+
+
 def copy_tree(target: Path) -> None:
     """Copy what is committed or about to be; links stay links."""
     files = subprocess.run(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .network.existing import ExistingNetworkArgs as ExistingNetworkArgs
     from .network.network import Network as Network
     from .network.network import NetworkArgs as NetworkArgs
+    from .outstanding import await_outputs as await_outputs
     from .platform_stack import PlatformStack as PlatformStack
     from .platform_stack import exports as exports
     from .platform_stack import kubeconfig as kubeconfig
@@ -60,6 +61,7 @@ _HOMES = {
     "grpc_service": ("GrpcService", "GrpcServiceArgs"),
     "network.existing": ("AnyNetwork", "ExistingNetwork", "ExistingNetworkArgs"),
     "network.network": ("Network", "NetworkArgs"),
+    "outstanding": ("await_outputs",),
     "platform_stack": ("PlatformStack", "exports", "kubeconfig", "service_args"),
     "timing": ("DnsTiming", "Timing", "timing_of"),
 }

@@ -44,6 +44,12 @@ EXTERNAL_DNS_ANNOTATION_PREFIX: Final = "external-dns.grpc-platform/"
 """Prefix of the annotations on Envoy's Service. With the default prefix any other external-dns in
 the cluster would publish the name too."""
 
+OTHER_ANNOTATION_PREFIXES: Final = (
+    "external-dns.alpha.kubernetes.io/",
+    "external-dns.kubernetes.io/",
+)
+"""external-dns's own default: up to 0.21, and from 0.22 on."""
+
 OWNERSHIP_PREFIX: Final = "_external-dns-a."
 """Prefix of the TXT record that external-dns writes beside an A record. A host cannot contain an
 underscore, so the record cannot collide with a service's CNAME or another cluster's name, as with

@@ -208,7 +208,7 @@ class GrpcIngress(pulumi.ComponentResource):
             weight=weight,
             zone_id=args.zone.zone_id,
             zone_name=args.zone.domain,
-            envoy_dns_name=self.dns_name,
+            envoy_dns_name=args.dns_name,
             ingress_class_name=self.ingress_class_name,
             http_port=self.http_port,
             https_port=self.https_port,

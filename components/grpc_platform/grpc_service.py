@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .client_contract import ClientContract, client_contract, route_deadline, service_host
+from .conventions import OTHER_ANNOTATION_PREFIXES
 from .dns.zone import cname
 from .inputs import checked, known
 from .options import for_children_too
@@ -17,9 +18,16 @@ from .specs.base import Label
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
+_PORT = "grpc"
 # Both would wait for the app's pods, but the service may be created before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
 _DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
+# Another external-dns of the cluster would publish an Ingress's host, beside our CNAME or before
+# it, and Route53 would then refuse ours. It skips what names another controller:
+# https://github.com/kubernetes-sigs/external-dns/blob/v0.21.0/source/annotations/processors.go
+_OF_NO_OTHER_EXTERNAL_DNS = {
+    f"{prefix}controller": "grpc-platform" for prefix in OTHER_ANNOTATION_PREFIXES
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +118,7 @@ class GrpcService(pulumi.ComponentResource):
                 # No appProtocol: Contour would use it instead of the annotation.
                 ports=[
                     k8s.core.v1.ServicePortArgs(
-                        name="grpc", port=spec.port, target_port=spec.port, protocol="TCP"
+                        name=_PORT, port=spec.port, target_port=spec.port, protocol="TCP"
                     )
                 ],
             ),
@@ -119,7 +127,8 @@ class GrpcService(pulumi.ComponentResource):
         backend = k8s.networking.v1.IngressBackendArgs(
             service=k8s.networking.v1.IngressServiceBackendArgs(
                 name=service.metadata["name"],
-                port=k8s.networking.v1.ServiceBackendPortArgs(number=spec.port),
+                # By name, so that another number changes the Service alone, and loses no call.
+                port=k8s.networking.v1.ServiceBackendPortArgs(name=_PORT),
             )
         )
         path = k8s.networking.v1.HTTPIngressPathArgs(path="/", path_type="Prefix", backend=backend)
@@ -173,11 +182,16 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
 
 def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
     """The Ingress's annotations: for Contour the route's timeout and, with TLS, no plaintext route;
-    and those for Pulumi."""
+    those for Pulumi and for other external-dns."""
     deadline = route_deadline(service, spec, timing.max_deadline)
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
-    return {"projectcontour.io/response-timeout": timeout, **plaintext, **_DO_NOT_WAIT}
+    return {
+        "projectcontour.io/response-timeout": timeout,
+        **plaintext,
+        **_OF_NO_OTHER_EXTERNAL_DNS,
+        **_DO_NOT_WAIT,
+    }
 
 
 def _within_zone(dns_name: str, zone_name: str) -> str:

@@ -92,7 +92,7 @@ class Builder:
             if not self._go_program.exists():
                 names = ", ".join(f"{part.name} {part.version}" for part in missing)
                 raise LocalError(
-                    f"there is neither {names} here nor a Go to build it with",
+                    f"there is neither {names} here nor a Go to build with",
                     advice="make .venv/.local installs Go",
                 )
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
@@ -140,7 +140,7 @@ class Builder:
         if part.patch:
             patched = work / "patched"
             shutil.copytree(self._downloaded(part, part.patch.module, "Dir"), patched)
-            shutil.copy(part.patch.source, patched / part.patch.file)
+            part.patch.apply(patched)
         if part.module:
             for source in part.sources:
                 shutil.copy(source, work)

@@ -11,7 +11,7 @@ from typing import Any
 
 from testbed.cluster import control_plane, parts, pki
 from testbed.cluster.build import Builder
-from testbed.cluster.errors import LocalError
+from testbed.cluster.errors import LocalError, ended
 from testbed.cluster.place import FIRST, Place
 from testbed.cluster.sandbox import Sandbox
 
@@ -24,12 +24,8 @@ class CommandError(LocalError):
     """A program run inside failed; ``said`` is its output about that."""
 
     def __init__(self, name: str, status: int, said: str) -> None:
-        super().__init__(f"{name} {_ended(status)}: {said}")
+        super().__init__(f"{name} {ended(status)}: {said}")
         self.said = said
-
-
-def _ended(status: int) -> str:
-    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
 @dataclass
@@ -209,7 +205,7 @@ class Cluster:
                     "another process ended the sandbox", log=self.sandbox.log("supervisor")
                 ) from None
         else:
-            raise LocalError(f"{name} {_ended(status)}", log=self.sandbox.log(name))
+            raise LocalError(f"{name} {ended(status)}", log=self.sandbox.log(name))
         for name in POD_PARTS:
             if not (self.state / "parts" / name).is_symlink() and self.builder.done(name):
                 self.link(name, self.builder.result(name))

@@ -1,5 +1,6 @@
 """Errors of the local cluster."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LINES_SHOWN = 15
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+"""Colours and cursor movements, which programs write to their logs."""
 
 
 class LocalError(Exception):
@@ -30,6 +33,11 @@ class LocalError(Exception):
         return self.log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
 
 
+def ended(status: int) -> str:
+    """How a process ended, by its return code."""
+    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+
+
 def tell(error: LocalError, console: "Console") -> None:
     """Print a failure: its cause, the end of its log, what to do."""
     lines: list[tuple[str, str]] = [("bold red", error.cause)]
@@ -40,4 +48,4 @@ def tell(error: LocalError, console: "Console") -> None:
         lines.append(("", f"what to do: {error.advice}"))
     for style, line in lines:
         # Print logs without markup: ports[name] must stay as it is.
-        console.print(line, style=style, markup=False, soft_wrap=True)
+        console.print(_CONTROL.sub("", line), style=style, markup=False, soft_wrap=True)

@@ -11,8 +11,10 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+
+from testbed.cluster.errors import LocalError
 
 KUBERNETES = "1.35.4"
 CONTOUR = "1.33.8"
@@ -34,6 +36,10 @@ MODULES = {
     "sigs.k8s.io/external-dns": f"v{EXTERNAL_DNS}",
 }
 
+# Only the provider that the platform uses: the SDKs of the others are 437 of the 665 packages that
+# external-dns would add to those of the other parts.
+EXTERNAL_DNS_PROVIDER = "aws"
+
 # Only the plugins that the cluster's Corefile names, in CoreDNS's own order: all of CoreDNS takes
 # minutes longer to build.
 COREDNS_PLUGINS = (
@@ -44,14 +50,29 @@ COREDNS_PLUGINS = (
 
 @dataclass(frozen=True)
 class Patch:
-    """A module that is built with one file exchanged; go.mod finds it in the folder `patched`."""
+    """A module that is built with one file changed; go.mod finds it in the folder `patched`."""
 
     module: str
     """`<module>@<version>`."""
     file: str
-    """Its path in the module."""
-    source: Path
-    """What is put there."""
+    """The file's path in the module."""
+    source: Path | None = None
+    """What replaces the file."""
+    without: str | None = None
+    """Instead of `source`: a pattern of the lines that are left out of the file."""
+
+    def apply(self, folder: Path) -> None:
+        """Change the file in a copy of the module. Raises LocalError when no line is to be left
+        out."""
+        file = folder / self.file
+        text = (self.source or file).read_text()
+        if self.without:
+            lines = text.splitlines(keepends=True)
+            text = "".join(line for line in lines if not re.search(self.without, line))
+            if text == "".join(lines):
+                raise LocalError(f"{self.module}: no line of {self.file} matches {self.without}")
+        file.unlink()  # Go keeps its files read-only
+        file.write_text(text)
 
 
 @dataclass(frozen=True)
@@ -72,7 +93,7 @@ class GoPart:
     """The directory of a module of our own, with its go.mod and go.sum, instead of
     `MODULES`."""
     patch: Patch | None = None
-    """With `module`: what is exchanged in one that it needs."""
+    """What is changed in a module that it is built from."""
     installed: Path | None = None
     """Where others install a version that will do; it need not be there."""
 
@@ -90,12 +111,13 @@ class GoPart:
     def key(self) -> str:
         """The name of the part's directory in the cache: the version and a digest of all inputs."""
         if self.module:
-            patch = [self.patch.source] if self.patch else []
-            files = [*self.sources, *patch]
+            source = self.patch and self.patch.source
+            files = [*self.sources, source] if source else self.sources
             inputs = json.dumps([(path.name, path.read_text()) for path in files])
         else:
+            patch = astuple(self.patch) if self.patch else ()
             inputs = json.dumps(
-                [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main]
+                [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main, *patch]
             )
         return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
 
@@ -158,6 +180,16 @@ GO_PARTS = (
         package="sigs.k8s.io/external-dns",
         version_command=("--version",),
         stamp=(("sigs.k8s.io/external-dns/pkg/apis/externaldns.Version", f"v{EXTERNAL_DNS}"),),
+        patch=Patch(
+            module=f"sigs.k8s.io/external-dns@v{EXTERNAL_DNS}",
+            file="provider/factory/provider.go",
+            without="|".join(
+                [
+                    rf'/provider/(?!{EXTERNAL_DNS_PROVIDER}")\w+"$',  # its import
+                    rf": +(?!{EXTERNAL_DNS_PROVIDER}\.)\w+\.New\w*,$",  # its constructor
+                ]
+            ),
+        ),
     ),
 )
 
@@ -172,6 +204,8 @@ def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
     staging = re.findall(r"^\t(k8s\.io/\S+) => \./staging/", kubernetes_go_mod, re.MULTILINE)
     libraries = "v0." + KUBERNETES.split(".", 1)[1]
     replacements = [f"{module} => {module} {libraries}" for module in staging]
+    if part.patch:
+        replacements.append(f"{part.patch.module.partition('@')[0]} => ./patched")
     if part.name != "external-dns":
         replacements.append(f"{GATEWAY_API} => {GATEWAY_API} {GATEWAY_API_OF_CONTOUR}")
     return "\n".join(
@@ -209,7 +243,13 @@ def on_path(name: str, version: str, arguments: tuple[str, ...]) -> Path | None:
         return None
     try:
         said = subprocess.run(
-            [found, *arguments], capture_output=True, text=True, timeout=20, check=False
+            [found, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+            # pulumi would look for a newer release, and note it in the user's home.
+            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

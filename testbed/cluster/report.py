@@ -1,6 +1,7 @@
 """The report of a run: JSON for programs, markdown for a page, a table for a terminal."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
-
-from testbed.engine.deployment import Command
 
 REPORTS = ("report.json", "report.md")
 
@@ -49,6 +48,21 @@ class Part:
     processes: int
     mebibytes: float
     ready_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command of the engine."""
+
+    command: str
+    changes: Mapping[str, int]
+    """Resources by operation."""
+    seconds: float
+
+    @property
+    def resources(self) -> str:
+        """`49 create`."""
+        return ", ".join(f"{count} {op}" for op, count in self.changes.items())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,11 +18,10 @@ from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
 from testbed.cluster.errors import LocalError
 from testbed.cluster.guards import ends_in_order, one_at_a_time, telling_of_a_full_disk
-from testbed.cluster.report import REPORTS, Report
+from testbed.cluster.report import REPORTS, Command, Report
 from testbed.cluster.sandbox import Sandbox
 from testbed.engine import deployment
-from testbed.engine.deployment import Command
-from testbed.engine.home import Engine
+from testbed.engine.home import LOGS, Engine
 from testbed.engine.parts import ENGINE_PARTS
 
 ROUTE53 = ("route53", "local-platform")
@@ -282,10 +281,13 @@ def _load(graph: Path) -> Graph:
 def keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:
     """Save the logs from the tear-down, and point the error at what was saved."""
     saved = output / "logs"
-    pods = box.state / "node" / "pods"
-    with contextlib.suppress(OSError):
-        shutil.copytree(box.logs, saved, dirs_exist_ok=True)
-        shutil.copytree(pods, saved / "pods", symlinks=True, dirs_exist_ok=True)
-    for source, copy in ((box.logs, saved), (pods, saved / "pods")):
+    copies = {
+        box.logs: saved,
+        box.state / "node" / "pods": saved / "pods",
+        box.state / deployment.HOME / LOGS: saved / "engine",
+    }
+    for source, copy in copies.items():
+        with contextlib.suppress(OSError):
+            shutil.copytree(source, copy, symlinks=True, dirs_exist_ok=True)
         if error.log and error.log.is_relative_to(source):
             error.log = copy / error.log.relative_to(source)

@@ -49,7 +49,8 @@ def restart(
 ) -> None:
     """Roll a Deployment. Waits until its new pods are ready (old ones may still drain).
 
-    The annotation is kubectl's own, so a later deployment of the stack keeps it.
+    The annotation is kubectl's own: a later deployment of the stack by kubectl keeps it, an update
+    of the Deployment by Pulumi removes it.
     """
     cluster.kubectl("rollout", "restart", f"deployment/{deployment}", "-n", namespace)
     if wait:

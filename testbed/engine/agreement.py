@@ -7,13 +7,14 @@ from typing import Any, cast
 from grpc_platform_tools.diff.report import ResourceChange, StackDiff
 from grpc_platform_tools.graph import SECRET, Graph, Resource
 from grpc_platform_tools.preview.manifests import dashed
-from testbed.engine.home import UNCHANGED, UNKNOWN, Outcome, Step
+from testbed.engine.outcome import UNCHANGED, UNKNOWN, Outcome, Step
 
 _PROVIDERS = "pulumi:providers:"
 _REFERENCE = "pulumi:pulumi:StackReference"
 _ADDED = {
     "version": "by the engine",
     "upsertExistingObjects": "by the SDK, from `Home.environment`",
+    "enablePatchForce": "the same, where the program does not set it",
 }
 """Inputs of providers that no program gave."""
 _REPLACED = {"replace", "create-replacement", "delete-replaced"}

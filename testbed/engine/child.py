@@ -84,9 +84,9 @@ def _command(
 ) -> Any:
     match order["command"]:
         case "preview":
-            stack.preview(on_event=on_event)
+            stack.preview(on_event=on_event, refresh=order["refresh"])
         case "up":
-            stack.up(on_event=on_event, show_secrets=False)
+            stack.up(on_event=on_event, show_secrets=False, refresh=order["refresh"])
         case "refresh":
             stack.refresh(on_event=on_event, show_secrets=False)
         case "destroy":

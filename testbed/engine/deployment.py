@@ -1,30 +1,18 @@
 """The local stack by the real engine: from the first preview to nothing left behind."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy, readiness
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
-from testbed.engine.home import UNCHANGED, Engine, Home, Outcome
+from testbed.cluster.report import Command
+from testbed.engine.home import Engine, Home
+from testbed.engine.outcome import UNCHANGED, Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command of the engine, as the report tells it."""
-
-    command: str
-    changes: Mapping[str, int]
-    """Resources by operation."""
-    seconds: float
-
-    @property
-    def resources(self) -> str:
-        """`49 create`."""
-        return ", ".join(f"{count} {op}" for op, count in self.changes.items())
+HOME = "engine"
+"""The folder of the engine's home, among a cluster's files."""
 
 
 def open_engine(cluster: Cluster, program: Path, stack: str) -> Engine:
@@ -35,7 +23,7 @@ def open_engine(cluster: Cluster, program: Path, stack: str) -> Engine:
         timeout=3600,
     )
     pulumi, plugin = (cluster.builder.result(part.name) for part in (PULUMI, KUBERNETES_PLUGIN))
-    home = Home(cluster.state / "engine", pulumi=pulumi, plugin=plugin, cluster=cluster)
+    home = Home(cluster.state / HOME, pulumi=pulumi, plugin=plugin, cluster=cluster)
     return home.engine(program, stack)
 
 

@@ -11,13 +11,11 @@ import contextlib
 import itertools
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,59 +25,25 @@ from grpc_platform_tools.preview.stack_file import read_project
 from testbed.cluster import control_plane, pki
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
+from testbed.engine import outcome
+from testbed.engine.outcome import PASSPHRASE, Outcome
+from testbed.engine.running import Running, When
 
 _ROOT = Path(__file__).parents[2]
-_PASSPHRASE = "PULUMI_CONFIG_PASSPHRASE"
-_UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
-"""For the namespace that the local stack makes: a Secret has to be in it before."""
+_OF_THE_PROVIDER = {
+    # For the namespace that the local stack makes: a Secret has to be in it before.
+    "PULUMI_K8S_UPSERT_EXISTING_OBJECTS": "true",
+    # The components set this for their clusters, but the provider here is older than the SDK: it
+    # reads only the environment.
+    "PULUMI_K8S_ENABLE_PATCH_FORCE": "true",
+}
 _OWN_FILES = "Pulumi*.yaml"
 _LEFT_OUT = {".git", ".venv", "build", "__pycache__"}
 _KUBECONFIG = Path("grpc-platform/build/local/kubeconfig")
 """Where the committed stacks look for it, from the folder that holds the programs."""
 
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""Stands for an input that a preview does not know yet."""
-_NO_CHANGES: dict[str, int] = {}
-UNCHANGED = {"same", "refresh", "read"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One step of a plan or an update, as the engine told it before taking it."""
-
-    op: str
-    """One of Pulumi's (`pulumi.automation.OpType`): same, create, update, delete, replace..."""
-    urn: str
-    type: str
-    custom: bool
-    """Whether a provider makes it; a component groups others."""
-    parent: str | None
-    provider: str | None
-    inputs: dict[str, Any]
-    """The new ones; of what is deleted, the old ones."""
-    differs: tuple[str, ...]
-    """What the provider finds different."""
-    replaces: tuple[str, ...]
-    """Of that, what makes it replace the resource."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a command of the engine did, or for a preview, would do."""
-
-    steps: tuple[Step, ...]
-    changes: Mapping[str, int]
-    """Resources by operation, as the engine sums them up."""
-    warnings: tuple[str, ...]
-    seconds: float
-    log: Path
-    """What the command wrote beside its steps."""
-    result: Any = None
-
-    @property
-    def changed(self) -> dict[str, int]:
-        """`changes` without what stays as it is."""
-        return {op: count for op, count in self.changes.items() if op not in UNCHANGED}
+LOGS = "logs"
+"""The folder of a home with a log of each command and the steps that it took."""
 
 
 @dataclass
@@ -98,7 +62,8 @@ class Home:
     def __post_init__(self) -> None:
         self.directory = self.directory.resolve()
         programs, state = self.directory / "bin", self.directory / "state"
-        for folder in (programs, state, self.directory / "home", self.directory / "tmp"):
+        others = (self.directory / name for name in ("home", "tmp", LOGS))
+        for folder in (programs, state, *others):
             folder.mkdir(parents=True, exist_ok=True)
         self.backend = self.backend or f"file://{state}"
         for name, target in (
@@ -140,13 +105,13 @@ class Home:
         programs = str(self.directory / "bin")
         given = {
             name: value
-            for name in (_PASSPHRASE, f"{_PASSPHRASE}_FILE")
+            for name in (PASSPHRASE, f"{PASSPHRASE}_FILE")
             if (value := os.environ.get(name)) is not None
         }
         # Without a cluster there is no emulator, and nothing but a preview.
         return {
-            **(control_plane.AWS_ENVIRONMENT | {_UPSERT: "true"} if self.cluster else {}),
-            **(given or {_PASSPHRASE: "testbed"}),
+            **(control_plane.AWS_ENVIRONMENT | _OF_THE_PROVIDER if self.cluster else {}),
+            **(given or {PASSPHRASE: "testbed"}),
             "PATH": os.pathsep.join((programs, os.environ.get("PATH", os.defpath))),
             "HOME": str(self.directory / "home"),
             "TMPDIR": str(self.directory / "tmp"),
@@ -157,6 +122,7 @@ class Home:
         }
 
 
+_NOTHING: Mapping[str, str] = {}
 _numbers = itertools.count(1)
 _Command = Literal["preview", "up", "refresh", "destroy", "export", "import"]
 
@@ -171,12 +137,23 @@ class Engine:
     project: str
     stack: str
 
-    def preview(self) -> Outcome:
+    def preview(self, *, refresh: bool = False) -> Outcome:
         """What `up` would do."""
-        return self._run("preview")
+        return self._run("preview", refresh=refresh)
 
-    def up(self) -> Outcome:
-        return self._run("up")
+    def up(
+        self,
+        *,
+        refresh: bool = False,
+        environment: Mapping[str, str] = _NOTHING,
+        when: When | None = None,
+    ) -> Outcome:
+        """Bring the stack to what the program says.
+
+        ``refresh`` takes over into the state what is there before that, as `--refresh` does;
+        ``environment`` holds for this run; ``when`` may end it early.
+        """
+        return self._run("up", refresh=refresh, environment=environment, when=when)
 
     def refresh(self) -> Outcome:
         """Take over into the state what is there."""
@@ -194,23 +171,54 @@ class Engine:
         urn = f"urn:pulumi:{self.stack}::{self.project}::{STACK_TYPE}::{self.project}-{self.stack}"
         resource = {"urn": urn, "type": STACK_TYPE, "custom": False, "outputs": dict(outputs)}
         manifest = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
-        self._run("import", {"manifest": manifest, "resources": [resource]})
+        self._run("import", state={"manifest": manifest, "resources": [resource]})
 
-    def _run(self, command: _Command, state: Any = None) -> Outcome:
+    def pulumi(self, *arguments: str) -> str:
+        """Run a command of `pulumi` that needs no program, and return what it printed:
+        ``pulumi("cancel", "--yes")``."""
+        environment = (f"{name}={value}" for name, value in self.home.environment().items())
+        argv = ("env", "-C", str(self.directory), *environment, "pulumi", *arguments)
+        cluster = self.home.cluster
+        done = subprocess.run(
+            cluster.sandbox.command(*argv) if cluster else argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise LocalError(f"pulumi {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def rename(self, stack: str) -> None:
+        """`pulumi stack rename`, which renames the stack file too."""
+        self.pulumi("stack", "rename", stack, "--stack", self.stack)
+        self.stack = stack
+
+    def _run(
+        self,
+        command: _Command,
+        *,
+        state: Any = None,
+        refresh: bool = False,
+        environment: Mapping[str, str] = _NOTHING,
+        when: When | None = None,
+    ) -> Outcome:
         order = {
             "command": command,
             "directory": str(self.directory),
             "project": self.project,
             "stack": self.stack,
             "state": state,
+            "refresh": refresh,
             "testbed": str(_ROOT),
-            "environment": self.home.environment(),
+            "environment": {**self.home.environment(), **environment},
         }
         argv = ("env", f"PYTHONPATH={_ROOT}", sys.executable, "-m", "testbed.engine.child")
         cluster = self.home.cluster
         # Of its own: two may run at once, as two users' would.
         name = f"{self.project}-{self.stack}-{next(_numbers)}-{command}"
-        log = self.home.directory / f"{name}.log"
+        log = self.home.directory / LOGS / f"{name}.log"
         told = log.with_suffix(".jsonl")
         began = time.monotonic()
         with log.open("w") as errors, told.open("w") as lines:
@@ -222,71 +230,21 @@ class Engine:
                 text=True,
                 start_new_session=True,
             )
+            running = Running(process, told)
             try:
                 assert process.stdin is not None
-                process.stdin.write(json.dumps(order))
-                process.stdin.close()
+                with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                    stdin.write(json.dumps(order))
                 while process.poll() is None:
                     if cluster:
                         cluster.check()
                         cluster.on_wait()
+                    if when:
+                        for step in running.new_steps():
+                            when(step, running)
                     time.sleep(0.1)
             finally:
-                _kill(process)
-        seconds = time.monotonic() - began
-        said = [json.loads(line) for line in told.read_text().splitlines()]
-        if process.returncode:
-            failed = next((line["failed"] for line in said if "failed" in line), None)
-            raise self._failure(command, failed, said, log)
-        return Outcome(
-            steps=tuple(_step(line["step"]) for line in said if "step" in line),
-            changes=next((line["changes"] for line in said if "changes" in line), _NO_CHANGES),
-            warnings=tuple(w for w in _messages(said, "warning") if "from $PATH at" not in w),
-            seconds=seconds,
-            log=log,
-            result=next((line["result"] for line in said if "result" in line), None),
-        )
-
-    def _failure(
-        self, command: str, failed: Any, said: Iterable[dict[str, Any]], log: Path
-    ) -> LocalError:
+                running.kill()
         what = f"pulumi {command} of stack {self.stack}"
-        if failed is None:
-            return LocalError(f"{what} was ended by something else", log=log)
-        text = str(failed["said"])
-        with log.open("a") as file:
-            file.write(text)
-        reasons = [*_messages(said, "error"), *_errors(text)]
-        reason = next((" ".join(r.split()) for r in reasons), "no reason was given")
-        if failed["kind"] == "locked":
-            return LocalError(f"{what}: the stack is locked by another update", log=log)
-        if "passphrase" in reason:
-            return LocalError(
-                f"{what}: its stack file has encrypted values, and their passphrase is missing or "
-                "another one",
-                advice=f"set {_PASSPHRASE} to the one that they were encrypted with",
-                log=log,
-            )
-        return LocalError(f"{what} failed: {reason}", log=log)
-
-
-def _step(told: dict[str, Any]) -> Step:
-    """A step as the child tells it, JSON's lists made tuples."""
-    lists: dict[str, Any] = {name: tuple(told[name]) for name in ("differs", "replaces")}
-    return Step(**(told | lists))
-
-
-def _messages(said: Iterable[dict[str, Any]], severity: str) -> list[str]:
-    found = (line["message"] for line in said if "message" in line)
-    return [message["text"] for message in found if message["severity"] == severity]
-
-
-def _errors(text: str) -> list[str]:
-    return re.findall(r"^\s*(?:stderr: )?error: (.+)", text, re.MULTILINE)
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """A process with all that it started, where it still runs."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        seconds = time.monotonic() - began
+        return outcome.read(what, told, log, status=process.returncode, seconds=seconds)

@@ -51,10 +51,8 @@ class Zones:
         """Make the record of a resource's inputs, or change its values."""
         wanted = _record(inputs)
         for other in self._records(inputs["zoneId"]):
-            if _same(other, wanted) and ("SetIdentifier" in other) != ("SetIdentifier" in wanted):
-                raise Refused(f"InvalidChangeBatch: {wanted['Name']} is simple and weighted")
-            if _key(other) == _key(wanted) and not overwrite:
-                raise Refused(f"InvalidChangeBatch: {wanted['Name']} but it already exists")
+            if reason := _conflict(other, wanted, overwrite=overwrite):
+                raise Refused(f"InvalidChangeBatch: [{reason}]")
         self._change(inputs["zoneId"], ("UPSERT", wanted))
 
     def update(self, before: Values, inputs: Values) -> None:
@@ -132,8 +130,38 @@ def _record(inputs: Values) -> Values:
     }
 
 
-def _same(one: Values, other: Values) -> bool:
-    return (one["Name"].rstrip("."), one["Type"]) == (other["Name"].rstrip("."), other["Type"])
+def _conflict(other: Values, wanted: Values, *, overwrite: bool) -> str | None:
+    """Why Route53 refuses a record beside another one; the emulator refuses none of these:
+    https://github.com/kubernetes-sigs/external-dns/issues/3141
+    https://github.com/ansible-collections/amazon.aws/issues/2694
+    https://github.com/hashicorp/terraform-provider-aws/issues/11485
+    """
+    name, kind = wanted["Name"], wanted["Type"]
+    if other["Name"].rstrip(".") != name.rstrip("."):
+        return None
+    if other["Type"] != kind:
+        if "CNAME" not in (other["Type"], kind):
+            return None
+        return (
+            f"RRSet of type {kind} with DNS name {name}. is not permitted as it conflicts with "
+            "other records with the same DNS name"
+        )
+    if "SetIdentifier" in wanted and "SetIdentifier" not in other:
+        return (
+            f"RRSet with DNS name {name}., type {kind}, SetIdentifier {wanted['SetIdentifier']} "
+            "cannot be created as a non-weighted set exists with the same name and type."
+        )
+    if "SetIdentifier" in other and "SetIdentifier" not in wanted:
+        return (
+            f"RRSet with DNS name {name}., type {kind} cannot be created as other RRSets exist "
+            "with the same name and type."
+        )
+    if _key(other) == _key(wanted) and not overwrite:
+        return (
+            f"Tried to create resource record set [name='{name}.', type='{kind}'] but it already "
+            "exists"
+        )
+    return None
 
 
 def _key(record: Values) -> tuple[str, str, str]:

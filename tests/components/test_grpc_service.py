@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
+from grpc_platform.conventions import OTHER_ANNOTATION_PREFIXES
 from grpc_platform.grpc_service import GrpcService, GrpcServiceArgs
 from grpc_platform.specs import CircuitBreakers, ServiceSpec
 from grpc_platform.timing import Timing
@@ -54,7 +55,7 @@ def test_a_bundle_is_a_headless_service_an_ingress_and_a_cname() -> None:
         {
             "path": "/",
             "pathType": "Prefix",
-            "backend": {"service": {"name": "greeter", "port": {"number": 50051}}},
+            "backend": {"service": {"name": "greeter", "port": {"name": "grpc"}}},
         }
     ]
     assert graph.only(INGRESS).inputs["spec"]["ingressClassName"] == "contour"
@@ -117,7 +118,13 @@ def test_envoy_speaks_h2c_to_the_pods() -> None:
     ],
 )
 def test_the_route_ends_calls_at_the_deadline(spec: ServiceSpec, timeout: str) -> None:
-    assert annotations(bundle(spec), INGRESS) == {"projectcontour.io/response-timeout": timeout}
+    assert annotations(bundle(spec), INGRESS)["projectcontour.io/response-timeout"] == timeout
+
+
+def test_no_other_external_dns_of_the_cluster_publishes_the_host() -> None:
+    found = annotations(bundle(ServiceSpec()), INGRESS)
+    for prefix in OTHER_ANNOTATION_PREFIXES:
+        assert found[f"{prefix}controller"] not in ("dns-controller", "")
 
 
 def test_a_tls_service_has_no_plaintext_route() -> None:

@@ -21,7 +21,7 @@ from grpc_platform.specs import (
 from grpc_platform.specs.contour import Timeouts
 from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.preview.record import record
-from tests.config.test_rules import refusals
+from tests.config.stack import refusals
 
 DOMAIN = "grpc.example.com"
 EXISTING = {"existing": {"context": "there", "kubeconfig": "file", "eks_cluster_name": "there"}}

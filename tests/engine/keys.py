@@ -126,8 +126,10 @@ CHANGES: dict[str, Sections] = {
     "services.*.circuit_breakers.max_retries": _load(circuit_breakers={"max_retries": 10}),
     "services.*.cluster": _load(cluster="local"),
     "services.*.weights": _load(weights={"local": 100}),
-    "callers.*.cluster": {"callers": {"more": {"cluster": "local", "namespaces": ["default"]}}},
-    "callers.*.namespaces": {"callers": {"more": {"cluster": "local", "namespaces": ["default"]}}},
+    "callers.*.cluster": {"callers": {"neighbours": None, "again": {"cluster": "local"}}},
+    "callers.*.namespaces": {
+        "callers": {"neighbours": {"cluster": "local", "namespaces": ["default"]}}
+    },
     "callers.*.cidr": {"callers": {"office": {"cidr": "10.244.0.0/16"}}},
     "tags": {"tags": {"team": "platform"}},
 }
@@ -142,6 +144,8 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
         _NOTHING,
         {"services": {"load": None, "calls": {**_SELECTOR, "host": "load.grpc.test"}}},
     ),
+    REORDERED: (_NOTHING, _NOTHING),
+    # The last one: it leaves objects behind that two URNs name.
     "a cluster renamed": (
         _NOTHING,
         {
@@ -152,7 +156,6 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
             "callers": {"neighbours": {"cluster": "main"}},
         },
     ),
-    REORDERED: (_NOTHING, _NOTHING),
 }
 """Changes beyond single keys: what the stack file says before, and after."""
 

@@ -7,8 +7,8 @@ from experiments.lab import Lab
 from testbed.load.clients import Client
 
 _CLIENTS = {
-    "round_robin": ("--policy=round_robin", "--channels=6", "--rate=250"),
-    "pick_first": ("--policy=pick_first", "--channels=12", "--rate=250"),
+    "round_robin": ("--policy=round_robin", "--channels=6"),
+    "pick_first": ("--policy=pick_first", "--channels=12"),
     "streams": ("--policy=round_robin", "--channels=6", "--stream=2s", "--interval=100ms"),
 }
 _DEADLINE = "--deadline=14.5s"  # the contract's for the default deadline of 15 s
@@ -17,8 +17,9 @@ _DEADLINE = "--deadline=14.5s"  # the contract's for the default deadline of 15 
 class Load:
     """Clients of each kind that call from entry to exit."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, rate: int = 250) -> None:
         self._lab = lab
+        self._rate = f"--rate={rate}"  # calls a second of each unary client
         self._clients: dict[str, Client] = {}
         self.reports: dict[str, dict[str, Any]] = {}
 
@@ -26,7 +27,8 @@ class Load:
         for name, arguments in _CLIENTS.items():
             service = "streams" if name == "streams" else "load"
             targets = {"envoy": self._lab.target(service)}
-            self._clients[name] = self._lab.client(*arguments, _DEADLINE, targets=targets)
+            rate = () if name == "streams" else (self._rate,)
+            self._clients[name] = self._lab.client(*arguments, *rate, _DEADLINE, targets=targets)
         for client in self._clients.values():
             self._lab.wait_until_running(client)
         return self

@@ -153,8 +153,9 @@ def _warned(step: Step) -> list[str]:
     """What the diff says is lost or refused."""
     said: set[str] = set()
     for change in step.diff.resources:
+        said |= {change.refused, *(note for note in change.notes if note.startswith("loses"))}
         if change.operation in ("replace", "delete"):
-            said |= {change.loses, change.refused}
+            said.add(change.loses)
     return sorted(said - {""})
 
 

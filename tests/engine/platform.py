@@ -14,7 +14,8 @@ from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.stack_file import config_values
 from testbed.cluster import deploy, run
 from testbed.engine import agreement
-from testbed.engine.home import Home, Outcome
+from testbed.engine.home import Home
+from testbed.engine.outcome import Outcome
 from testbed.program import preview
 
 NOTHING: Mapping[str, Any] = {}

@@ -1,9 +1,7 @@
-"""From the last release's program, deployed by the engine, to this one, while calls flow."""
+"""From an earlier program, deployed by the engine, to this one, while calls flow."""
 
 import subprocess
-import tarfile
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,12 @@ from testbed.times import sections as sections_of
 from tests.engine.conftest import FACTOR, Programs
 from tests.engine.load import Load
 from tests.engine.platform import NOTHING, Recorded, deployed
-from tests.tree import ROOT
+from tests.tree import ROOT, copy_revision
 from tests.upgrades.release import sections
 
 _HELD = "tests/upgrades/release.json"
+_BEFORE_THE_MOVE = "370ecf51d05aaccd3c13959679a0e997d144699d"
+"""The last commit with `grpc_platform` at the top: a directory that holds the tools as well."""
 # Before the house moved, the times were in another module.
 _SHORTENED = """import runpy
 from grpc_platform.components import timing
@@ -27,14 +27,16 @@ runpy.run_path("program.py", run_name="__main__")
 """
 
 
-@pytest.fixture
-def release(lab: Lab, tmp_path: Path) -> Path:
-    """The last release's program, with the services of `lab` and times as short."""
-    commit = _git("log", "-1", "--format=%H", "--", _HELD).decode().strip()
-    assert commit, "the history of the last release is needed: clone it whole"
-    with tarfile.open(fileobj=BytesIO(_git("archive", commit))) as archive:
-        archive.extractall(tmp_path / "release", filter="data")
-    program = tmp_path / "release"
+@pytest.fixture(params=["release", "before_the_move"])
+def earlier(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Path:
+    """An earlier commit's program, with the services of `lab` and times as short."""
+    shallow = _git("rev-parse", "--is-shallow-repository") == "true"
+    assert not shallow, "the history of the last release is needed: clone it whole"
+    commit = _BEFORE_THE_MOVE
+    if request.param == "release":
+        commit = _git("log", "-1", "--format=%H", "--", _HELD)
+    program = tmp_path / "earlier"
+    copy_revision(commit, program)
     (program / "__main__.py").rename(program / "program.py")
     (program / "__main__.py").write_text(_SHORTENED.format(factor=FACTOR))
     file = program / f"Pulumi.{STACK}.yaml"
@@ -48,10 +50,10 @@ def release(lab: Lab, tmp_path: Path) -> Path:
 
 
 def test_an_upgrade_does_what_the_diff_and_the_changelog_say_and_loses_no_call(
-    lab: Lab, programs: Programs, release: Path, tmp_path: Path
+    lab: Lab, programs: Programs, earlier: Path, tmp_path: Path
 ) -> None:
     home = programs.home(tmp_path / "home", lab.cluster)
-    with deployed(lab, home, Recorded.of(release)) as platform:
+    with deployed(lab, home, Recorded.of(earlier)) as platform:
         with Load(lab) as load:
             step = platform.bring_to(NOTHING)
             lab.wait_until_settled()
@@ -69,5 +71,8 @@ def _untold(done: dict[str, str]) -> Iterator[str]:
             yield f"{operation} {urn}"
 
 
-def _git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+def _git(*arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()

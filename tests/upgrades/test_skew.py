@@ -4,9 +4,7 @@ release runs on what the platform exports today, and today's on what it exported
 import json
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from grpc_platform_tools.diff.recordings import record_all
 from grpc_platform_tools.diff.redaction import Accounts
 from grpc_platform_tools.diff.revisions import Revision
 from grpc_platform_tools.graph import Graph
-from tests.tree import ROOT, committed_stacks
+from tests.tree import ROOT, committed_stacks, copy_revision
 from tests.upgrades.release import FILE, PLATFORM, RELEASE, recorded
 
 EXAMPLE = Path("examples", "service_stack")
@@ -35,8 +33,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not commit:
         pytest.skip("release.json is in no commit yet")
     folder = tmp_path_factory.mktemp("released")
-    with tarfile.open(fileobj=BytesIO(git("archive", commit))) as archive:
-        archive.extractall(folder, filter="data")
+    copy_revision(commit, folder)
     return folder
 
 

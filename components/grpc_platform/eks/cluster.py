@@ -137,6 +137,8 @@ class Cluster(pulumi.ComponentResource):
             # Otherwise the provider could take an edited kubeconfig for another cluster and replace
             # everything.
             cluster_identifier=cluster.arn,
+            # A field changed by hand has another owner, and an update of it would fail.
+            enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self, depends_on=ready),
         )
         self.policy_enforcement = (

@@ -62,6 +62,9 @@ class ExistingCluster(pulumi.ComponentResource):
             # another cluster, and replace everything in it:
             # https://github.com/pulumi/pulumi-kubernetes/issues/4019
             cluster_identifier=name,
+            # A field changed by hand has another owner, and an update of it would fail:
+            # https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/#handle-field-conflicts-on-existing-resources
+            enable_patch_force=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.name = pulumi.Output.from_input(name)

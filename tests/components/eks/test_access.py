@@ -3,20 +3,17 @@ from collections.abc import Callable
 import pytest
 from pydantic import ValidationError
 
-from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.specs import AccessSpec, ClusterSpec, TeamSpec
-from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
 
-Recorder = Callable[[Callable[[], object]], Graph]
+Record = Callable[[ClusterSpec], Graph]
 
-COOLDOWN = Timing().dns_convergence
 ENTRY = "aws:eks/accessEntry:AccessEntry"
 ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
 
 @pytest.fixture
-def graph(recorded: Recorder) -> Graph:
+def graph(cluster: Record) -> Graph:
     access = AccessSpec(
         deployer_role="deployer",
         admin_roles=("platform", "sso/eu/admins"),
@@ -26,16 +23,7 @@ def graph(recorded: Recorder) -> Graph:
         },
     )
     spec = ClusterSpec(access=access, auto_mode=True)
-    return recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec,
-                subnet_ids=["subnet-a", "subnet-b"],
-                pod_address_cooldown=COOLDOWN,
-            ),
-        )
-    )
+    return cluster(spec)
 
 
 def granted(graph: Graph, name: str) -> tuple[str, str, dict[str, object]]:
@@ -86,20 +74,10 @@ def test_a_team_keeps_its_access_when_its_namespaces_change(graph: Graph) -> Non
     assert graph.only(ASSOCIATION, "main:payments").options["delete_before_replace"] is True
 
 
-def test_a_role_that_changes_its_part_keeps_its_entry(recorded: Recorder) -> None:
+def test_a_role_that_changes_its_part_keeps_its_entry(cluster: Record) -> None:
     def entries(access: AccessSpec) -> set[str]:
         spec = ClusterSpec(access=access, auto_mode=True)
-        made = recorded(
-            lambda: Cluster(
-                "main",
-                ClusterArgs(
-                    spec=spec,
-                    subnet_ids=["subnet-a", "subnet-b"],
-                    pod_address_cooldown=COOLDOWN,
-                ),
-            )
-        )
-        return {entry.urn for entry in made.of_type(ENTRY)}
+        return {entry.urn for entry in cluster(spec).of_type(ENTRY)}
 
     before = entries(AccessSpec(deployer_role="a", admin_roles=("b",)))
     assert entries(AccessSpec(deployer_role="b", admin_roles=("a",))) == before

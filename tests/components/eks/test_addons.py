@@ -5,29 +5,19 @@ from typing import Any
 import pytest
 
 from grpc_platform import versions
-from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec
-from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph, Resource
 
-Recorder = Callable[[Callable[[], object]], Graph]
+Record = Callable[[ClusterSpec], Graph]
 
-COOLDOWN = Timing().dns_convergence
 ADDON = "aws:eks/addon:Addon"
 ACCESS = AccessSpec(deployer_role="deployer")
 
 
 @pytest.fixture
-def graph(recorded: Recorder) -> Graph:
+def graph(cluster: Record) -> Graph:
     spec = ClusterSpec(access=ACCESS, node_groups={"default": NodeGroupSpec()})
-    return cluster(recorded, spec)
-
-
-def cluster(recorded: Recorder, spec: ClusterSpec) -> Graph:
-    args = ClusterArgs(
-        spec=spec, subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
-    )
-    return recorded(lambda: Cluster("main", args))
+    return cluster(spec)
 
 
 def addon(graph: Graph, name: str) -> Resource:
@@ -73,15 +63,15 @@ def test_every_addon_is_pinned_and_keeps_to_the_stack_file(graph: Graph) -> None
 
 
 @pytest.mark.parametrize("minor", versions.KUBE_PROXY)
-def test_kube_proxy_is_of_the_clusters_minor_version(recorded: Recorder, minor: Any) -> None:
+def test_kube_proxy_is_of_the_clusters_minor_version(cluster: Record, minor: Any) -> None:
     spec = ClusterSpec(
         access=ACCESS, kubernetes_version=minor, node_groups={"default": NodeGroupSpec()}
     )
-    graph = cluster(recorded, spec)
+    graph = cluster(spec)
     assert addon(graph, "kube-proxy").inputs["addonVersion"].startswith(f"v{minor}.")
 
 
-def test_auto_mode_brings_all_addons_but_metrics_server(recorded: Recorder) -> None:
+def test_auto_mode_brings_all_addons_but_metrics_server(cluster: Record) -> None:
     spec = ClusterSpec(access=ACCESS, auto_mode=True)
-    graph = cluster(recorded, spec)
+    graph = cluster(spec)
     assert [each.inputs["addonName"] for each in graph.of_type(ADDON)] == ["metrics-server"]

@@ -263,6 +263,7 @@ def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconf
     provider = graph.only(PROVIDER)
     kubeconfig = json.loads(provider.inputs["kubeconfig"])
     assert provider.inputs["clusterIdentifier"] == "arn:aws:eks:eu-west-1:000000000000:cluster/main"
+    assert provider.inputs["enablePatchForce"] == "true"
     assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://main.eks.invalid"
     execute = kubeconfig["users"][0]["user"]["exec"]
     assert " ".join([execute["command"], *execute["args"]]) == (

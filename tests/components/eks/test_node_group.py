@@ -7,33 +7,21 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from grpc_platform.eks.capacity import OFF_SPOT_TERMS
-from grpc_platform.eks.cluster import Cluster, ClusterArgs
 from grpc_platform.names import name_prefix
 from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint
-from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
 
-Recorder = Callable[[Callable[[], object]], Graph]
+Record = Callable[[ClusterSpec], Graph]
 
 
-def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, Any], Graph]:
+def made(cluster: Record, **group: Any) -> tuple[dict[str, Any], dict[str, Any], Graph]:
     """The inputs of a node group and of its launch template, and the whole graph."""
     spec = ClusterSpec(
         access=AccessSpec(deployer_role="deployer"),
         node_groups={"workers": NodeGroupSpec(**group), "untainted": NodeGroupSpec()},
         kubernetes_version="1.34",
     )
-    graph = recorded(
-        lambda: Cluster(
-            "main",
-            ClusterArgs(
-                spec=spec,
-                subnet_ids=["subnet-a", "subnet-b"],
-                pod_address_cooldown=Timing().dns_convergence,
-                tags={"team": "platform"},
-            ),
-        )
-    )
+    graph = cluster(spec)
     nodes = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers")
     template = graph.only("aws:ec2/launchTemplate:LaunchTemplate", "main.workers")
     assert template.urn in graph.needs(nodes)
@@ -50,21 +38,21 @@ def made(recorded: Recorder, **group: Any) -> tuple[dict[str, Any], dict[str, An
     ],
 )
 def test_the_image_follows_from_system_and_architecture(
-    recorded: Recorder, ami: str, instance: str, ami_type: str
+    cluster: Record, ami: str, instance: str, ami_type: str
 ) -> None:
-    nodes, _, _ = made(recorded, ami=ami, instance_types=(instance,))
+    nodes, _, _ = made(cluster, ami=ami, instance_types=(instance,))
     assert nodes["amiType"] == ami_type
     assert nodes["instanceTypes"] == [instance]
 
 
-def test_pods_cannot_reach_the_nodes_credentials(recorded: Recorder) -> None:
-    _, template, _ = made(recorded)
+def test_pods_cannot_reach_the_nodes_credentials(cluster: Record) -> None:
+    _, template, _ = made(cluster)
     assert template["metadataOptions"]["httpTokens"] == "required"
     assert template["metadataOptions"]["httpPutResponseHopLimit"] == 1
 
 
-def test_al2023_has_one_encrypted_volume_of_the_given_size(recorded: Recorder) -> None:
-    _, template, _ = made(recorded, volume_gib=80)
+def test_al2023_has_one_encrypted_volume_of_the_given_size(cluster: Record) -> None:
+    _, template, _ = made(cluster, volume_gib=80)
     (root,) = template["blockDeviceMappings"]
     assert root["deviceName"] == "/dev/xvda"
     assert root["ebs"] == {
@@ -76,29 +64,29 @@ def test_al2023_has_one_encrypted_volume_of_the_given_size(recorded: Recorder) -
 
 
 def test_bottlerocket_has_its_data_on_a_second_volume_and_both_encrypted(
-    recorded: Recorder,
+    cluster: Record,
 ) -> None:
-    _, template, _ = made(recorded, ami="bottlerocket", volume_gib=80)
+    _, template, _ = made(cluster, ami="bottlerocket", volume_gib=80)
     volumes = {each["deviceName"]: each["ebs"] for each in template["blockDeviceMappings"]}
     assert volumes["/dev/xvdb"]["volumeSize"] == 80
     assert "volumeSize" not in volumes["/dev/xvda"]
     assert {each["encrypted"] for each in volumes.values()} == {"true"}
 
 
-def test_the_size_is_fixed_and_updates_take_one_node_at_a_time(recorded: Recorder) -> None:
-    nodes, _, _ = made(recorded, size=5, node_repair=False)
+def test_the_size_is_fixed_and_updates_take_one_node_at_a_time(cluster: Record) -> None:
+    nodes, _, _ = made(cluster, size=5, node_repair=False)
     assert nodes["scalingConfig"] == {"minSize": 5, "maxSize": 5, "desiredSize": 5}
     assert nodes["updateConfig"] == {"maxUnavailable": 1}
     assert nodes["nodeRepairConfig"] == {"enabled": False}
 
 
-def test_nodes_follow_the_version_of_the_cluster(recorded: Recorder) -> None:
-    nodes, _, _ = made(recorded)
+def test_nodes_follow_the_version_of_the_cluster(cluster: Record) -> None:
+    nodes, _, _ = made(cluster)
     assert nodes["version"] == "1.34"
 
 
-def test_a_replaced_group_can_stand_beside_the_old_one(recorded: Recorder) -> None:
-    nodes, template, graph = made(recorded)
+def test_a_replaced_group_can_stand_beside_the_old_one(cluster: Record) -> None:
+    nodes, template, graph = made(cluster)
     assert nodes["nodeGroupNamePrefix"] == "main-workers-"
     assert template["namePrefix"] == "main-workers-"
     assert "nodeGroupName" not in nodes
@@ -106,9 +94,9 @@ def test_a_replaced_group_can_stand_beside_the_old_one(recorded: Recorder) -> No
     assert "delete_before_replace" not in options
 
 
-def test_labels_and_taints_reach_the_nodes(recorded: Recorder) -> None:
+def test_labels_and_taints_reach_the_nodes(cluster: Record) -> None:
     taints = (Taint(key="batch"), Taint(key="gpu", value="yes", effect="PreferNoSchedule"))
-    nodes, _, _ = made(recorded, labels={"pool": "batch"}, taints=taints)
+    nodes, _, _ = made(cluster, labels={"pool": "batch"}, taints=taints)
     assert nodes["labels"] == {"pool": "batch"}
     assert nodes["taints"] == [
         {"key": "batch", "effect": "NO_SCHEDULE"},
@@ -124,9 +112,9 @@ def allowed(labels: dict[str, str]) -> bool:
     )
 
 
-def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(recorded: Recorder) -> None:
-    spot, _, _ = made(recorded, spot=True, labels={"pool": "batch"})
-    steady, _, _ = made(recorded, labels={"pool": "batch"})
+def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(cluster: Record) -> None:
+    spot, _, _ = made(cluster, spot=True, labels={"pool": "batch"})
+    steady, _, _ = made(cluster, labels={"pool": "batch"})
     assert spot["capacityType"] == "SPOT"
     assert not allowed(spot["labels"])
     assert steady["capacityType"] == "ON_DEMAND"
@@ -134,8 +122,8 @@ def test_envoys_affinity_keeps_it_off_spot_nodes_and_no_others(recorded: Recorde
     assert allowed({})
 
 
-def test_nodes_wait_for_their_permissions(recorded: Recorder) -> None:
-    _, _, graph = made(recorded)
+def test_nodes_wait_for_their_permissions(cluster: Record) -> None:
+    _, _, graph = made(cluster)
     nodes = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers")
     policies = [
         r
@@ -149,8 +137,8 @@ def test_nodes_wait_for_their_permissions(recorded: Recorder) -> None:
     assert {r.urn for r in policies} <= graph.needs(nodes)
 
 
-def test_instances_volumes_and_interfaces_carry_the_tags(recorded: Recorder) -> None:
-    _, template, _ = made(recorded)
+def test_instances_volumes_and_interfaces_carry_the_tags(cluster: Record) -> None:
+    _, template, _ = made(cluster)
     tags = {"team": "platform"}
     assert template["tagSpecifications"] == [
         {"resourceType": "instance", "tags": tags},

@@ -4,6 +4,7 @@ import errno
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,17 +13,30 @@ import pytest
 from testbed.cluster import build, parts
 from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
-from testbed.cluster.parts import GoPart
+from testbed.cluster.parts import GoPart, Patch
 
 GOOD = """
 case $GOTMPDIR in */cache/work/*) test -d $GOTMPDIR || exit 1 ;; *) exit 1 ;; esac
 case $1 in
-  mod) echo '"GoMod": "'$PWD'/kubernetes.mod",'; printf '\\tk8s.io/api => ./staging/src/k8s.io/api\\n' > kubernetes.mod ;;
+  mod) mkdir -p module/provider/factory; printf '%s\\n' "$FACTORY" > module/provider/factory/provider.go
+    chmod 444 module/provider/factory/provider.go; echo '"Dir": "'$PWD'/module",'
+    echo '"GoMod": "'$PWD'/kubernetes.mod",'; printf '\\tk8s.io/api => ./staging/src/k8s.io/api\\n' > kubernetes.mod ;;
   list) echo example/a; echo example/b ;;
   build) shift; while [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done
     echo example/a >&2; echo example/b >&2 ;;
 esac
 """  # noqa: E501
+FACTORY = """\
+import (
+\t"sigs.k8s.io/external-dns/provider"
+\t"sigs.k8s.io/external-dns/provider/aws"
+\t"sigs.k8s.io/external-dns/provider/awssd"
+\t"sigs.k8s.io/external-dns/provider/azure"
+)
+\t\texternaldns.ProviderAWS:          aws.New,
+\t\texternaldns.ProviderAWSSD:        awssd.New,
+\t\texternaldns.ProviderAzurePrivate: azure.NewPrivate,
+"""
 Go = Callable[..., Builder]
 
 
@@ -34,6 +48,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
         program = tmp_path / "go"
         program.write_text(f"#!/bin/sh\n{script}")
         program.chmod(0o755)
+        monkeypatch.setenv("FACTORY", FACTORY)
         monkeypatch.setattr(parts, "go_program", lambda: program)
         monkeypatch.setattr(parts, "on_path", mock.Mock(return_value=None))
         return Builder(tmp_path / "cache", wanted=wanted)
@@ -67,6 +82,44 @@ def test_a_module_of_our_own_is_built_alone_and_again_when_it_changes(
     assert (tmp_path / "cache/work").exists()  # the other parts may be under way
     (module / "main.go").write_text("changed")
     assert built.parent.name != part.key
+
+
+def test_external_dns_is_built_with_its_aws_provider_alone(go: Go, tmp_path: Path) -> None:
+    external_dns = parts.GO_PARTS[-1]
+    builder = go(GOOD, [external_dns])
+    builder.start()
+    builder.result("external-dns", 30)
+    work = tmp_path / "cache/work/external-dns"
+    assert "\tsigs.k8s.io/external-dns => ./patched\n" in (work / "go.mod").read_text()
+    assert (work / "patched/provider/factory/provider.go").read_text().splitlines() == [
+        "import (",
+        '\t"sigs.k8s.io/external-dns/provider"',
+        '\t"sigs.k8s.io/external-dns/provider/aws"',
+        ")",
+        "\t\texternaldns.ProviderAWS:          aws.New,",
+        "",
+    ]
+
+
+def test_a_version_without_the_lines_to_leave_out_is_refused(
+    go: Go, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = go(GOOD, [parts.GO_PARTS[-1]])
+    monkeypatch.setenv("FACTORY", "rewritten upstream")
+    builder.start()
+    with pytest.raises(LocalError, match=r"external-dns.*: no line of provider/factory"):
+        builder.result("external-dns", 30)
+
+
+def test_a_part_is_built_again_when_its_flags_or_its_patch_change() -> None:
+    patch = Patch(module="example@v1", file="a.go", without="b")
+    part = GoPart(name="own", version="1", package="example", patch=patch)
+    others = [
+        replace(part, stamp=(("main.version", "2"),)),
+        replace(part, patch=replace(patch, without="c")),
+        replace(part, patch=replace(patch, module="example@v2")),
+    ]
+    assert len({part.key, *(other.key for other in others)}) == 4
 
 
 def test_what_is_kept_is_not_built_again(go: Go) -> None:

@@ -1,6 +1,8 @@
 """The messages about a run: each cause is printed once."""
 
 import io
+import os
+import subprocess
 import sys
 from pathlib import Path
 from unittest import mock
@@ -16,8 +18,9 @@ from testbed.cluster import deploy, run, sandbox, supervisor
 from testbed.cluster.build import Builder, Progress
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.display import Display
-from testbed.cluster.errors import LocalError
+from testbed.cluster.errors import LocalError, tell
 from testbed.cluster.sandbox import Sandbox
+from tests.tree import ROOT
 
 
 def test_an_ended_program_is_reported_and_not_its_consequences(
@@ -84,3 +87,33 @@ def test_the_supervisor_changes_nothing_outside_of_a_sandbox(
     monkeypatch.setattr(sys, "argv", ["supervisor", "--help"])
     with pytest.raises(SystemExit, match="first process of a sandbox"):
         supervisor.main()
+
+
+def test_colours_of_a_log_are_for_its_program_alone(tmp_path: Path) -> None:
+    log = tmp_path / "envoy.log"
+    log.write_text("\x1b[31mno\x1b[0m cluster\r\n")
+    out = io.StringIO()
+    tell(LocalError("\x1b[1menvoy ended", log=log), Console(file=out, width=80))
+    assert out.getvalue() == f"envoy ended\nlog: {log}\n  no cluster\n"
+
+
+@pytest.mark.parametrize("command", [(), ("up",), ("deploy",), ("down",), ("exec",)])
+def test_help_is_plain_on_every_terminal(command: tuple[str, ...]) -> None:
+    said = CliRunner(env={"FORCE_COLOR": "1"}).invoke(cli.app, [*command, "--help"], color=True)
+    assert said.exit_code == 0
+    assert said.output.isascii()
+    assert "\x1b" not in said.output
+
+
+def test_a_terminal_without_the_characters_gets_others(tmp_path: Path) -> None:
+    """In a process: a stream has its encoding from the start."""
+    program = "import sys; from testbed.__main__ import main; main(); print('\u2713 sandbox')"
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert said.stdout == "? sandbox\n"

@@ -15,7 +15,7 @@ from typing import Any
 
 from grpc_platform_tools.diff.forcing import PROVIDER, Sides, is_asked_to_replace, is_ignored
 from grpc_platform_tools.diff.pairs import Pair, described
-from grpc_platform_tools.diff.refusals import refused_removal
+from grpc_platform_tools.diff.refusals import refused_record, refused_removal
 from grpc_platform_tools.diff.replacement import forces_replacement, replaced_if_unknown
 from grpc_platform_tools.diff.report import ResourceChange
 from grpc_platform_tools.diff.values import Segment
@@ -139,8 +139,9 @@ def say_what_moved(changes: dict[str, ResourceChange], old: Graph, new: Graph) -
     for urn, change in list(changes.items()):
         again = change.operation == "delete" and created.pop(_identity(old.by_urn(urn)), None)
         if again:
+            refused = refused_record(old.by_urn(urn), new.by_urn(again))
             changes[urn] = replace(change, moved=again)
-            changes[again] = replace(changes[again], moved=urn)
+            changes[again] = replace(changes[again], moved=urn, refused=refused)
 
 
 def _identity(resource: Resource) -> str:

@@ -10,6 +10,7 @@ PROTECTED = (
     "alias; to delete or replace it, run pulumi state unprotect first"
 )
 _CLUSTER = "aws:eks/cluster:Cluster"
+_RECORD = "aws:route53/record:Record"
 _MINOR = re.compile(r"1\.(\d+)")
 
 
@@ -34,6 +35,14 @@ def refused_update(old: Resource, new: Resource) -> str:
     return (
         f"EKS upgrades one Kubernetes minor at a time: go from 1.{before} to 1.{before + 1} first"
     )
+
+
+def refused_record(old: Resource, new: Resource) -> str:
+    """Why Route53 refuses a record that is created before the same record is deleted."""
+    sets = [resource.inputs.get("setIdentifier") for resource in (old, new)]
+    if new.type != _RECORD or sets[0] != sets[1]:
+        return ""
+    return "Route53 refuses it while the old record exists: give it an alias to that one"
 
 
 def _minor(version: Any) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from grpc_platform_tools.diff.calls import lost_calls
 from grpc_platform_tools.diff.consequences import as_replaced, say_what_moved, spread, with_calls
 from grpc_platform_tools.diff.forcing import PROVIDER, Sides, forces, is_ignored, segments
 from grpc_platform_tools.diff.pairs import Pair, described, pair_up
@@ -52,6 +53,9 @@ def compare_resources(sides: Sides) -> list[ResourceChange]:
 def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
     """What an engine would do to the resource because of its own change; None if it is the same."""
     change = described(pair, sides)
+    if pair.old:
+        lost = lost_calls(pair.old, pair.new, sides.new.graph)
+        change = replace(change, notes=(*change.notes, *lost))
     if pair.new is None:
         change = replace(change, operation="delete")
         if pair.old is None:
