@@ -47,7 +47,7 @@ REMARKS: dict[str, str] = {
         "with TLS the plain port refuses the host, and without it the TLS port does: add a second "
         "service with the other setting and a host of its own, move the clients, remove the first"
     ),
-    "a service added": "a removed one's Service, Ingress and record are deleted; its namespace stays",
+    "a service added": "removed again, its Service, Ingress and record are deleted",
     "a service renamed": "other names in the cluster and another host: as one removed, one added",
     "a service renamed that keeps its `host`": (
         "Route53 refuses the new record while the old one exists. Remove the service, `pulumi up`, "
