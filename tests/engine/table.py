@@ -22,7 +22,42 @@ HEADER = """| change | `pulumi up` | new pods | calls lost | why, and how to do 
 """
 _WORDS = {"change": "updates", "replace": "replaces", "create": "creates", "delete": "deletes"}
 
-REMARKS: dict[str, str] = {}
+REMARKS: dict[str, str] = {
+    "environment": "only what the engine protects",
+    "contour.version": "Contour and Envoy change together; here the same binaries ran again",
+    "contour.image": "pulls from elsewhere; the same binaries ran again",
+    "contour.crds": "`none`: the CRDs stay in the cluster, with their objects",
+    "envoy.version": "as `contour.version`",
+    "envoy.min_replicas": "the autoscaler adds or drains Envoys",
+    "envoy.max_replicas": "the autoscaler adds or drains Envoys",
+    "envoy.http_port": (
+        "clients dial the port: those that know the old one fail from the first new Envoy on. Give "
+        "another cluster the new port, and [move](moving.md) the services with their clients"
+    ),
+    "namespaces.*.clusters": "a namespace that is removed is deleted with everything in it",
+    "services.*.host": (
+        "clients dial the host: add a second service with the new host and the same selector, move "
+        "the clients, remove the first"
+    ),
+    "services.*.namespace": (
+        "calls fail for a moment while the route moves: add a second service with a host of its "
+        "own in the new namespace, move the clients, remove the first"
+    ),
+    "services.*.tls_secret": (
+        "with TLS the plain port refuses the host, and without it the TLS port does: add a second "
+        "service with the other setting and a host of its own, move the clients, remove the first"
+    ),
+    "a service added": "removed again, its Service, Ingress and record are deleted",
+    "a service renamed": "other names in the cluster and another host: as one removed, one added",
+    "a service renamed that keeps its `host`": (
+        "Route53 refuses the new record while the old one exists. Remove the service, `pulumi up`, "
+        "add it again: its calls fail meanwhile"
+    ),
+    "a cluster renamed": (
+        "for the engine it is another cluster whose objects exist: `pulumi up` fails, and may take "
+        "objects of the old one with it. Keep the name"
+    ),
+}
 """What to know of a change, by its name in the rows; each that loses calls needs one."""
 
 
