@@ -127,7 +127,8 @@ class GrpcService(pulumi.ComponentResource):
         backend = k8s.networking.v1.IngressBackendArgs(
             service=k8s.networking.v1.IngressServiceBackendArgs(
                 name=service.metadata["name"],
-                # By name, so that another number changes the Service alone, and loses no call.
+                # By name, so that another number changes the Service alone: no call finds the Ingress
+                # without its port.
                 port=k8s.networking.v1.ServiceBackendPortArgs(name=_PORT),
             )
         )
