@@ -23,7 +23,8 @@ from rich.table import Table
 
 from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
-from testbed.engine.home import Home, Outcome
+from testbed.engine.home import Home
+from testbed.engine.outcome import Outcome
 from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 
 ROOT = Path(__file__).parents[1]

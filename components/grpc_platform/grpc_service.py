@@ -127,7 +127,7 @@ class GrpcService(pulumi.ComponentResource):
         backend = k8s.networking.v1.IngressBackendArgs(
             service=k8s.networking.v1.IngressServiceBackendArgs(
                 name=service.metadata["name"],
-                # By name, so that another number changes the Service alone, and loses no call.
+                # By name: another number changes the Service alone, and at once.
                 port=k8s.networking.v1.ServiceBackendPortArgs(name=_PORT),
             )
         )

@@ -39,6 +39,10 @@ REMARKS: dict[str, str] = {
         "clients dial the host: add a second service with the new host and the same selector, move "
         "the clients, remove the first"
     ),
+    "services.*.port": (
+        "the calls in flight at that moment fail: add a second service with the new port and a "
+        "host of its own, move the clients, remove the first"
+    ),
     "services.*.namespace": (
         "calls fail for a moment while the route moves: add a second service with a host of its "
         "own in the new namespace, move the clients, remove the first"

@@ -31,11 +31,13 @@ def _by_ingress(old: Resource, new: Resource | None, graph: Graph) -> Iterator[s
 
 
 def _by_service(old: Resource, new: Resource, graph: Graph) -> Iterator[str]:
-    """Clients of a Service behind an Ingress dial Envoy, so that its port may change."""
+    gone = sorted(_ports(old) - _ports(new))
+    if not gone:
+        return
     where = namespace(old), old.inputs["metadata"].get("name")
     if any(where in _backends(ingress) for ingress in _of_kind(graph, "Ingress")):
-        return
-    if gone := sorted(_ports(old) - _ports(new)):
+        yield "loses calls for a moment: the Ingress's controller moves them to the other port"
+    else:
         yield f"loses the calls to port {', '.join(map(str, gone))}"
 
 
