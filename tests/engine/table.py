@@ -34,6 +34,9 @@ REMARKS: dict[str, str] = {
         "clients dial the port: those that know the old one fail from the first new Envoy on. Give "
         "another cluster the new port, and [move](moving.md) the services with their clients"
     ),
+    "envoy.https_port": "nobody called over TLS here: who does, loses calls as with `http_port`",
+    "callers.*.namespaces": "the testbed enforces no NetworkPolicy",
+    "callers.*.cidr": "the testbed enforces no NetworkPolicy",
     "namespaces.*.clusters": "a namespace that is removed is deleted with everything in it",
     "services.*.host": (
         "clients dial the host: add a second service with the new host and the same selector, move "
