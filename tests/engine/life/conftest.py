@@ -61,7 +61,7 @@ def life(lab: Lab, programs: Programs) -> Iterator[Life]:
         if step.urn.endswith("::local-contour-deployment"):
             running.kill()
 
-    with pytest.raises(LocalError, match="was ended"):
+    with pytest.raises(LocalError, match="killed by signal 9"):
         engine.up(when=kill)
     pending = [found["resource"]["urn"] for found in engine.export()["pending_operations"]]
     with pytest.raises(LocalError) as refused:
