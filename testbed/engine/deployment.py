@@ -56,14 +56,15 @@ def tear_down(engine: Engine, cluster: Cluster, graph: Graph) -> Command:
         for item in objects(graph, retained=False)
         if cluster.kubectl("get", "--ignore-not-found", "-o", "name", *readiness.reference(item))
     ]
-    # A zone goes with its records.
-    left += [
-        f"zone {name}"
-        for zone in graph.of_type(deploy.ZONE)
-        if cluster.published(name := str(zone.inputs["name"]), "SOA")
-    ]
     if left:
         raise LocalError(f"pulumi destroy left behind: {', '.join(left)}")
+    # A zone goes with its records; the name server learns of it after the propagation.
+    for name in (str(zone.inputs["name"]) for zone in graph.of_type(deploy.ZONE)):
+        cluster.wait(
+            f"pulumi destroy to have deleted zone {name}",
+            lambda name=name: not cluster.published(name, "SOA"),
+            timeout=120,
+        )
     return _said("destroy", outcome)
 
 
