@@ -33,9 +33,7 @@ from tests.engine.conftest import FACTOR
 from tests.engine.keys import CHANGES, OTHER_PORT, REORDERED, STRUCTURE, Sections
 from tests.engine.load import Load
 from tests.engine.platform import NOTHING, Platform, Recorded, Step, deployed
-from tests.tree import ROOT
-
-ROWS = ROOT / "docs" / "engine" / "rows.json"
+from tests.engine.table import ROWS
 
 Row = dict[str, Any]
 CHANGED: dict[str, tuple[Sections, Sections]] = {

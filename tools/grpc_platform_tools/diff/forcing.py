@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from grpc_platform_tools.diff.calls import Entries, entries
 from grpc_platform_tools.diff.replacement import forces_replacement
 from grpc_platform_tools.diff.serving import serving
 from grpc_platform_tools.diff.values import Difference, Segment
@@ -29,6 +30,11 @@ class Side:
     def serving(self) -> frozenset[str]:
         """The URNs of workloads that serve calls."""
         return serving(self.graph)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """What its Ingresses serve."""
+        return entries(self.graph)
 
     def provider(self, resource: Resource) -> dict[str, Any]:
         """The inputs of a resource's provider, or what config gives the default one."""

@@ -54,7 +54,7 @@ def _compared(pair: Pair, sides: Sides) -> ResourceChange | None:
     """What an engine would do to the resource because of its own change; None if it is the same."""
     change = described(pair, sides)
     if pair.old:
-        lost = lost_calls(pair.old, pair.new, sides.new.graph)
+        lost = lost_calls(pair.old, pair.new, sides.new.entries)
         change = replace(change, notes=(*change.notes, *lost))
     if pair.new is None:
         change = replace(change, operation="delete")
