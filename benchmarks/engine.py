@@ -1,9 +1,9 @@
 """`make bench-engine`: what the real engine's preview of many services costs, beside the SDK alone.
 
 Previews this program's dev stack with 10, 100, 300 and 1,000 services, and next to each a program
-that registers as many resources straight with the SDK (`benchmarks.bare`), several times in turn.
-In both the provider of Kubernetes is known only later. AWS's provider is the testbed's. Prints a
-table, writes build/bench/engine.json, and exits with 1 when a figure exceeds its bound.
+that registers the same resources straight with the SDK (`benchmarks.replay`), several times in
+turn. In both the provider of Kubernetes is known only later. AWS's provider is the testbed's.
+Prints a table, writes build/bench/engine.json, and exits with 1 when a figure exceeds its bound.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,8 +39,6 @@ BOUNDS = {
 }
 WITHOUT_BARE = 1000
 """From here on the bare program, whose time grows with the square, is left out: over 10 minutes."""
-RESOURCES = 4
-"""That the bare program registers for a service."""
 
 Runs = dict[str, list[float]]
 
@@ -101,10 +100,9 @@ def measure(console: Console, sizes: list[int], repeats: int) -> tuple[Runs, dic
 
         for size in sizes:
             for turn in range(repeats if size < WITHOUT_BARE else 1):
-                ours = preview(f"{size} services", turn, lambda path, size=size: _ours(path, size))
-                bundles = ours.changes["create"] // RESOURCES
+                preview(f"{size} services", turn, lambda path, size=size: _ours(path, size))
                 if size < WITHOUT_BARE:
-                    preview(f"{size} bare", turn, lambda path, count=bundles: _bare(path, count))
+                    preview(f"{size} bare", turn, lambda path, size=size: _bare(path, size))
     return runs, resources
 
 
@@ -119,8 +117,17 @@ def _ours(folder: Path, services: int) -> None:
 
 
 def _bare(folder: Path, services: int) -> None:
-    shutil.copy(ROOT / "benchmarks" / "bare.py", folder)
-    (folder / "__main__.py").write_text(f"import bare\nbare.on_a_new_cluster({services})\n")
+    with tempfile.TemporaryDirectory(prefix="grpc-platform-bench-") as ours:
+        _ours(Path(ours), services)
+        command = (sys.executable, "-m", "grpc_platform_tools", "preview", STACK)
+        subprocess.run(
+            [*command, "--program", ours, "--output", str(folder / "plan")],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+    shutil.copy(ROOT / "benchmarks" / "replay.py", folder)
+    record = "pathlib.Path('plan/resources.json')"
+    (folder / "__main__.py").write_text(f"import pathlib, replay\nreplay.replay({record})\n")
     (folder / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
     (folder / f"Pulumi.{STACK}.yaml").write_text("config:\n  aws:region: eu-west-1\n")
 
