@@ -2,8 +2,8 @@
 
 Previews this program's dev stack with 10, 100, 300 and 1,000 services, and next to each a program
 that registers the same resources straight with the SDK (`benchmarks.replay`), several times in
-turn. In both the provider of Kubernetes is known only later. AWS's provider is the testbed's.
-Prints a table, writes build/bench/engine.json, and exits with 1 when a figure exceeds its bound.
+turn. In both the provider of Kubernetes is known only later, and the engine skips its checkpoints
+(docs/preview-and-diff.md). AWS's provider is the testbed's. Prints a table, writes build/bench/engine.json, and exits with 1 when a figure exceeds its bound.
 """
 
 import argparse
@@ -39,6 +39,10 @@ BOUNDS = {
 }
 WITHOUT_BARE = 1000
 """From here on the bare program, whose time grows with the square, is left out: over 10 minutes."""
+
+CHECKPOINTS = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+"""Without it the engine serializes the whole stack at every resource, in a preview too, which saves
+nothing: most of the time from 300 services on, with any program."""
 
 Runs = dict[str, list[float]]
 
@@ -93,7 +97,7 @@ def measure(console: Console, sizes: list[int], repeats: int) -> tuple[Runs, dic
             program.mkdir()
             make(program)
             with console.status(f"{name}, {turn + 1} of {repeats}"):
-                outcome = home.engine(program, STACK).preview()
+                outcome = home.engine(program, STACK).preview(environment=CHECKPOINTS)
             runs.setdefault(name, []).append(outcome.seconds)
             resources[name] = outcome.changes["create"]
             return outcome

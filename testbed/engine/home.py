@@ -137,9 +137,11 @@ class Engine:
     project: str
     stack: str
 
-    def preview(self, *, refresh: bool = False) -> Outcome:
-        """What `up` would do."""
-        return self._run("preview", refresh=refresh)
+    def preview(
+        self, *, refresh: bool = False, environment: Mapping[str, str] = _NOTHING
+    ) -> Outcome:
+        """What `up` would do; ``environment`` holds for this run."""
+        return self._run("preview", refresh=refresh, environment=environment)
 
     def up(
         self,
