@@ -2,8 +2,9 @@
 
 Previews this program's dev stack with 10, 100, 300 and 1,000 services, and next to each a program
 that registers the same resources straight with the SDK (`benchmarks.replay`), several times in
-turn. In both the provider of Kubernetes is known only later, and the engine skips its checkpoints
-(docs/preview-and-diff.md). AWS's provider is the testbed's. Prints a table, writes build/bench/engine.json, and exits with 1 when a figure exceeds its bound.
+turn. In both the provider of Kubernetes is known only later, AWS's is the testbed's, and the engine
+skips its checkpoints. Prints a table, writes build/bench/engine.json, and exits with 1 when a
+figure exceeds its bound.
 """
 
 import argparse

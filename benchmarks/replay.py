@@ -1,7 +1,7 @@
 """The least cost of a stack: its recorded resources registered again, straight on the SDK.
 
-`benchmarks.engine` runs it as a program beside ours: the same types by the SDK's own classes, names,
-parents and dependencies, with plain values.
+`benchmarks.engine` runs it as a program beside ours: the same types by the SDK's own classes, the
+same names, parents and dependencies, with plain values.
 """
 
 import importlib
