@@ -65,11 +65,10 @@ engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up 
 experiments: .venv/.local  ## Measure the design's promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
 	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
 
-bench: install  ## Measure a preview and a diff of 1,000 services against the SDK alone
+bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview and up, beside the SDK alone
 	@$(BIN)/python -m benchmarks
-
-bench-engine: .venv/.local  ## Measure the real engine's preview of 10 to 1,000 services against the SDK alone
 	@$(BIN)/python -m benchmarks.engine
+	@$(BIN)/python -m benchmarks.updates
 
 check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
 
@@ -106,4 +105,4 @@ docs: install  ## Regenerate the tables in docs/ and the stack file's schema
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
 
-.PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench bench-engine check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench check style types workflows locked generated lock docs

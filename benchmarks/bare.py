@@ -2,7 +2,7 @@
 
 `python -m benchmarks.bare N` registers the resources of N services (a component, a Service, an
 Ingress and a CNAME each), with plain values and the SDK's typed classes, on the SDK's own mocks. It
-does nothing with them. `benchmarks.engine` copies this file and runs `on_a_new_cluster`.
+does nothing with them.
 """
 
 import sys
@@ -102,16 +102,6 @@ def register_all(count: int, cluster: k8s.Provider) -> None:
     ingress = k8s.core.v1.Namespace("ingress", opts=pulumi.ResourceOptions(provider=cluster))
     for number in range(count):
         register(f"service-{number:04}", cluster, ingress)
-
-
-def on_a_new_cluster(count: int) -> None:
-    """As a program of its own: a preview knows nothing yet of the cluster's provider."""
-    control_plane = aws.eks.Cluster(
-        "cluster",
-        role_arn="arn:aws:iam::123456789012:role/cluster",
-        vpc_config=aws.eks.ClusterVpcConfigArgs(subnet_ids=["subnet-a", "subnet-b"]),
-    )
-    register_all(count, k8s.Provider("cluster", kubeconfig=control_plane.endpoint))
 
 
 def main() -> None:

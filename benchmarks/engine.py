@@ -1,4 +1,4 @@
-"""`make bench-engine`: what the real engine's preview of many services costs, beside the SDK alone.
+"""`python -m benchmarks.engine`, part of `make bench`: what the real engine's previews cost.
 
 Previews this program's dev stack with 10, 100, 300 and 1,000 services, and next to each a program
 that registers the same resources straight with the SDK (`benchmarks.replay`), several times in
@@ -50,7 +50,7 @@ Runs = dict[str, list[float]]
 
 def main() -> None:
     """Measure, print, save, judge."""
-    parser = argparse.ArgumentParser(prog="make bench-engine", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
     parser.add_argument("--services", type=int, nargs="+", default=SIZES)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
@@ -59,21 +59,7 @@ def main() -> None:
         runs, resources = measure(console, asked.services, asked.repeats)
     except LocalError as error:
         raise SystemExit("\n".join([error.cause, *error.log_end()])) from None
-    found = ratios(runs)
-    written = {
-        "cores": os.cpu_count(),
-        "python": sys.version.split()[0],
-        "resources": resources,
-        "seconds": runs,
-        "ratios": found,
-        "bounds": {name: BOUNDS[name] for name in found},
-    }
-    output = ROOT / "build" / "bench"
-    output.mkdir(parents=True, exist_ok=True)
-    (output / "engine.json").write_text(json.dumps(written, indent=2) + "\n")
-    show(console, runs, resources, found)
-    if any(value > BOUNDS[name] for name, value in found.items()):
-        raise SystemExit(1)
+    judge(console, "engine", runs, resources, BOUNDS)
 
 
 def measure(console: Console, sizes: list[int], repeats: int) -> tuple[Runs, dict[str, int]]:
@@ -137,28 +123,45 @@ def _bare(folder: Path, services: int) -> None:
     (folder / f"Pulumi.{STACK}.yaml").write_text("config:\n  aws:region: eu-west-1\n")
 
 
-def ratios(runs: Runs) -> dict[str, float]:
+def judge(
+    console: Console, name: str, runs: Runs, resources: dict[str, int], bounds: dict[str, float]
+) -> None:
+    """Save, print two tables (seconds, and ratios with their bounds), and exit with 1 when a ratio
+    exceeds its bound."""
+    found = ratios(runs, bounds)
+    written = {
+        "cores": os.cpu_count(),
+        "python": sys.version.split()[0],
+        "resources": resources,
+        "seconds": runs,
+        "ratios": found,
+        "bounds": {name: bounds[name] for name in found},
+    }
+    output = ROOT / "build" / "bench"
+    output.mkdir(parents=True, exist_ok=True)
+    (output / f"{name}.json").write_text(json.dumps(written, indent=2) + "\n")
+    table = Table(name, "resources", "seconds (least to most)", box=None)
+    for each, several in runs.items():
+        seconds = f"{statistics.median(several):.1f} ({min(several):.1f} to {max(several):.1f})"
+        table.add_row(each, str(resources[each]), seconds)
+    console.print(table)
+    for each, value in found.items():
+        mark = "[green]✓[/]" if value <= bounds[each] else "[red]✗[/]"
+        console.print(f"{mark} {each}: {value:.2f} (at most {bounds[each]:g})")
+    if any(value > bounds[each] for each, value in found.items()):
+        raise SystemExit(1)
+
+
+def ratios(runs: Runs, bounds: dict[str, float]) -> dict[str, float]:
     """The figures that have a bound: ratios of medians over the runs."""
     medians = {name: statistics.median(several) for name, several in runs.items()}
     found: dict[str, float] = {}
-    for name in BOUNDS:
+    for name in bounds:
         ours, other = name.split(" / ")
         other = f"{ours.split()[0]} bare" if other == "bare" else other
         if ours in medians and other in medians:
             found[name] = medians[ours] / medians[other]
     return found
-
-
-def show(console: Console, runs: Runs, resources: dict[str, int], found: dict[str, float]) -> None:
-    """Two tables: each preview's seconds, and the ratios with their bounds."""
-    table = Table("preview", "resources", "seconds (least to most)", box=None)
-    for name, several in runs.items():
-        seconds = f"{statistics.median(several):.1f} ({min(several):.1f} to {max(several):.1f})"
-        table.add_row(name, str(resources[name]), seconds)
-    console.print(table)
-    for name, value in found.items():
-        mark = "[green]✓[/]" if value <= BOUNDS[name] else "[red]✗[/]"
-        console.print(f"{mark} {name}: {value:.2f} (at most {BOUNDS[name]:g})")
 
 
 if __name__ == "__main__":

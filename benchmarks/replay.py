@@ -18,8 +18,9 @@ STACK = "pulumi:pulumi:Stack"
 PROVIDER = "pulumi:providers:kubernetes"
 
 
-def replay(file: Path) -> None:
-    """Register the resources of a preview's resources.json, with new parents and providers."""
+def replay(file: Path, provider: k8s.Provider | None = None) -> None:
+    """Register the resources of a preview's resources.json, with new parents and providers;
+    ``provider`` where theirs is not among them."""
     made: dict[str, pulumi.Resource] = {}
     cluster: pulumi.Resource | None = None
     for resource in json.loads(file.read_text()):
@@ -33,10 +34,9 @@ def replay(file: Path) -> None:
         if kind == PROVIDER:
             # Known only later, as that of a new EKS cluster: a preview must not ask it.
             assert isinstance(cluster, aws.eks.Cluster)
-            new: pulumi.Resource = k8s.Provider(name, kubeconfig=cluster.endpoint, opts=opts)
+            new = provider = k8s.Provider(name, kubeconfig=cluster.endpoint, opts=opts)
         elif kind.startswith(("aws:", "kubernetes:")):
-            provider = made.get(resource["provider"])
-            opts.provider = provider if isinstance(provider, pulumi.ProviderResource) else None
+            opts.provider = provider if kind.startswith("kubernetes:") else None
             inputs = {_snake(key): value for key, value in resource["inputs"].items()}
             new = _class(kind)(name, opts=opts, **inputs)
         else:

@@ -1,0 +1,107 @@
+"""`python -m benchmarks.updates`, part of `make bench`: what `pulumi up` of many services costs.
+
+On a local cluster with the platform deployed by the engine, services are added to the stack and
+removed again, and next to that a program that registers the same resources straight with the SDK
+(`benchmarks.replay`), several times in turn. Prints a table, writes build/bench/updates.json, and
+exits with 1 when a figure exceeds its bound.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.engine import ROOT, Runs, judge
+from experiments.lab import STACK, open_lab
+from testbed.cluster import parts
+from testbed.cluster.build import Builder
+from testbed.cluster.errors import LocalError
+from testbed.engine.home import Home
+from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
+from testbed.load.part import LOAD
+from tests.engine.platform import NOTHING, Platform, Recorded, deployed
+
+SIZES = (10, 100)
+BOUNDS = {"10 services / bare": 1.2, "100 services / bare": 1.2}
+FACTOR = 10
+
+
+def main() -> None:
+    """Measure, print, save, judge."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.updates", description=__doc__)
+    parser.add_argument("--services", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--repeats", type=int, default=2)
+    asked = parser.parse_args()
+    console = Console(highlight=False)
+    builder = Builder(wanted=(*parts.GO_PARTS, LOAD, *ENGINE_PARTS))
+    try:
+        with tempfile.TemporaryDirectory(prefix="grpc-platform-bench-") as folder:
+            builder.start()
+            programs = [builder.result(part.name) for part in (PULUMI, KUBERNETES_PLUGIN)]
+            with open_lab(builder, factor=FACTOR, quick=True) as lab:
+                pulumi, plugin = programs
+                home = Home(Path(folder), pulumi=pulumi, plugin=plugin, cluster=lab.cluster)
+                first = Recorded.of(lab.program(**NOTHING))
+                with deployed(lab, home, first) as platform:
+                    runs, resources = measure(console, platform, asked.services, asked.repeats)
+    except LocalError as error:
+        raise SystemExit("\n".join([error.cause, *error.log_end()])) from None
+    finally:
+        builder.stop()
+    judge(console, "updates", runs, resources, BOUNDS)
+
+
+def measure(
+    console: Console, platform: Platform, sizes: list[int], repeats: int
+) -> tuple[Runs, dict[str, int]]:
+    """The seconds of each `up` that adds services, and how many resources it makes."""
+    runs: Runs = {}
+    resources: dict[str, int] = {}
+    lab, first = platform.lab, platform.now
+    for size in sizes:
+        names = [f"service-{number:04}" for number in range(size)]
+        more = Recorded.of(lab.program(services={name: {} for name in names}))
+        known = {resource.urn for resource in first.graph}
+        added = [one for one in _records(more) if one["urn"] not in known]
+        kubeconfig = platform.home.kubeconfig
+        assert kubeconfig is not None
+        bare = _bare(lab.directory / f"bare-{size}", added, kubeconfig)
+        for turn in range(repeats):
+            with console.status(f"{size} services, {turn + 1} of {repeats}"):
+                done = platform.replace_by(more).done
+                platform.replace_by(first)
+            runs.setdefault(f"{size} services", []).append(done.seconds)
+            resources[f"{size} services"] = done.changes["create"]
+            with console.status(f"{size} bare, {turn + 1} of {repeats}"):
+                engine = platform.home.engine(bare, STACK)
+                done = engine.up()
+                engine.destroy()
+            runs.setdefault(f"{size} bare", []).append(done.seconds)
+            resources[f"{size} bare"] = done.changes["create"]
+    return runs, resources
+
+
+def _records(recorded: Recorded) -> list[dict[str, Any]]:
+    return json.loads((recorded.program / "preview" / "resources.json").read_text())
+
+
+def _bare(folder: Path, resources: list[dict[str, Any]], kubeconfig: Path) -> Path:
+    folder.mkdir()
+    shutil.copy(ROOT / "benchmarks" / "replay.py", folder)
+    (folder / "resources.json").write_text(json.dumps(resources))
+    (folder / "__main__.py").write_text(
+        "import pathlib, pulumi_kubernetes, replay\n"
+        f"cluster = pulumi_kubernetes.Provider('local', kubeconfig={str(kubeconfig)!r})\n"
+        "replay.replay(pathlib.Path('resources.json'), cluster)\n"
+    )
+    (folder / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
+    (folder / f"Pulumi.{STACK}.yaml").write_text("config: {}\n")
+    return folder
+
+
+if __name__ == "__main__":
+    main()
