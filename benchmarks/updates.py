@@ -17,7 +17,7 @@ from rich.console import Console
 
 from benchmarks.engine import ROOT, Runs, judge
 from experiments.lab import STACK, open_lab
-from testbed.cluster import parts
+from testbed.cluster import deploy, parts
 from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
 from testbed.engine.home import Home
@@ -66,10 +66,9 @@ def measure(
         names = [f"service-{number:04}" for number in range(size)]
         more = Recorded.of(lab.program(services={name: {} for name in names}))
         known = {resource.urn for resource in first.graph}
-        added = [one for one in _records(more) if one["urn"] not in known]
-        kubeconfig = platform.home.kubeconfig
-        assert kubeconfig is not None
-        bare = _bare(lab.directory / f"bare-{size}", added, kubeconfig)
+        records = json.loads((more.program / "preview" / "resources.json").read_text())
+        added = [record for record in records if record["urn"] not in known]
+        bare = _bare(lab.directory / f"bare-{size}", platform, added)
         for turn in range(repeats):
             with console.status(f"{size} services, {turn + 1} of {repeats}"):
                 done = platform.replace_by(more).done
@@ -85,17 +84,19 @@ def measure(
     return runs, resources
 
 
-def _records(recorded: Recorded) -> list[dict[str, Any]]:
-    return json.loads((recorded.program / "preview" / "resources.json").read_text())
-
-
-def _bare(folder: Path, resources: list[dict[str, Any]], kubeconfig: Path) -> Path:
+def _bare(folder: Path, platform: Platform, resources: list[dict[str, Any]]) -> Path:
+    """A program that registers these resources on the deployed platform."""
+    state = platform.home.engine(platform.now.program, STACK).export()
+    zone = next(one["id"] for one in state["resources"] if one["type"] == deploy.ZONE)
+    (recorded,) = platform.now.graph.of_type(deploy.ZONE)
     folder.mkdir()
     shutil.copy(ROOT / "benchmarks" / "replay.py", folder)
-    (folder / "resources.json").write_text(json.dumps(resources))
+    text = json.dumps(resources).replace(f'"{recorded.id}"', f'"{zone}"')
+    (folder / "resources.json").write_text(text)
+    kubeconfig = str(platform.home.kubeconfig)
     (folder / "__main__.py").write_text(
         "import pathlib, pulumi_kubernetes, replay\n"
-        f"cluster = pulumi_kubernetes.Provider('local', kubeconfig={str(kubeconfig)!r})\n"
+        f"cluster = pulumi_kubernetes.Provider('local', kubeconfig={kubeconfig!r})\n"
         "replay.replay(pathlib.Path('resources.json'), cluster)\n"
     )
     (folder / "Pulumi.yaml").write_text("name: bare\nruntime: python\n")
