@@ -59,7 +59,7 @@ def main() -> None:
         runs, resources = measure(console, asked.services, asked.repeats)
     except LocalError as error:
         raise SystemExit("\n".join([error.cause, *error.log_end()])) from None
-    judge(console, "engine", runs, resources, BOUNDS)
+    judge(console, "engine", runs, resources, ratios(runs), BOUNDS)
 
 
 def measure(console: Console, sizes: list[int], repeats: int) -> tuple[Runs, dict[str, int]]:
@@ -124,11 +124,15 @@ def _bare(folder: Path, services: int) -> None:
 
 
 def judge(
-    console: Console, name: str, runs: Runs, resources: dict[str, int], bounds: dict[str, float]
+    console: Console,
+    name: str,
+    runs: Runs,
+    resources: dict[str, int],
+    found: dict[str, float],
+    bounds: dict[str, float],
 ) -> None:
-    """Save, print two tables (seconds, and ratios with their bounds), and exit with 1 when a ratio
-    exceeds its bound."""
-    found = ratios(runs, bounds)
+    """Save, print two tables (seconds, and the ratios that were found with their bounds), and exit
+    with 1 when a ratio exceeds its bound."""
     written = {
         "cores": os.cpu_count(),
         "python": sys.version.split()[0],
@@ -152,11 +156,11 @@ def judge(
         raise SystemExit(1)
 
 
-def ratios(runs: Runs, bounds: dict[str, float]) -> dict[str, float]:
+def ratios(runs: Runs) -> dict[str, float]:
     """The figures that have a bound: ratios of medians over the runs."""
     medians = {name: statistics.median(several) for name, several in runs.items()}
     found: dict[str, float] = {}
-    for name in bounds:
+    for name in BOUNDS:
         ours, other = name.split(" / ")
         other = f"{ours.split()[0]} bare" if other == "bare" else other
         if ours in medians and other in medians:
