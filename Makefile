@@ -42,7 +42,7 @@ diff: install  ## Show what changes in each stack since BASE, without engine or 
 	@$(BIN)/grpc-platform diff $(or $(BASE),$(error name the revision to compare with: make diff BASE=main)) || [ $$? -eq 2 ]
 
 test: install  ## Unit, contract, config and property tests
-	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local --ignore tests/engine
+	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local --ignore tests/engine --ignore tests/clients
 
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
 	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
