@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,9 +107,12 @@ def running(command: list[str], tmp_path: Path, given: object, *options: str) ->
     file = tmp_path / "contract.json"
     file.write_text(json.dumps(given))
     client = Client([*command, str(file), *options])
+    limit = threading.Timer(SECONDS, client.process.kill)
+    limit.start()
     try:
         yield client
     finally:
+        limit.cancel()
         client.process.kill()
         client.process.communicate()
 

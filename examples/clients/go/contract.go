@@ -38,8 +38,8 @@ func dial(contract Contract, roots *x509.CertPool) (*grpc.ClientConn, error) {
 		options = append(options, grpc.WithDefaultServiceConfig(contract.ServiceConfig))
 	}
 	if contract.KeepaliveTime > 0 {
-		// Pings with calls in flight only, each 10 s at most. On Linux the timeout is TCP_USER_TIMEOUT
-		// too: https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md
+		// Pings only with calls in flight, at most one in 10 s. On Linux the timeout is also
+		// TCP_USER_TIMEOUT: https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md
 		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: seconds(contract.KeepaliveTime), Timeout: seconds(contract.KeepaliveTimeout)}))
 	}

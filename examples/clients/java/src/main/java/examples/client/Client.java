@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -44,22 +43,23 @@ final class Client {
   }
 
   private static void run(String[] arguments) throws IOException, InterruptedException {
-    var options = new HashMap<>(Map.of(
-        "--rate", "10", "--seconds", "Infinity", "--stream", "0", "--message-bytes", "3", "--ca", ""));
+    var options = new HashMap<>(Map.of("--rate", "10", "--seconds", "Infinity", "--stream", "0"));
+    options.putAll(Map.of("--message-bytes", "3", "--ca", ""));
     boolean known = arguments.length % 2 == 1;
     for (int i = 1; i + 1 < arguments.length; i += 2) {
       known &= options.replace(arguments[i], arguments[i + 1]) != null;
     }
     double rate = Double.parseDouble(options.get("--rate"));
     if (!known || rate <= 0) {
-      System.err.println("usage: CONTRACT.json [--rate CALLS_PER_SECOND] [--seconds S] [--stream SECONDS]"
-          + " [--message-bytes N] [--ca FILE]");
+      System.err.println("usage: CONTRACT.json [--rate CALLS_PER_SECOND] [--seconds S]"
+          + " [--stream SECONDS] [--message-bytes N] [--ca FILE]");
       System.exit(2);
     }
     double seconds = Double.parseDouble(options.get("--seconds"));
     int ticks = (int) Math.round(Double.parseDouble(options.get("--stream")) / TICK_SECONDS);
     String name = "x".repeat(Integer.parseInt(options.get("--message-bytes")));
-    Gson gson = new GsonBuilder().setFieldNamingPolicy(FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES).create();
+    var snake = FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES;
+    Gson gson = new GsonBuilder().setFieldNamingPolicy(snake).create();
     Contract contract = gson.fromJson(Files.readString(Path.of(arguments[0])), Contract.class);
     ManagedChannel channel = contract.dial(credentials(contract, options.get("--ca")));
 
@@ -69,7 +69,8 @@ final class Client {
     if (ticks > 0) {
       clock.scheduleWithFixedDelay(() -> tick(channel, ticks), 0, pause, TimeUnit.NANOSECONDS);
     } else {
-      clock.scheduleAtFixedRate(() -> calls.execute(() -> greet(channel, name)), 0, pause, TimeUnit.NANOSECONDS);
+      Runnable call = () -> calls.execute(() -> greet(channel, name));
+      clock.scheduleAtFixedRate(call, 0, pause, TimeUnit.NANOSECONDS);
     }
     ended.await((long) (seconds * 1e9), TimeUnit.NANOSECONDS);
     ended.countDown();
@@ -90,8 +91,9 @@ final class Client {
 
   private static void greet(ManagedChannel channel, String name) {
     var sent = new Sent();
+    var request = GreetRequest.newBuilder().setName(name).build();
     try {
-      var reply = GreeterGrpc.newBlockingStub(channel).greet(GreetRequest.newBuilder().setName(name).build());
+      var reply = GreeterGrpc.newBlockingStub(channel).greet(request);
       sent.report(Status.OK, reply.getPod(), reply.getCaller(), Map.of());
     } catch (StatusRuntimeException error) {
       sent.report(error.getStatus(), "", "", Map.of());
@@ -104,7 +106,8 @@ final class Client {
     var request = TickRequest.newBuilder().setCount(count).setIntervalSeconds(TICK_SECONDS).build();
     try {
       TickReply last = TickReply.getDefaultInstance();
-      for (Iterator<TickReply> replies = TickerGrpc.newBlockingStub(channel).tick(request); replies.hasNext(); ticks++) {
+      var replies = TickerGrpc.newBlockingStub(channel).tick(request);
+      for (; replies.hasNext(); ticks++) {
         last = replies.next();
       }
       sent.report(Status.OK, last.getPod(), last.getCaller(), Map.of("ticks", ticks));

@@ -5,7 +5,6 @@ import com.google.gson.reflect.TypeToken;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.ManagedChannel;
-import io.grpc.ManagedChannelBuilder;
 import java.security.Security;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -28,21 +27,25 @@ record Contract(
   // snippet: begin
   ManagedChannel dial(ChannelCredentials credentials) {
     if (minResolutionIntervalSeconds != null) {
-      // gRPC reads the system property, the JVM the security properties, and only at its first look-up.
-      // A failed look-up is not cached: gRPC itself waits before it tries again.
+      // gRPC reads the system property. It drops a look-up that comes sooner; other languages delay
+      // it: https://github.com/grpc/grpc-java/pull/12681. The JVM reads the security properties at
+      // its first look-up. It need not cache a failed one: gRPC waits before it tries again.
       String seconds = String.valueOf((long) Math.ceil(minResolutionIntervalSeconds));
       System.setProperty("networkaddress.cache.ttl", seconds);
       Security.setProperty("networkaddress.cache.ttl", seconds);
       Security.setProperty("networkaddress.cache.negative.ttl", "0");
     }
-    ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(targetUri, credentials).overrideAuthority(host);
+    var builder = Grpc.newChannelBuilder(targetUri, credentials).overrideAuthority(host);
     if (serviceConfig != null) { // balancing, and the deadline of each call
-      builder.defaultServiceConfig(new Gson().fromJson(serviceConfig, new TypeToken<Map<String, ?>>() {}));
+      // With pick_first a silent first address costs 30 s: Happy Eyeballs is off by default,
+      // see https://github.com/grpc/grpc-java/pull/11120. round_robin connects to all at once.
+      var config = new Gson().fromJson(serviceConfig, new TypeToken<Map<String, ?>>() {});
+      builder.defaultServiceConfig(config);
     }
-    // Pings with calls in flight only, each 10 s at most. On Linux the timeout is TCP_USER_TIMEOUT too:
-    // https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md
+    // Pings only with calls in flight, at most one in 10 s. On Linux the timeout is also
+    // TCP_USER_TIMEOUT: https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md
     if (keepaliveTimeSeconds != null) {
-      builder.keepAliveTime(milliseconds(keepaliveTimeSeconds), TimeUnit.MILLISECONDS).keepAliveWithoutCalls(false);
+      builder.keepAliveTime(milliseconds(keepaliveTimeSeconds), TimeUnit.MILLISECONDS);
     }
     if (keepaliveTimeoutSeconds != null) {
       builder.keepAliveTimeout(milliseconds(keepaliveTimeoutSeconds), TimeUnit.MILLISECONDS);
@@ -50,7 +53,7 @@ record Contract(
     if (maxMessageBytes != null) {
       builder.maxInboundMessageSize(maxMessageBytes);
     }
-    ManagedChannel channel = builder.build();
+    ManagedChannel channel = builder.keepAliveWithoutCalls(false).build();
     channel.getState(true); // connects now, not at the first call
     return channel;
   }
