@@ -24,7 +24,7 @@ from tests.clients.server import CALLER, POD, Relay, Server
 from tests.tree import ROOT
 
 CLIENTS = ROOT / "examples" / "clients"
-SECONDS = 60.0
+SECONDS = 120.0
 """Nothing that is waited for takes as long, unless it never comes."""
 
 
