@@ -100,7 +100,7 @@ function readArguments() {
       rate: { ...text, default: '10' },
       seconds: text,
       stream: text,
-      'message-bytes': { ...text, default: '0' },
+      'message-bytes': { ...text, default: '3' },
       ca: text,
     },
   });
@@ -108,8 +108,8 @@ function readArguments() {
   const contract = JSON.parse(readFileSync(positionals[0]));
   if (!contract.target_uri) throw new Error(`${positionals[0]} has no target_uri`);
   const number = (name) => {
-    if (values[name] === undefined || Number(values[name]) >= 0) return Number(values[name]);
-    throw new Error(`--${name} ${values[name]} is no number`);
+    if (values[name] === undefined || Number(values[name]) > 0) return Number(values[name]);
+    throw new Error(`--${name} ${values[name]} is no positive number`);
   };
   return {
     contract,
@@ -117,7 +117,7 @@ function readArguments() {
     rate: number('rate'),
     seconds: number('seconds'),
     stream: number('stream'),
-    name: 'x'.repeat(number('message-bytes')) || 'you',
+    name: 'x'.repeat(number('message-bytes')),
   };
 }
 

@@ -98,7 +98,7 @@ async def run(arguments: argparse.Namespace) -> None:
             await ended.wait()
             streams.cancel()
             return
-        name = "x" * arguments.message_bytes if arguments.message_bytes else "you"
+        name = "x" * arguments.message_bytes
         calls: set[asyncio.Task[None]] = set()
         due = loop.time()
         while not ended.is_set():
@@ -118,6 +118,14 @@ async def tick_on(channel: grpc.aio.Channel, seconds: float, pause: float) -> No
         await asyncio.sleep(pause)
 
 
+def positive(text: str) -> float:
+    """The number in a text; ArgumentTypeError if there is none, or none above 0."""
+    with contextlib.suppress(ValueError):
+        if (number := float(text)) > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text} is no positive number")
+
+
 def contract_in(path: str) -> dict[str, Any]:
     """The contract in a file; ArgumentTypeError if there is none."""
     try:
@@ -131,10 +139,10 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(usage=argparse.SUPPRESS)  # a mistake is told in one line
     parser.add_argument("contract", metavar="CONTRACT.json", type=contract_in)
-    parser.add_argument("--rate", type=float, default=10.0, help="calls per second (10)")
-    parser.add_argument("--seconds", type=float, help="call for so long (until SIGTERM)")
-    parser.add_argument("--stream", type=float, help="streams of so many seconds, no calls")
-    parser.add_argument("--message-bytes", type=int, help="length of the request's name")
+    parser.add_argument("--rate", type=positive, default=10.0, help="calls per second (10)")
+    parser.add_argument("--seconds", type=positive, help="call for so long (until SIGTERM)")
+    parser.add_argument("--stream", type=positive, help="streams of so many seconds, no calls")
+    parser.add_argument("--message-bytes", type=int, default=3, help="length of the name")
     parser.add_argument("--ca", type=Path, help="trust this file of certificates")
     asyncio.run(run(parser.parse_args()))
 

@@ -76,5 +76,5 @@ fn refused(status: &Status) -> bool {
 }
 
 fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(status.source(), |error| error.source())
+    std::iter::successors(status.source(), |&error| error.source())
 }
