@@ -21,57 +21,68 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "apps"))
 greeter, greeter_services = grpc.protos_and_services("greeter.proto")
 ticker, ticker_services = grpc.protos_and_services("ticker.proto")
 
+Channel = grpc.aio.Channel
+Contract = dict[str, Any]
+Call = Callable[[dict[str, Any]], Awaitable[None]]
 TICK_SECONDS = 0.2
 
 
 # snippet: begin
-def open_channel(contract: dict[str, Any], ca: bytes | None = None) -> grpc.aio.Channel:
-    """A channel that keeps the contract, and connects at once. Create it in a running loop."""
+MILLISECONDS = {
+    "grpc.keepalive_time_ms": "keepalive_time_seconds",
+    "grpc.keepalive_timeout_ms": "keepalive_timeout_seconds",
+    "grpc.dns_min_time_between_resolutions_ms": "min_resolution_interval_seconds",
+}
 
-    def milliseconds(field: str) -> int | None:
-        return round(contract[field] * 1000) if field in contract else None
 
+def open_channel(contract: Contract, ca: bytes | None = None) -> tuple[Channel, float | None]:
+    """A channel that keeps the contract and connects at once, and the timeout to give each call.
+
+    Call it in a running event loop."""
+    config = json.loads(contract.get("service_config", "{}"))
+    (method,) = config.get("methodConfig", [{}])
+    # C-core ends a call 1 to 2 s before the timeout in a service config, and does not tell the
+    # server: https://github.com/grpc/grpc/issues/34547
+    timeout = method.pop("timeout", None)
     options = {
-        "grpc.service_config": contract.get("service_config"),
-        "grpc.keepalive_time_ms": milliseconds("keepalive_time_seconds"),
-        "grpc.keepalive_timeout_ms": milliseconds("keepalive_timeout_seconds"),
-        "grpc.dns_min_time_between_resolutions_ms": milliseconds("min_resolution_interval_seconds"),
-        "grpc.max_receive_message_length": contract.get("max_message_bytes"),
+        name: round(contract[field] * 1000)
+        for name, field in MILLISECONDS.items()
+        if field in contract
     }
-    if "keepalive_time_seconds" in contract:
-        options["grpc.keepalive_permit_without_calls"] = 0
-        # By default two pings and no more, while the client sends nothing (a server's stream):
-        # https://github.com/grpc/grpc/blob/master/doc/keepalive.md
-        options["grpc.http2.max_pings_without_data"] = 0
-    given = [(name, value) for name, value in options.items() if value is not None]
+    # By default two pings are sent and no more, where only the server sends (in a stream):
+    # https://github.com/grpc/grpc/blob/master/doc/keepalive.md
+    options["grpc.http2.max_pings_without_data"] = 0
+    if "max_message_bytes" in contract:
+        options["grpc.max_receive_message_length"] = contract["max_message_bytes"]
+    given = [*options.items(), ("grpc.service_config", json.dumps(config))]
     if contract["tls"]:
         trusted = grpc.ssl_channel_credentials(ca)
         channel = grpc.aio.secure_channel(contract["target_uri"], trusted, given)
     else:
         channel = grpc.aio.insecure_channel(contract["target_uri"], given)
     channel.get_state(try_to_connect=True)
-    return channel
+    return channel, float(timeout.removesuffix("s")) if timeout else None
 
 
 # snippet: end
 
 
-async def greet(channel: grpc.aio.Channel, name: str, line: dict[str, Any]) -> None:
+async def greet(method: Any, name: str, timeout: float | None, line: dict[str, Any]) -> None:
     """Make one unary call; notes in its line who answered."""
-    reply = await greeter_services.GreeterStub(channel).Greet(greeter.GreetRequest(name=name))
+    reply = await method(greeter.GreetRequest(name=name), timeout=timeout)
     line.update(pod=reply.pod, envoy=reply.caller)
 
 
-async def tick(channel: grpc.aio.Channel, seconds: float, line: dict[str, Any]) -> None:
+async def tick(method: Any, seconds: float, timeout: float | None, line: dict[str, Any]) -> None:
     """Read one stream to its end; notes in its line who answered, and the ticks."""
     count = max(1, round(seconds / TICK_SECONDS))
     request = ticker.TickRequest(count=count, interval_seconds=TICK_SECONDS)
     line["ticks"] = 0
-    async for reply in ticker_services.TickerStub(channel).Tick(request):
+    async for reply in method(request, timeout=timeout):
         line.update(pod=reply.pod, envoy=reply.caller, ticks=line["ticks"] + 1)
 
 
-async def report(call: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+async def report(call: Call) -> None:
     """Make a call and print its line when it has ended."""
     line: dict[str, Any] = {"at": time.time(), "ms": 0.0, "code": "OK", "pod": "", "envoy": ""}
     line["message"] = ""
@@ -92,17 +103,20 @@ async def run(arguments: argparse.Namespace) -> None:
     if arguments.seconds is not None:
         loop.call_later(arguments.seconds, ended.set)
     ca = arguments.ca.read_bytes() if arguments.ca else None
-    async with open_channel(arguments.contract, ca) as channel:
+    channel, timeout = open_channel(arguments.contract, ca)
+    async with channel:
         if arguments.stream is not None:
-            streams = asyncio.create_task(tick_on(channel, arguments.stream, 1 / arguments.rate))
+            method = ticker_services.TickerStub(channel).Tick
+            call = partial(tick, method, arguments.stream, timeout)
+            streams = asyncio.create_task(one_by_one(call, 1 / arguments.rate))
             await ended.wait()
             streams.cancel()
             return
-        name = "x" * arguments.message_bytes
+        method, name = greeter_services.GreeterStub(channel).Greet, "x" * arguments.message_bytes
         calls: set[asyncio.Task[None]] = set()
         due = loop.time()
         while not ended.is_set():
-            call = asyncio.create_task(report(partial(greet, channel, name)))
+            call = asyncio.create_task(report(partial(greet, method, name, timeout)))
             calls.add(call)
             call.add_done_callback(calls.discard)
             due += 1 / arguments.rate
@@ -111,10 +125,10 @@ async def run(arguments: argparse.Namespace) -> None:
         await asyncio.gather(*calls)
 
 
-async def tick_on(channel: grpc.aio.Channel, seconds: float, pause: float) -> None:
-    """Read one stream after the other, for ever. The pause is for those that fail at once."""
+async def one_by_one(call: Call, pause: float) -> None:
+    """Make one call after the other, for ever. The pause is for those that fail at once."""
     while True:
-        await report(partial(tick, channel, seconds))
+        await report(call)
         await asyncio.sleep(pause)
 
 
@@ -126,11 +140,11 @@ def positive(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text} is no positive number")
 
 
-def contract_in(path: str) -> dict[str, Any]:
+def contract_in(path: str) -> Contract:
     """The contract in a file; ArgumentTypeError if there is none."""
     try:
         contract = json.loads(Path(path).read_text())
-        return {**contract, "target_uri": contract["target_uri"], "tls": contract["tls"]}
+        return contract | {"target_uri": contract["target_uri"], "tls": contract["tls"]}
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise argparse.ArgumentTypeError(f"{path} holds no contract: {error!r}") from None
 
