@@ -21,8 +21,6 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "apps"))
 greeter, greeter_services = grpc.protos_and_services("greeter.proto")
 ticker, ticker_services = grpc.protos_and_services("ticker.proto")
 
-Channel = grpc.aio.Channel
-Contract = dict[str, Any]
 Call = Callable[[dict[str, Any]], Awaitable[None]]
 TICK_SECONDS = 0.2
 
@@ -35,20 +33,16 @@ MILLISECONDS = {
 }
 
 
-def open_channel(contract: Contract, ca: bytes | None = None) -> tuple[Channel, float | None]:
-    """A channel that keeps the contract and connects at once, and the timeout to give each call.
-
-    Call it in a running event loop."""
+def open_channel(
+    contract: dict[str, Any], ca: bytes | None = None
+) -> tuple[grpc.aio.Channel, float | None]:
+    """A channel that keeps the contract and connects at once, and the timeout for each call."""
     config = json.loads(contract.get("service_config", "{}"))
     (method,) = config.get("methodConfig", [{}])
     # C-core ends a call 1 to 2 s before the timeout in a service config, and does not tell the
     # server: https://github.com/grpc/grpc/issues/34547
     timeout = method.pop("timeout", None)
-    options = {
-        name: round(contract[field] * 1000)
-        for name, field in MILLISECONDS.items()
-        if field in contract
-    }
+    options = {k: round(contract[v] * 1000) for k, v in MILLISECONDS.items() if v in contract}
     # By default two pings are sent and no more, where only the server sends (in a stream):
     # https://github.com/grpc/grpc/blob/master/doc/keepalive.md
     options["grpc.http2.max_pings_without_data"] = 0
@@ -84,13 +78,12 @@ async def tick(method: Any, seconds: float, timeout: float | None, line: dict[st
 
 async def report(call: Call) -> None:
     """Make a call and print its line when it has ended."""
-    line: dict[str, Any] = {"at": time.time(), "ms": 0.0, "code": "OK", "pod": "", "envoy": ""}
-    line["message"] = ""
+    line = {"at": time.time(), "ms": 0.0, "code": "OK", "pod": "", "envoy": "", "message": ""}
     started = time.perf_counter()
     try:
         await call(line)
     except grpc.aio.AioRpcError as error:
-        line.update(code=error.code().name, pod="", envoy="", message=error.details())
+        line.update(code=error.code().name, pod="", envoy="", message=error.details() or "")
     line["ms"] = round((time.perf_counter() - started) * 1000, 3)
     print(json.dumps(line), flush=True)
 
@@ -100,15 +93,13 @@ async def run(arguments: argparse.Namespace) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    if arguments.seconds is not None:
-        loop.call_later(arguments.seconds, ended.set)
+    loop.call_later(arguments.seconds, ended.set)
     ca = arguments.ca.read_bytes() if arguments.ca else None
     channel, timeout = open_channel(arguments.contract, ca)
     async with channel:
         if arguments.stream is not None:
             method = ticker_services.TickerStub(channel).Tick
-            call = partial(tick, method, arguments.stream, timeout)
-            streams = asyncio.create_task(one_by_one(call, 1 / arguments.rate))
+            streams = asyncio.create_task(forever(partial(tick, method, arguments.stream, timeout)))
             await ended.wait()
             streams.cancel()
             return
@@ -125,22 +116,21 @@ async def run(arguments: argparse.Namespace) -> None:
         await asyncio.gather(*calls)
 
 
-async def one_by_one(call: Call, pause: float) -> None:
-    """Make one call after the other, for ever. The pause is for those that fail at once."""
+async def forever(call: Call) -> None:
+    """Make one call after the other."""
     while True:
         await report(call)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(TICK_SECONDS)  # for those that fail at once
 
 
 def positive(text: str) -> float:
-    """The number in a text; ArgumentTypeError if there is none, or none above 0."""
-    with contextlib.suppress(ValueError):
-        if (number := float(text)) > 0:
-            return number
-    raise argparse.ArgumentTypeError(f"{text} is no positive number")
+    """A number above 0; ValueError for any other text."""
+    if (number := float(text)) > 0:
+        return number
+    raise ValueError
 
 
-def contract_in(path: str) -> Contract:
+def contract_in(path: str) -> dict[str, Any]:
     """The contract in a file; ArgumentTypeError if there is none."""
     try:
         contract = json.loads(Path(path).read_text())
@@ -153,8 +143,8 @@ def main() -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(usage=argparse.SUPPRESS)  # a mistake is told in one line
     parser.add_argument("contract", metavar="CONTRACT.json", type=contract_in)
-    parser.add_argument("--rate", type=positive, default=10.0, help="calls per second (10)")
-    parser.add_argument("--seconds", type=positive, help="call for so long (until SIGTERM)")
+    parser.add_argument("--rate", type=positive, default=10.0, help="calls per second")
+    parser.add_argument("--seconds", type=positive, default=1e9, help="call for so long")
     parser.add_argument("--stream", type=positive, help="streams of so many seconds, no calls")
     parser.add_argument("--message-bytes", type=int, default=3, help="length of the name")
     parser.add_argument("--ca", type=Path, help="trust this file of certificates")
