@@ -24,16 +24,18 @@ pub struct Contract {
 
 // snippet: begin
 /// A channel to every Envoy of the service: each look-up adds the new ones and removes those that
-/// are gone. A removed one finishes its calls. Call it in tokio's runtime.
+/// are gone. A removed one finishes its calls. An Envoy is chosen at random for each call (tower's
+/// p2c, with equal loads); tonic has no round_robin. Call it in tokio's runtime.
 fn balanced(contract: Contract, ca: Option<String>) -> Channel {
     let (channel, changes) = Channel::balance_channel(64);
     tokio::spawn(async move {
+        let target = contract.target_uri.trim_start_matches("dns:///");
         let seconds = contract.min_resolution_interval_seconds.unwrap_or(30.0);
         let mut looks = tokio::time::interval(Duration::from_secs_f64(seconds));
         let mut known = HashSet::new();
         loop {
             looks.tick().await;
-            let Ok(found) = lookup_host(target(&contract)).await else { continue }; // those known stay
+            let Ok(found) = lookup_host(target).await else { continue }; // those known stay
             let found: HashSet<SocketAddr> = found.collect();
             let gone = known.difference(&found).map(|at| Change::Remove(*at));
             let new = found
@@ -50,8 +52,8 @@ fn balanced(contract: Contract, ca: Option<String>) -> Channel {
     channel
 }
 
-/// One address of the service. The :authority and the certificate's name are the contract's host.
-/// Panics if the contract's host or the file of certificates is none.
+/// One address of the service; panics if the contract's host or the certificates cannot be read.
+/// The :authority and the certificate's name are the contract's.
 fn endpoint(contract: &Contract, address: &str, ca: Option<&str>) -> Endpoint {
     let scheme = if contract.tls { "https" } else { "http" };
     let origin = format!("{scheme}://{}:{}", contract.host, contract.port);
@@ -78,15 +80,14 @@ fn endpoint(contract: &Contract, address: &str, ca: Option<&str>) -> Endpoint {
 }
 // snippet: end
 
-/// Balanced if the service config asks for it. Else what tonic does by itself: one connection to the
-/// first address that accepts one, looked up for each connection.
+/// Balanced if the service config asks for it. Else what tonic does by itself: one connection, to
+/// the first address that accepts one. The name is looked up for each connection.
 pub fn open(contract: Contract, ca: Option<String>) -> Channel {
     match &contract.service_config {
         Some(config) if config.contains("round_robin") => balanced(contract, ca),
-        _ => endpoint(&contract, target(&contract), ca.as_deref()).connect_lazy(),
+        _ => {
+            let target = contract.target_uri.trim_start_matches("dns:///");
+            endpoint(&contract, target, ca.as_deref()).connect_lazy()
+        }
     }
-}
-
-fn target(contract: &Contract) -> &str {
-    contract.target_uri.trim_start_matches("dns:///")
 }

@@ -53,7 +53,7 @@ impl Policy {
                 }
             }
         };
-        // The channel's own timeout does not hold while it waits for a connection, and tells CANCELLED.
+        // The channel's own timeout reports CANCELLED, and leaves out the wait for a connection.
         match timeout(self.deadline.unwrap_or(Duration::MAX), answer).await {
             Ok(Err(status)) if causes(&status).any(|error| error.is::<TimeoutExpired>()) => None,
             Ok(answer) => Some(answer),
