@@ -3,8 +3,8 @@
 On a local cluster with the platform deployed by the engine, services are added to the stack and
 removed again, and next to that a program that registers the same resources straight with the SDK
 (`benchmarks.replay`), several times in turn. The engine skips its checkpoints: their time grows
-with the stack, and ours has the platform in it. Prints a table, writes build/bench/updates.json, and
-exits with 1 when a figure exceeds its bound.
+with the stack, and ours has the platform in it. Prints a table, writes build/bench/updates.json,
+and exits with 1 when a figure exceeds its bound.
 """
 
 import argparse
