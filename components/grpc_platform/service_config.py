@@ -103,7 +103,7 @@ _RETRIES: dict[str, Any] = {
     "retryableStatusCodes": ["UNAVAILABLE"],
 }
 
-# A failed attempt takes a token, a call that succeeds gives a tenth of one, and there are no retries
+# A failed attempt takes a token, a call that succeeds gives a tenth of one, and nothing is retried
 # while half of the tokens or less are left. So a client retries what it has in flight at an Envoy
 # that dies (up to 50 calls). Where everything fails it soon retries nothing, and the service does
 # not get a multiple of its load.
