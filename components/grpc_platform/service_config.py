@@ -73,7 +73,8 @@ def balancing(clients: int | None) -> list[dict[str, Any]]:
     wherever it has `round_robin` (https://github.com/grpc/grpc-java/pull/12377). Go has it since
     1.79 in programs that import `google.golang.org/grpc/balancer/randomsubsetting`
     (https://github.com/grpc/grpc-go/pull/8650). C-core, and so Python, has not
-    (https://github.com/grpc/grpc/pull/40897), nor has Node's grpc-js 1.13.
+    (https://github.com/grpc/grpc/pull/40897), nor has grpc-js. Tried with Java 1.85.1, Go 1.85.0,
+    C-core 1.85.1 and grpc-js 1.14.7.
     """
     if clients is None or clients <= ROUND_ROBIN_CLIENTS:
         return [_ROUND_ROBIN]
@@ -85,7 +86,7 @@ def balancing(clients: int | None) -> list[dict[str, Any]]:
 
 def _duration(time: timedelta) -> str:
     # All nine decimals: grpc-js takes the digits after the point for a number of nanoseconds.
-    # https://github.com/grpc/grpc-node/blob/%40grpc/grpc-js%401.13.4/packages/grpc-js/src/service-config.ts
+    # https://github.com/grpc/grpc-node/blob/master/packages/grpc-js/src/service-config.ts
     return f"{time.total_seconds():.9f}s"
 
 
