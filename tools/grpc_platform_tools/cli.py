@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from grpc_platform_tools.client.language import Language
 from grpc_platform_tools.plain import is_list
 
 # Each command imports what it runs, so that --help and a mistyped name answer at once.
@@ -112,6 +113,49 @@ def diff(
     with _problems_told(status=1):
         status = run_diff(base, head, program, output, parse_operations(fail_on))
     raise typer.Exit(status)
+
+
+CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
+
+Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to
+expect. With --language it prints the lines that make a channel from it.
+
+The contract comes from a file with what `pulumi stack output --json` prints, or from the preview in
+build/preview/STACK, which is made if there is none. It needs no credentials and no network, and
+prints no other output. SERVICE is a service of a platform's stack, or an output of a team's stack
+that is a contract.
+
+Exit status: 0 when printed; 1 when the program failed; 2 when a name, a file or a flag is wrong."""
+
+
+@app.command(help=CLIENT_HELP)
+def client(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK", help="The stack, as in Pulumi.<stack>.yaml.", show_default="dev"
+        ),
+    ] = None,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A stack's outputs as JSON; - reads standard input."),
+    ] = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Print the lines for a language instead.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the contract as JSON, for a client to read.")
+    ] = False,
+    program: _Program = Path(),
+) -> None:
+    """Print the contract of a service."""
+    from grpc_platform_tools.client.command import run_client
+
+    with _problems_told():
+        run_client(
+            service, program, stack=stack, outputs=outputs, language=language, as_json=as_json
+        )
 
 
 COMMENT_HELP = """Post what a pull request changes as a comment on it, from GitHub Actions.
