@@ -7,9 +7,9 @@ BIN := .venv/bin
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# One lock for the components, the tools and the development tools.
+# One lock for the components, the tools with their extra, and the development tools.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-LOCK_DEV := $(LOCK) --group dev components/pyproject.toml tools/pyproject.toml
+LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyproject.toml
 # The testbed's additional packages.
 LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 
