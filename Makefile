@@ -7,9 +7,9 @@ BIN := .venv/bin
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# One lock for the components, the tools and the development tools.
+# One lock for the components, the tools with their extra, and the development tools.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-LOCK_DEV := $(LOCK) --group dev components/pyproject.toml tools/pyproject.toml
+LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyproject.toml
 # The testbed's additional packages.
 LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 
@@ -96,13 +96,15 @@ locked: install
 generated: install
 	@$(BIN)/python -m config.docs --check
 	@$(BIN)/python -m tests.engine.table --check
+	@$(BIN)/python -m examples.clients.snippets --check
 
 lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
 
-docs: install  ## Regenerate the tables in docs/ and the stack file's schema
+docs: install  ## Regenerate the tables in docs/, the stack file's schema and the tools' snippets
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
+	@$(BIN)/python -m examples.clients.snippets
 
 .PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench check style types workflows locked generated lock docs

@@ -9,10 +9,12 @@ from pydantic import ConfigDict
 
 from .rules import refuse
 from .rules.service import deadline_fits, host_of_service
+from .service_config import service_config
 from .specs import ServiceSpec
-from .timing import DEFAULT_DEADLINE, Timing
+from .timing import DEFAULT_DEADLINE, KEEPALIVE_TIME, KEEPALIVE_TIMEOUT, Timing
 
-_MAX_HEAD_START = timedelta(milliseconds=500)
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+"""gRPC's default limit for a message that a client or server receives. Envoy has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,20 @@ class ClientContract:
     """Envoy asks the client to reconnect at least this often; no call fails."""
     rebalance_time_seconds: float
     """From the decision to add an Envoy until it carries its share of the connections."""
+    # Platforms of release 0.1 do not export the fields below.
+    keepalive_time_seconds: float = KEEPALIVE_TIME.total_seconds()
+    """Ping a connection on which nothing has arrived for so long, only while calls are in
+    flight."""
+    keepalive_timeout_seconds: float = KEEPALIVE_TIMEOUT.total_seconds()
+    """Leave a connection whose ping is not answered for so long. Most gRPC libraries also make TCP
+    give up so long after it has sent what is not acknowledged (TCP_USER_TIMEOUT)."""
+    min_resolution_interval_seconds: float = Timing.min_resolution_interval.total_seconds()
+    """How long a client may cache a look-up of the name."""
+    stream_lifetime_seconds: float | None = None
+    """A terminating Envoy cuts streams no sooner than so long after it is told to end; resume a
+    stream that is cut. None: an older platform exports no value."""
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    """The largest message that a client receives with gRPC's defaults."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON, for a stack's outputs."""
@@ -63,10 +79,12 @@ def client_contract(
         host=host,
         port=port,
         tls=tls,
-        service_config=json.dumps(service_config(deadline)),
+        service_config=json.dumps(service_config(spec, deadline)),
         deadline_seconds=deadline.total_seconds() if deadline else None,
         reconnect_interval_seconds=timing.reconnect_interval.total_seconds(),
         rebalance_time_seconds=timing.rebalance_time.total_seconds(),
+        min_resolution_interval_seconds=timing.min_resolution_interval.total_seconds(),
+        stream_lifetime_seconds=timing.termination_grace_period.total_seconds(),
     )
 
 
@@ -83,26 +101,3 @@ def route_deadline(service: str, spec: ServiceSpec, max_deadline: timedelta) -> 
     if spec.streaming or spec.deadline == "infinity":
         return None
     return spec.deadline or DEFAULT_DEADLINE
-
-
-def service_config(deadline: timedelta | None) -> dict[str, Any]:
-    """gRPC's service config for every method of a service.
-
-    Fields: https://github.com/grpc/grpc-proto/blob/master/grpc/service_config/service_config.proto.
-
-    round_robin spreads even a single client's calls over all Envoys, and of n Envoys a lost one
-    costs one call in n. The price is a connection from each client to each Envoy. With thousands of
-    client pods `pick_first` with `shuffleAddressList` (gRFC A62) may be better: one connection
-    each.
-
-    There is no retryPolicy. A client already retries calls that no server has begun (gRFC A6,
-    transparent retries). UNAVAILABLE can also mean that the connection was lost after the call took
-    effect, or that a circuit breaker is open. Only the caller knows whether a retry is then safe.
-    """
-    config: dict[str, Any] = {"loadBalancingConfig": [{"round_robin": {}}]}
-    if deadline is not None:
-        # Shorter than the route's timeout, so that a slow call ends with the client's own
-        # DEADLINE_EXCEEDED and the server is told, instead of a race with Envoy's UNAVAILABLE.
-        timeout = deadline - min(_MAX_HEAD_START, deadline / 10)
-        config["methodConfig"] = [{"name": [{}], "timeout": f"{timeout.total_seconds():.3f}s"}]
-    return config

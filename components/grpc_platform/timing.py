@@ -44,6 +44,16 @@ DEFAULT_DEADLINE = timedelta(seconds=15)
 """Envoy's default for a route without a timeout, made explicit:
 https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts#route-timeouts"""
 
+KEEPALIVE_TIME = timedelta(seconds=10)
+"""How long nothing may arrive on a client's connection with calls in flight before the client pings
+Envoy. The shortest time that grpc-java and grpc-go allow:
+https://pkg.go.dev/google.golang.org/grpc/keepalive#ClientParameters"""
+
+KEEPALIVE_TIMEOUT = timedelta(seconds=5)
+"""How long Envoy may take to answer that ping. gRPC also sets TCP_USER_TIMEOUT to it, so it must
+leave TCP the time for some retransmissions:
+https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md"""
+
 MAX_TERMINATION_GRACE_PERIOD = timedelta(seconds=900)
 """A managed node group's update evicts for 15 minutes, then fails or forces:
 https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html"""

@@ -1,26 +1,12 @@
-"""The contract is checked against gRPC itself: its C core reads the service config."""
+"""What a client is told of a service."""
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
-from threading import Event
-from typing import Any
 
-import grpc
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from grpc_platform.client_contract import (
-    ClientContract,
-    client_contract,
-    route_deadline,
-    service_config,
-)
+from grpc_platform.client_contract import ClientContract, client_contract, route_deadline
 from grpc_platform.specs import ServiceSpec
 from grpc_platform.timing import Timing
 
@@ -43,6 +29,35 @@ def test_a_service_with_every_default_is_dialled_in_plaintext_under_its_own_name
     assert known.deadline_seconds == 15
     assert known.reconnect_interval_seconds == 315
     assert known.rebalance_time_seconds == 442
+    assert known.min_resolution_interval_seconds == 30
+    assert known.stream_lifetime_seconds == 537
+    assert known.max_message_bytes == 4_194_304
+
+
+def test_the_times_of_a_contract_are_those_of_its_platform() -> None:
+    timing = Timing(
+        min_resolution_interval=timedelta(seconds=20),
+        max_connection_duration=timedelta(minutes=2),
+        max_deadline=timedelta(seconds=90),
+    )
+    known = contract(ServiceSpec(), timing)
+    assert known.min_resolution_interval_seconds == 20
+    assert known.reconnect_interval_seconds == 135
+    assert known.stream_lifetime_seconds == 377
+
+
+def test_keepalive_is_nothing_that_a_library_raises_by_itself() -> None:
+    """grpc-java and grpc-go make 10 s of any shorter time."""
+    known = contract(ServiceSpec())
+    assert known.keepalive_time_seconds >= 10
+    assert 0 < known.keepalive_timeout_seconds < known.keepalive_time_seconds
+
+
+def test_what_a_service_declares_reaches_the_service_config() -> None:
+    config = json.loads(contract(ServiceSpec(idempotent=True, clients=3_000)).service_config)
+    assert [*config["loadBalancingConfig"][0]] == ["pick_first"]
+    assert config["methodConfig"][0]["retryPolicy"]
+    assert config["methodConfig"][0]["timeout"].startswith("14.5")
 
 
 def test_a_tls_service_is_dialled_on_the_tls_port() -> None:
@@ -89,79 +104,3 @@ def test_a_deadline_on_a_streaming_service_is_refused() -> None:
 def test_a_call_without_an_end_has_no_deadline() -> None:
     for spec in (ServiceSpec(streaming=True), ServiceSpec(deadline="infinity")):
         assert route_deadline("greeter", spec, timedelta(seconds=60)) is None
-
-
-@given(st.timedeltas(min_value=timedelta(milliseconds=10), max_value=timedelta(hours=1)))
-def test_the_client_gives_up_before_the_route_but_not_much(deadline: timedelta) -> None:
-    timeout = service_config(deadline)["methodConfig"][0]["timeout"]
-    assert timeout.endswith("s")
-    seconds = float(timeout[:-1])
-    assert 0.85 * deadline.total_seconds() < seconds < deadline.total_seconds()
-    assert deadline.total_seconds() - seconds < 0.51
-
-
-class Greeter(grpc.GenericRpcHandler):
-    """Answers any method with its own port; `/test/Slow` only once its client has left."""
-
-    port = 0
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
-            if handler_call_details.method == "/test/Slow":
-                left = Event()
-                context.add_callback(left.set)
-                left.wait(20)
-            return str(self.port).encode()
-
-        handler: Any = grpc  # its stubs leave the messages' types out
-        return handler.unary_unary_rpc_method_handler(answer)
-
-
-@pytest.fixture
-def servers() -> Iterator[list[int]]:
-    """Two gRPC servers on loopback; their ports."""
-    started: list[tuple[grpc.Server, int]] = []
-    for _ in range(2):
-        greeter = Greeter()
-        server = grpc.server(ThreadPoolExecutor(4), handlers=[greeter])
-        greeter.port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        started.append((server, greeter.port))
-    yield [port for _, port in started]
-    for server, _ in started:
-        server.stop(None).wait()
-
-
-def channel_to(ports: list[int], config: str) -> grpc.Channel:
-    target = "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
-    return grpc.insecure_channel(target, options=[("grpc.service_config", config)])
-
-
-def test_grpc_spreads_one_clients_calls_over_all_addresses(servers: list[int]) -> None:
-    with channel_to(servers, contract(ServiceSpec()).service_config) as channel:
-        untyped: Any = channel
-        call = untyped.unary_unary("/test/Fast")
-        warm_up = {call(b"", wait_for_ready=True) for _ in range(200)}
-        assert len(warm_up) == 2
-        spread = Counter(call(b"") for _ in range(40))
-    assert set(spread.values()) == {20}
-
-
-def test_grpc_ends_a_slow_call_at_the_contracts_deadline(servers: list[int]) -> None:
-    known = contract(ServiceSpec(deadline=timedelta(milliseconds=300)))
-    with (
-        channel_to(servers, known.service_config) as channel,
-        pytest.raises(grpc.RpcError) as failure,
-    ):
-        channel.unary_unary("/test/Slow")(b"", wait_for_ready=True, timeout=10)
-    # gRPC takes the sooner of the call's own timeout and the config's.
-    assert "Deadline" in str(failure.value.details())
-    assert failure.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-def test_grpc_refuses_a_service_config_with_a_mistake(servers: list[int]) -> None:
-    """The two tests above would prove nothing if gRPC ignored what it cannot read."""
-    known = contract(ServiceSpec())
-    wrong = replace(known, service_config=known.service_config.replace("14.500s", "14.5"))
-    with channel_to(servers, wrong.service_config) as channel, pytest.raises(grpc.RpcError):
-        channel.unary_unary("/test/Fast")(b"", wait_for_ready=True, timeout=5)

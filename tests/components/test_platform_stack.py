@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -191,8 +192,21 @@ def test_the_times_that_a_platform_of_release_0_1_does_not_export_are_what_it_wa
     )
 
 
+def test_a_contract_of_release_0_1_is_read_with_what_holds_for_any_platform() -> None:
+    older = exported()
+    for key in ("keepalive_time_seconds", "keepalive_timeout_seconds", "max_message_bytes"):
+        del older["services"]["events"][key]
+    for key in ("min_resolution_interval_seconds", "stream_lifetime_seconds"):
+        del older["services"]["events"][key]
+    (stack,) = read_back(lambda platform: platform, older)
+    assert stack.services["events"] == replace(
+        CONTRACT, min_resolution_interval_seconds=30, stream_lifetime_seconds=None
+    )
+
+
 def test_a_platform_of_the_same_version_may_export_more() -> None:
     newer: dict[str, Any] = exported() | {"dashboards": ["https://example.com"]}
+    newer["services"]["events"]["colour"] = "green"
     newer["zone"] = {**newer["zone"], "name_servers": []}
     (stack,) = read_back(lambda platform: platform, newer)
     assert stack.zone.zone_id == "Z0123456789"

@@ -162,6 +162,7 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
 _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
+_TOLD = "changes what clients are told, and no resource"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
     "zone.name": "another zone, whose names no client dials",
@@ -170,6 +171,8 @@ NOT_LOCAL: dict[str, str] = {
     "zone.acknowledge_public_addresses": _NETWORK,
     "zone.teams.": "a role of AWS",
     "clusters.": _EKS,
+    "services.*.idempotent": _TOLD,
+    "services.*.clients": _TOLD,
     "external_dns.credentials_secret": _FIXED,
     "external_dns.route53_endpoint": _FIXED,
     "image_pull_secrets": "its Secrets have to be there before",
@@ -177,4 +180,4 @@ NOT_LOCAL: dict[str, str] = {
     "callers.*.vpc_id": _NETWORK,
     "callers.*.account_id": _NETWORK,
 }
-"""Keys, or what they begin with, that the local stack cannot change, and why."""
+"""Keys, or what they begin with, that the local stack does not change, and why."""

@@ -44,8 +44,8 @@ def test_an_unknown_flag_is_status_2() -> None:
 def test_a_mistake_is_told_before_the_sdk_is_imported() -> None:
     program = (
         "import sys\nfrom typer.testing import CliRunner\nfrom grpc_platform_tools.cli import app\n"
-        "for arguments in (['--help'], ['preview', '--help'], ['preview', 'nowhere']):\n"
-        "    CliRunner().invoke(app, arguments)\n"
+        "for line in ('--help', 'preview --help', 'preview nowhere', 'client x --stack nowhere'):\n"
+        "    CliRunner().invoke(app, line.split())\n"
         "sys.exit('pulumi' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=TOY, check=False).returncode == 0

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from grpc_platform_tools.client.language import Language
 from grpc_platform_tools.plain import is_list
 
 # Each command imports what it runs, so that --help and a mistyped name answer at once.
@@ -25,7 +26,7 @@ app = typer.Typer(
 
 @app.callback()
 def main() -> None:
-    """Tools that know only a program's recorded resources, so they serve any such program."""
+    """Tools that know no program of their own, so they serve any."""
 
 
 _Program = Annotated[
@@ -114,6 +115,49 @@ def diff(
     raise typer.Exit(status)
 
 
+CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
+
+Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to
+expect. With --language it prints the lines that make a channel from it.
+
+The contract comes from a file with what `pulumi stack output --json` prints, or from the preview in
+build/preview/STACK, which is made if there is none. It needs no credentials and no network, and
+prints no other output. SERVICE is a service of a platform's stack, or an output of a team's stack
+that is a contract.
+
+Exit status: 0 when printed; 1 when the program failed; 2 when a name, a file or a flag is wrong."""
+
+
+@app.command(help=CLIENT_HELP)
+def client(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service's name.")],
+    stack: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK", help="The stack, as in Pulumi.<stack>.yaml.", show_default="dev"
+        ),
+    ] = None,
+    outputs: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A stack's outputs as JSON; - reads standard input."),
+    ] = None,
+    language: Annotated[
+        Language | None, typer.Option(help="Print the lines for a language instead.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the contract as JSON, for a client to read.")
+    ] = False,
+    program: _Program = Path(),
+) -> None:
+    """Print the contract of a service."""
+    from grpc_platform_tools.client.command import run_client
+
+    with _problems_told():
+        run_client(
+            service, program, stack=stack, outputs=outputs, language=language, as_json=as_json
+        )
+
+
 COMMENT_HELP = """Post what a pull request changes as a comment on it, from GitHub Actions.
 
 For a workflow_run job that follows the run of `grpc-platform diff`. It finds the pull request by
@@ -140,6 +184,88 @@ def comment(
 
     with _problems_told():
         run_comment(diffs, project)
+
+
+CALL_HELP = """Call a gRPC service step by step, and say what is wrong when it fails.
+
+Follows the name to its addresses, connects to each of them, looks at the certificate, and makes one
+call through the first Envoy that is reached: to health (grpc.health.v1.Health/Check), or to METHOD,
+which it finds by the server's reflection. HOST may be an IPv4 address, or a gRPC target
+(dns:///HOST:PORT). Without a port it is 8080, with --tls 8443.
+
+Needs the extra `call`: pip install 'grpc-platform-tools[call]'. See docs/operations.md for the list
+of diagnoses.
+
+Exit status: 0 when the call succeeded; 1 when it failed, with a diagnosis; 2 when an argument is
+wrong."""
+
+
+@app.command(help=CALL_HELP)
+def call(
+    host: Annotated[str, typer.Argument(metavar="HOST[:PORT]", help="Where the clients dial.")],
+    method: Annotated[
+        str | None,
+        typer.Argument(metavar="METHOD", help="As package.Service/Method.", show_default="health"),
+    ] = None,
+    data: Annotated[str, typer.Option(metavar="JSON", help="METHOD's request.")] = "{}",
+    list_services: Annotated[
+        bool, typer.Option("--list", help="List the server's services in place of a call.")
+    ] = False,
+    tls: Annotated[
+        bool | None,
+        typer.Option(
+            "--tls/--plaintext", help="How to call.", show_default="TLS for the ports 443 and 8443"
+        ),
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The authorities to trust, in PEM.",
+            show_default="this machine's",
+        ),
+    ] = None,
+    authority: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The :authority of the call, and the certificate's name.",
+            show_default="HOST:PORT",
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="For each step; also the call's deadline."),
+    ] = 5.0,
+    resolver: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS[:PORT]",
+            help="The name server to ask.",
+            show_default="this machine's",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every step and the diagnosis as JSON.")
+    ] = False,
+) -> None:
+    """Make one call and diagnose it."""
+    from grpc_platform_tools.call.command import Flags, run_call
+
+    flags = Flags(
+        method=method,
+        data=data,
+        list_services=list_services,
+        authority=authority,
+        tls=tls,
+        ca=ca,
+        timeout=timeout,
+        resolver=resolver,
+        as_json=as_json,
+    )
+    with _problems_told():
+        status = run_call(host, flags)
+    raise typer.Exit(status)
 
 
 @contextmanager

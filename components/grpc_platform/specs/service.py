@@ -43,6 +43,13 @@ class ServiceSpec(Spec):
     """The service has endless streams: the route then never times out."""
     deadline: Duration | Literal["infinity"] | None = None
     """Envoy ends a call after this long: by default 15s, `infinity` when streaming."""
+    idempotent: bool = False
+    """Every call of the service may run twice. Clients then retry calls that fail with UNAVAILABLE:
+    up to two times, after about 0.1 and 0.3 s, and fewer while many fail."""
+    clients: Annotated[int, Field(ge=1)] | None = None
+    """About how many client pods call the service. Clients connect to every Envoy (`round_robin`)
+    up to 500 or if it is not said, to three up to 2,000 (random subsetting, in languages that have
+    it), and to one above (`pick_first`)."""
     tls_secret: ObjectName | None = None
     """A Secret of type kubernetes.io/tls in `namespace`, made by the service's owner. The host is
     then served on the TLS port only."""

@@ -13,12 +13,14 @@ from rich.console import Console
 from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.manifests import manifests
-from grpc_platform_tools.preview.stack_file import read_stack_file
+from grpc_platform_tools.preview.stack_file import StackFile, read_stack_file
 from grpc_platform_tools.preview.summary import Summary, as_markdown, print_summary, summarise
 from grpc_platform_tools.preview.topology import topology
 from grpc_platform_tools.progress import progress
 
 _GRAPH_FILE = "resources.json"
+OUTPUTS_FILE = "outputs.json"
+"""The stack's outputs, in a preview's folder."""
 
 
 def run_preview(stack: str, directory: Path, output: Path | None) -> None:
@@ -28,7 +30,23 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
     """
     started = time.monotonic()
     stack_file = read_stack_file(directory, stack)
-    target = output or directory / "build" / "preview" / stack
+    target = output or preview_folder(directory, stack)
+    summary, written = render(stack, stack_file, directory, target)
+    console = Console(highlight=False)
+    print_summary(summary, console)
+    took = time.monotonic() - started
+    console.print(
+        f"\nWrote {target} ({written} manifests) in {took:.1f} s", markup=False, soft_wrap=True
+    )
+
+
+def preview_folder(directory: Path, stack: str) -> Path:
+    """Where the files of a preview go by default."""
+    return directory / "build" / "preview" / stack
+
+
+def render(stack: str, stack_file: StackFile, directory: Path, target: Path) -> tuple[Summary, int]:
+    """Render `stack` into `target`; returns what was found, and the number of manifests."""
     _refuse_strange(target)
     with progress(f"previewing {stack}"):
         # This import is half of a short preview, so a mistyped stack fails before it.
@@ -37,15 +55,9 @@ def run_preview(stack: str, directory: Path, output: Path | None) -> None:
         graph = run_program(directory, stack, stack_file)
         summary = summarise(graph, stack)
         try:
-            written = write_preview(graph, summary, target)
+            return summary, write_preview(graph, summary, target)
         except OSError as error:  # read-only, full, or another preview wrote here meanwhile
             raise UserError(f"{target} cannot be written: {error.strerror}") from error
-    console = Console(highlight=False)
-    print_summary(summary, console)
-    took = time.monotonic() - started
-    console.print(
-        f"\nWrote {target} ({written} manifests) in {took:.1f} s", markup=False, soft_wrap=True
-    )
 
 
 def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
@@ -59,7 +71,7 @@ def write_preview(graph: Graph, summary: Summary, target: Path) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(manifest.text())
         # Fixtures of a stack that refers to this one may use it: see fixture_file.
-        (folder / "outputs.json").write_text(_json(graph.exports))
+        (folder / OUTPUTS_FILE).write_text(_json(graph.exports))
         (folder / "dns.json").write_text(_json([asdict(chain) for chain in summary.chains]))
         (folder / "topology.mmd").write_text(topology(graph, summary.chains))
         (folder / "summary.md").write_text(as_markdown(summary))

@@ -1,0 +1,51 @@
+"""What the command line says about where to call."""
+
+from ipaddress import AddressValueError, IPv4Address
+
+from grpc_platform_tools.call.steps import Target
+from grpc_platform_tools.errors import UserError
+
+PLAIN_PORT, TLS_PORT = 8080, 8443
+"""Those of the platform's Envoys unless the stack says otherwise."""
+_TLS_PORTS = (TLS_PORT, 443)
+
+
+def parse_target(text: str, *, tls: bool | None, authority: str | None) -> Target:
+    """Read HOST[:PORT], also as a gRPC target (dns:///HOST:PORT). Without `tls` the port decides.
+
+    Raises UserError.
+    """
+    given = text.removeprefix("dns:///")
+    if "/" in given or given.count(":") > 1:
+        raise UserError(f"{text}: give HOST[:PORT], with a DNS name or an IPv4 address")
+    host, colon, number = given.partition(":")
+    host = host.removesuffix(".")
+    if not host:
+        raise UserError(f"{text}: the host is missing")
+    default = TLS_PORT if tls else PLAIN_PORT
+    port = _port(number, text) if colon else default
+    return Target(
+        host=host,
+        port=port,
+        tls=port in _TLS_PORTS if tls is None else tls,
+        # As gRPC's clients make it of the target.
+        authority=authority or f"{host}:{port}",
+    )
+
+
+def parse_resolver(text: str | None) -> tuple[str, int] | None:
+    """Read ADDRESS[:PORT] of a name server. Raises UserError."""
+    if text is None:
+        return None
+    address, colon, number = text.partition(":")
+    try:
+        IPv4Address(address)
+    except AddressValueError:
+        raise UserError(f"--resolver {text}: give the IPv4 address of a name server") from None
+    return address, _port(number, f"--resolver {text}") if colon else 53
+
+
+def _port(number: str, text: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+        raise UserError(f"{text}: the port must be a number from 1 to 65535")
+    return int(number)
