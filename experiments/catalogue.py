@@ -7,6 +7,7 @@ from experiments.few_clients import FEW_CLIENTS
 from experiments.growth import GROWTH
 from experiments.herd import HERD
 from experiments.latency import LATENCY
+from experiments.lost_nodes import LOST_NODES
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
@@ -18,6 +19,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "latency": LATENCY,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
+    "lost_nodes": LOST_NODES,
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,

@@ -23,8 +23,6 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-const keepaliveTimeout = 10 * time.Second
-
 // client makes the calls that options ask for.
 type client struct {
 	options
@@ -100,7 +98,7 @@ func (c *client) dial() ([][]*channel, error) {
 			}
 			if c.keepalive > 0 {
 				settings = append(settings, grpc.WithKeepaliveParams(
-					keepalive.ClientParameters{Time: c.keepalive, Timeout: keepaliveTimeout},
+					keepalive.ClientParameters{Time: c.keepalive, Timeout: c.keepaliveTimeout},
 				))
 			}
 			if c.authority != "" {

@@ -64,6 +64,7 @@ type options struct {
 	stream, interval      time.Duration
 	startOver, window     time.Duration
 	keepalive             time.Duration
+	keepaliveTimeout      time.Duration
 	serviceConfig         string
 	reResolve             time.Duration
 	authority, ca         string
@@ -113,7 +114,8 @@ func runClient(ending context.Context, arguments []string) error {
 	flags.DurationVar(&o.interval, "interval", 100*time.Millisecond, "between a stream's messages")
 	flags.DurationVar(&o.startOver, "start-over", 0, "spread the channels' start over as long")
 	flags.DurationVar(&o.window, "window", time.Second, "length of the windows of the report")
-	flags.DurationVar(&o.keepalive, "keepalive", 0, "ping a connection that was silent as long; unanswered for 10s it ends")
+	flags.DurationVar(&o.keepalive, "keepalive", 0, "ping a connection that was silent as long, 10s at least")
+	flags.DurationVar(&o.keepaliveTimeout, "keepalive-timeout", 10*time.Second, "end a connection whose ping is unanswered, or whose data is unacknowledged, as long")
 	policy := flags.String("policy", "pick_first", "pick_first (shuffled) or round_robin")
 	flags.StringVar(&o.serviceConfig, "service-config", "", "JSON, instead of -policy")
 	flags.DurationVar(&o.reResolve, "re-resolve", 30*time.Second, "how soon a name may be looked up again")
