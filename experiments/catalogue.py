@@ -7,7 +7,8 @@ from experiments.few_clients import FEW_CLIENTS
 from experiments.growth import GROWTH
 from experiments.herd import HERD
 from experiments.latency import LATENCY
-from experiments.lost_nodes import LOST_NODES
+from experiments.lost_envoy import LOST_ENVOY
+from experiments.lost_server import LOST_SERVER
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
@@ -19,7 +20,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "latency": LATENCY,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
-    "lost_nodes": LOST_NODES,
+    "lost_envoy": LOST_ENVOY,
+    "lost_server": LOST_SERVER,
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,

@@ -15,7 +15,7 @@ from testbed.disruptions.pods import in_network, process
 NODE_MONITOR_GRACE = 50.0
 """Seconds from a node's last sign of life until its pods are marked not ready:
 kube-controller-manager's default of --node-monitor-grace-period since Kubernetes 1.32, 40 s before
-(https://github.com/kubernetes/kubernetes/issues/121793)."""
+(https://github.com/kubernetes/kubernetes/pull/126287)."""
 _EXTERNAL_DNS = (f"deployment/{EXTERNAL_DNS}", "-n", EXTERNAL_DNS_NAMESPACE)
 
 

@@ -1,0 +1,331 @@
+"""Lost Envoy: how soon clients leave a silent Envoy by their keepalive, and what that costs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.experiment import Experiment, Finding, Result, count_failed
+from experiments.lab import Lab
+from experiments.lost_nodes import DEADLINE, account, lose_node, percent, settle, stop
+from grpc_platform.conventions import CONTOUR_NAMESPACE
+from testbed.cluster import apps
+from testbed.disruptions import losses, pods
+from testbed.load.clients import DIRECT, Client
+
+ENVOYS = 3
+PERIOD = 300
+"""Seconds after the loss whose calls are counted."""
+_QUICK_PERIOD = 70
+GOAL = 1.0
+"""Percent of the calls of `PERIOD` that may fail by round_robin."""
+
+
+@dataclass(frozen=True)
+class Keepalive:
+    """A client's keepalive, in seconds."""
+
+    time: int
+    timeout: int
+
+    def __str__(self) -> str:
+        return f"{self.time} s / {self.timeout} s"
+
+
+CHOSEN = Keepalive(10, 5)
+KEEPALIVES = (
+    None,
+    Keepalive(30, 10),
+    Keepalive(10, 10),
+    CHOSEN,
+    Keepalive(10, 3),
+    Keepalive(10, 2),
+)
+POLICIES = ("round_robin", "pick_first")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """An implementation of gRPC: calls a second of each client, and its channels by policy."""
+
+    rate: int
+    channels: dict[str, int]
+    keepalives: tuple[Keepalive | None, ...] = KEEPALIVES
+
+
+FAMILIES = {
+    "grpc-go": Family(rate=60, channels={"round_robin": 6, "pick_first": 24}),
+    "C-core": Family(
+        rate=20,
+        channels={"round_robin": 2, "pick_first": 12},
+        keepalives=(None, CHOSEN, Keepalive(10, 2)),
+    ),
+}
+# Seconds of each stall, by what stalls.
+STALLS = {"network": (1, 2, 3, 4, 8), "Envoy": (2, 4, 8), "clients": (2, 4, 8)}
+STALL_WORDS = {
+    "network": "an Envoy's network drops everything",
+    "Envoy": "an Envoy stands still (SIGSTOP)",
+    "clients": "the clients stand still (SIGSTOP)",
+}
+_AFTER_STALL = 15
+BORNE = 2
+"""Seconds of a stall that must lose no call."""
+
+
+def run(lab: Lab) -> Result:
+    """All clients side by side: stalls first, then an Envoy's node is lost."""
+    lab.deploy(envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS})
+    return {"stalls": _stall(lab), "pings": _ping(lab), "lost": _lose(lab)}
+
+
+def client_name(family: str, policy: str, keepalive: Keepalive | None) -> str:
+    """A client's name in the result."""
+    return f"{family}, {policy}, {keepalive or 'none'}"
+
+
+def _start(lab: Lab) -> dict[str, Client]:
+    clients: dict[str, Client] = {}
+    for name, family in FAMILIES.items():
+        for policy in POLICIES:
+            for keepalive in family.keepalives:
+                clients[client_name(name, policy, keepalive)] = lab.client(
+                    f"--policy={policy}",
+                    f"--channels={family.channels[policy]}",
+                    f"--rate={family.rate}",
+                    DEADLINE,
+                    *_flags(keepalive),
+                    family=name,
+                )
+    settle(lab, clients)
+    return clients
+
+
+def _flags(keepalive: Keepalive | None) -> tuple[str, ...]:
+    if keepalive is None:
+        return ()
+    return (f"--keepalive={keepalive.time}s", f"--keepalive-timeout={keepalive.timeout}s")
+
+
+def _stall(lab: Lab) -> list[Result]:
+    clients = _start(lab)
+    envoy = next(iter(lab.envoys()))
+    frozen: dict[str, Callable[[], list[int]]] = {
+        "Envoy": lambda: [pods.process(lab.cluster, CONTOUR_NAMESPACE, envoy, "envoy")],
+        "clients": lambda: [
+            pods.process(lab.cluster, "default", client.pod, apps.CLIENT)
+            for client in clients.values()
+        ],
+    }
+    stalls: list[tuple[str, int, float, float]] = []
+    for what, lengths in STALLS.items():
+        for seconds in (BORNE,) if lab.quick else lengths:
+            lab.say(f"{STALL_WORDS[what]} for {seconds} s")
+            began = time.time()
+            if what == "network":
+                losses.stall(lab.cluster, envoy, seconds)
+            else:
+                losses.freeze(lab.cluster, frozen[what](), seconds)
+            lab.pause(_AFTER_STALL)
+            stalls.append((what, seconds, began, time.time()))
+    reports = stop(clients)
+    return [
+        {
+            "what": what,
+            "seconds": seconds,
+            "clients": {name: account(r, began, ended - began) for name, r in reports.items()},
+        }
+        for what, seconds, began, ended in stalls
+    ]
+
+
+def _ping(lab: Lab) -> Result:
+    """Streams so quiet that each connection pings, through Envoy and straight to the server."""
+    lab.say("streams that are silent for 45 s")
+    quiet = ("--stream=90s", "--interval=45s", "--duration=1s", "--channels=8")
+    targets = {"envoy": lab.target("streams"), "direct": DIRECT}
+    clients = {
+        name: lab.client(*quiet, *_flags(CHOSEN), targets={name: target})
+        for name, target in targets.items()
+    }
+    reports = {name: client.report()["targets"][name] for name, client in clients.items()}
+    kept = ("codes", "connections", "failures")
+    return {name: {key: report[key] for key in kept} for name, report in reports.items()}
+
+
+def _lose(lab: Lab) -> Result:
+    lab.say("an Envoy's node is lost")
+    clients = _start(lab)
+    period = _QUICK_PERIOD if lab.quick else PERIOD
+    pod, address = next(iter(lab.envoys().items()))
+    began = lose_node(lab, pod, CONTOUR_NAMESPACE, period)
+    reports = stop(clients)
+    return {
+        "period": period,
+        "clients": {
+            name: account(report, began, period) | {"held": _held(report, began, address)}
+            for name, report in reports.items()
+        },
+    }
+
+
+def _held(report: Result, since: float, address: str) -> float:
+    """The share of the channels whose latest call before then was on that Envoy."""
+    holders = [w["holders"] for w in report["windows"] if w["at"] < since - 1][-1]
+    return holders.get(address, 0) / sum(holders.values())
+
+
+def _lost(result: Result, family: str, policy: str, keepalive: Keepalive | None) -> Result:
+    return result["lost"]["clients"][client_name(family, policy, keepalive)]
+
+
+def findings(result: Result) -> list[Finding]:
+    """The claims about keepalive."""
+    period = result["lost"]["period"]
+    found: list[Finding] = []
+    for family in FAMILIES:
+        kept, bare = (_lost(result, family, "round_robin", k) for k in (CHOSEN, None))
+        # A quick run counts the calls of a shorter time.
+        share = kept["failed"] / (kept["calls"] / period * PERIOD) * 100
+        found += [
+            Finding(
+                f"{family}, round_robin, keepalive of {CHOSEN}: under {GOAL:g} % of the calls of "
+                f"{PERIOD / 60:g} minutes fail when an Envoy's node is lost",
+                share < GOAL,
+                f"{share:.2f} %, {kept['failed']:,} calls, the last sent {kept['until']:.0f} s "
+                "after the loss",
+            ),
+            Finding(
+                f"{family}, round_robin, without keepalive: many more do",
+                bare["failed"] > 5 * kept["failed"],
+                f"{bare['failed']:,} of {bare['calls']:,} ({percent(bare):.1f} %)",
+                control=True,
+            ),
+        ]
+    for stall in result["stalls"]:
+        if stall["seconds"] != BORNE:
+            continue
+        chosen = {n: a for n, a in stall["clients"].items() if n.endswith(str(CHOSEN))}
+        found.append(
+            Finding(
+                f"{STALL_WORDS[stall['what']]} for {BORNE} s: with {CHOSEN} no call fails",
+                not any(a["failed"] for a in chosen.values()),
+                f"{sum(a['failed'] for a in chosen.values())} of "
+                f"{sum(a['calls'] for a in chosen.values()):,}; "
+                f"{sum(a['opened'] for a in chosen.values())} connections opened anew",
+            )
+        )
+    through, direct = (result["pings"][way] for way in ("envoy", "direct"))
+    found += [
+        Finding(
+            f"Envoy permits a ping every {CHOSEN.time} s",
+            not count_failed(through["codes"]) and through["connections"] == 8,
+            f"{through['codes'].get('OK', 0)} of 8 quiet streams whole, on "
+            f"{through['connections']} connections; the server saw no ping",
+        ),
+        Finding(
+            "straight to a server with gRPC's default policy the same pings end connections",
+            count_failed(direct["codes"]) > 0,
+            "; ".join(sorted({f["message"] for f in direct["failures"]}))[:200] or "none was ended",
+            control=True,
+        ),
+    ]
+    return found
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """Failed calls by second after the loss, for each keepalive."""
+    shown = 130
+    with plots.panels(
+        *(f"grpc-go, {policy}: calls that fail, by second of sending" for policy in POLICIES),
+        height=2.8,
+    ) as (figure, axes):
+        for policy, each in zip(POLICIES, axes, strict=True):
+            series: dict[str, plots.Points] = {}
+            for keepalive in KEEPALIVES:
+                lost = _lost(result, "grpc-go", policy, keepalive)["by_second"][:shown]
+                rate = FAMILIES["grpc-go"].rate
+                series[str(keepalive or "none")] = (
+                    list(range(len(lost))),
+                    [100 * failed / rate for failed in lost],
+                )
+            events = {"endpoint removed": losses.NODE_MONITOR_GRACE}
+            plots.lines(each, series, y_label="percent", events=events, steps=True)
+        last: Any = axes[-1]
+        last.set(xlabel="seconds after the loss")
+    return {"lost_envoy": figure}
+
+
+def tell(result: Result) -> str:
+    """The page's text."""
+    period = result["lost"]["period"]
+    lines = [
+        f"One of {ENVOYS} Envoys is silent from one moment to the next. Its kubelet is gone too, "
+        f"so the pod is marked not ready only after {losses.NODE_MONITOR_GRACE:.0f} s, by the "
+        "[node controller](https://github.com/kubernetes/kubernetes/pull/126287); then it leaves "
+        "the endpoints, and DNS. True times, all clients side by side, a deadline of 14.5 s. The "
+        f"calls of the {period} s after the loss:",
+        "",
+        "| client | keepalive (time / timeout) | its channels on that Envoy | failed | of | "
+        "until |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for family, spec in FAMILIES.items():
+        for policy in POLICIES:
+            for keepalive in spec.keepalives:
+                lost = _lost(result, family, policy, keepalive)
+                lines.append(
+                    f"| {family}, {policy} | {keepalive or 'none'} | {100 * lost['held']:.0f} % "
+                    f"| {percent(lost):.2f} % ({lost['failed']:,}) | {lost['calls']:,} "
+                    f"| {lost['until']:.0f} s |"
+                )
+    lines += ["", *_stalls(result), "", *_conclusions()]
+    return "\n".join(lines)
+
+
+def _stalls(result: Result) -> list[str]:
+    shown = [keepalive for keepalive in KEEPALIVES if keepalive]
+    lines = [
+        "What must not make a client leave: calls that fail, and connections that grpc-go opened "
+        "anew (of its 18 by `round_robin` and 24 by `pick_first`):",
+        "",
+        f"| stall | {' | '.join(map(str, shown))} | C-core, {CHOSEN} |",
+        f"| --- | {' | '.join('---' for _ in shown)} | --- |",
+    ]
+    for stall in result["stalls"]:
+        cells: list[str] = []
+        for keepalive in shown:
+            each = [stall["clients"][client_name("grpc-go", p, keepalive)] for p in POLICIES]
+            failed, opened = (sum(a[key] for a in each) for key in ("failed", "opened"))
+            cells.append(f"{failed} failed, {opened} opened")
+        ccore = (stall["clients"][client_name("C-core", p, CHOSEN)] for p in POLICIES)
+        cells.append(f"{sum(a['failed'] for a in ccore)} failed")
+        lines.append(
+            f"| {STALL_WORDS[stall['what']]} for {stall['seconds']} s | {' | '.join(cells)} |"
+        )
+    return lines
+
+
+def _conclusions() -> list[str]:
+    return [
+        "A client with calls in flight leaves after the *timeout*, not after time and timeout: "
+        "gRPC has TCP give up on what it has sent and is not acknowledged for so long "
+        "([gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md)). The "
+        "time matters when a call waits for its answer and nothing is sent meanwhile. TCP sends "
+        "again after about 0.2, 0.6, 1.4 and 3 s, and gives up instead when the timeout is over: a "
+        "timeout bears only stalls that end before the last of these that fits in.",
+    ]
+
+
+LOST_ENVOY = Experiment(
+    title="Lost Envoy",
+    question="How soon do clients leave an Envoy whose node is lost, and what does that cost?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+    shortened=False,
+)
