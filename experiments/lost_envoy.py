@@ -1,5 +1,6 @@
 """Lost Envoy: how soon clients leave a silent Envoy by their keepalive, and what that costs."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
 from experiments.lost_nodes import DEADLINE, account, lose_node, percent, settle, stop
 from grpc_platform.conventions import CONTOUR_NAMESPACE
+from grpc_platform.service_config import service_config
+from grpc_platform.specs import ServiceSpec
+from grpc_platform.timing import DEFAULT_DEADLINE, KEEPALIVE_TIME, KEEPALIVE_TIMEOUT
 from testbed.cluster import apps
 from testbed.disruptions import losses, pods
 from testbed.load.clients import DIRECT, Client
@@ -28,14 +32,14 @@ GOAL = 1.0
 class Keepalive:
     """A client's keepalive, in seconds."""
 
-    time: int
-    timeout: int
+    time: float
+    timeout: float
 
     def __str__(self) -> str:
-        return f"{self.time} s / {self.timeout} s"
+        return f"{self.time:g} s / {self.timeout:g} s"
 
 
-CHOSEN = Keepalive(10, 5)
+CHOSEN = Keepalive(KEEPALIVE_TIME.total_seconds(), KEEPALIVE_TIMEOUT.total_seconds())
 KEEPALIVES = (
     None,
     Keepalive(30, 10),
@@ -64,6 +68,8 @@ FAMILIES = {
         keepalives=(None, CHOSEN, Keepalive(10, 2)),
     ),
 }
+RETRYING = f"grpc-go, round_robin, {CHOSEN}, idempotent"
+"""The client of a service that declares its calls idempotent."""
 # Seconds of each stall, by what stalls.
 STALLS = {"network": (1, 2, 3, 4, 8), "Envoy": (2, 4, 8), "clients": (2, 4, 8)}
 STALL_WORDS = {
@@ -100,6 +106,14 @@ def _start(lab: Lab) -> dict[str, Client]:
                     *_flags(keepalive),
                     family=name,
                 )
+    config = service_config(ServiceSpec(idempotent=True), DEFAULT_DEADLINE)
+    clients[RETRYING] = lab.client(
+        f"--service-config={json.dumps(config)}",
+        f"--channels={FAMILIES['grpc-go'].channels['round_robin']}",
+        f"--rate={FAMILIES['grpc-go'].rate}",
+        DEADLINE,
+        *_flags(CHOSEN),
+    )
     settle(lab, clients)
     return clients
 
@@ -205,6 +219,16 @@ def findings(result: Result) -> list[Finding]:
                 control=True,
             ),
         ]
+    retried = result["lost"]["clients"][RETRYING]
+    found.append(
+        Finding(
+            "with the retries of an idempotent service none fails",
+            not retried["failed"],
+            f"{retried['failed']:,} of {retried['calls']:,}, the slowest after "
+            f"{retried['slowest'] / 1000:.1f} s",
+            binding=False,
+        )
+    )
     for stall in result["stalls"]:
         if stall["seconds"] != BORNE:
             continue
@@ -221,7 +245,7 @@ def findings(result: Result) -> list[Finding]:
     through, direct = (result["pings"][way] for way in ("envoy", "direct"))
     found += [
         Finding(
-            f"Envoy permits a ping every {CHOSEN.time} s",
+            f"Envoy permits a ping every {CHOSEN.time:g} s",
             not count_failed(through["codes"]) and through["connections"] == 8,
             f"{through['codes'].get('OK', 0)} of 8 quiet streams whole, on "
             f"{through['connections']} connections; the server saw no ping",
@@ -277,13 +301,19 @@ def tell(result: Result) -> str:
         for policy in POLICIES:
             for keepalive in spec.keepalives:
                 lost = _lost(result, family, policy, keepalive)
-                lines.append(
-                    f"| {family}, {policy} | {keepalive or 'none'} | {100 * lost['held']:.0f} % "
-                    f"| {percent(lost):.2f} % ({lost['failed']:,}) | {lost['calls']:,} "
-                    f"| {lost['until']:.0f} s |"
-                )
+                lines.append(_row(f"{family}, {policy}", keepalive, lost))
+    retried = result["lost"]["clients"][RETRYING]
+    lines.append(_row("grpc-go, round_robin, `idempotent`", CHOSEN, retried))
     lines += ["", *_stalls(result), "", *_conclusions()]
     return "\n".join(lines)
+
+
+def _row(client: str, keepalive: Keepalive | None, lost: Result) -> str:
+    return (
+        f"| {client} | {keepalive or 'none'} | {100 * lost['held']:.0f} % "
+        f"| {percent(lost):.2f} % ({lost['failed']:,}) | {lost['calls']:,} "
+        f"| {lost['until']:.0f} s |"
+    )
 
 
 def _stalls(result: Result) -> list[str]:

@@ -45,7 +45,7 @@ def stop(clients: Mapping[str, Client]) -> dict[str, Result]:
 def account(report: Result, since: float, seconds: float) -> Result:
     """A client's calls that were sent in that time (failed ones by second), the seconds until the
     last failed one was sent, the slowest good one's milliseconds, and the connections opened."""
-    windows = [w for w in report["windows"] if since - 1 < w["at"] < since + seconds]
+    windows = [w for w in report["windows"] if since - 1 < w["at"] <= since + seconds - 1]
     bad = [w["at"] - since for w in windows if w["failed"]]
     failed = sum(w["failed"] for w in windows)
     return {

@@ -116,6 +116,8 @@ CHANGES: dict[str, Sections] = {
     "services.*.selector": _load(selector={"app.kubernetes.io/name": "other"}),
     "services.*.namespace": _load(namespace="elsewhere"),
     "services.*.tls_secret": _load(tls_secret="load-tls"),
+    "services.*.idempotent": _load(idempotent=True),
+    "services.*.try_timeout": _load(idempotent=True, try_timeout="5s"),
     "services.*.circuit_breakers.max_connections": _load(
         circuit_breakers={"max_connections": 2_000}
     ),
@@ -171,7 +173,6 @@ NOT_LOCAL: dict[str, str] = {
     "zone.acknowledge_public_addresses": _NETWORK,
     "zone.teams.": "a role of AWS",
     "clusters.": _EKS,
-    "services.*.idempotent": _TOLD,
     "services.*.clients": _TOLD,
     "external_dns.credentials_secret": _FIXED,
     "external_dns.route53_endpoint": _FIXED,

@@ -8,7 +8,16 @@ pytest.importorskip("experiments.plots", reason="needs the local group")
 
 from experiments import lost_envoy, lost_server
 from experiments.experiment import Finding
-from experiments.lost_envoy import BORNE, CHOSEN, FAMILIES, PERIOD, POLICIES, STALLS, client_name
+from experiments.lost_envoy import (
+    BORNE,
+    CHOSEN,
+    FAMILIES,
+    PERIOD,
+    POLICIES,
+    RETRYING,
+    STALLS,
+    client_name,
+)
 from experiments.lost_nodes import account
 
 
@@ -22,8 +31,8 @@ def test_the_calls_of_the_period_count_and_no_others() -> None:
         window(99.5),  # the loss was in this second
         window(100.5, failed=3, max=None, ok=0),
         window(104.5, failed=2, max=900.0),
-        window(105.5),
-        window(110.5, failed=9),
+        window(108.5),
+        window(109.5, failed=9),  # partly after it
     ]
     told = account({"windows": windows}, 100.0, 10.0)
     assert (told["calls"], told["failed"], told["opened"]) == (35, 5, 4)
@@ -32,7 +41,7 @@ def test_the_calls_of_the_period_count_and_no_others() -> None:
 
 
 def test_c_core_reports_no_connections() -> None:
-    told = account({"windows": [{"at": 1.0, "ok": 1, "failed": 0, "max": 1.0}]}, 1.0, 1.0)
+    told = account({"windows": [{"at": 1.0, "ok": 1, "failed": 0, "max": 1.0}]}, 1.0, 5.0)
     assert (told["opened"], told["until"]) == (0, 0.0)
 
 
@@ -50,10 +59,11 @@ def lost_envoy_result(chosen: int = 100, period: int = PERIOD, stalled: int = 0)
         for policy in POLICIES
         for keepalive in spec.keepalives
     }
+    clients[RETRYING] = an_account()
     still = {name: an_account(failed=stalled) for name in clients}
     stalls = [{"what": what, "seconds": BORNE, "clients": still} for what in STALLS]
     ended = {"at": 0.0, "code": "UNAVAILABLE", "message": "too_many_pings", "after_ms": 30.0}
-    pings = {
+    pings: dict[str, dict[str, Any]] = {
         "envoy": {"codes": {"OK": 8}, "connections": 8, "failures": []},
         "direct": {"codes": {"UNAVAILABLE": 8}, "connections": 16, "failures": [ended]},
     }
@@ -94,7 +104,7 @@ def test_pings_must_end_connections_where_they_are_not_permitted() -> None:
 
 def test_the_page_has_a_row_for_each_client_and_each_stall() -> None:
     text = lost_envoy.tell(lost_envoy_result())
-    assert text.count("| grpc-go, ") == len(POLICIES) * len(FAMILIES["grpc-go"].keepalives)
+    assert text.count("| grpc-go, ") == len(POLICIES) * len(FAMILIES["grpc-go"].keepalives) + 1
     assert text.count(f" for {BORNE} s | 0 failed, 0 opened") == len(STALLS)
 
 
@@ -108,8 +118,8 @@ def lost_server_result(**failed: int) -> dict[str, Any]:
 
 
 def test_retries_must_help() -> None:
-    assert not broken(lost_server.findings(lost_server_result(four=0)))
+    assert not broken(lost_server.findings(lost_server_result(chosen=0)))
     assert broken(lost_server.findings(lost_server_result())) == [
-        "with retries of each try of 2 s few are lost"
+        "with `idempotent`, `try_timeout: 2s` hardly any is"
     ]
     assert "30.00 % (3,000)" in lost_server.tell(lost_server_result())
