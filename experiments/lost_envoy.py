@@ -1,24 +1,30 @@
 """Lost Envoy: how soon clients leave a silent Envoy by their keepalive, and what that costs."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
+from experiments.keepalives import (
+    CHOSEN,
+    FAMILIES,
+    KEEPALIVES,
+    POLICIES,
+    RETRYING,
+    Keepalive,
+    client_name,
+    flags,
+    start,
+)
 from experiments.lab import Lab
-from experiments.lost_nodes import DEADLINE, account, lose_node, percent, settle, stop
+from experiments.lost_nodes import account, lose_node, percent, stop
 from grpc_platform.conventions import CONTOUR_NAMESPACE
-from grpc_platform.service_config import service_config
-from grpc_platform.specs import ServiceSpec
-from grpc_platform.timing import DEFAULT_DEADLINE, KEEPALIVE_TIME, KEEPALIVE_TIMEOUT
 from testbed.cluster import apps
 from testbed.disruptions import losses, pods
-from testbed.load.clients import DIRECT, Client
+from testbed.load.clients import DIRECT
 
 ENVOYS = 3
 PERIOD = 300
@@ -26,50 +32,6 @@ PERIOD = 300
 _QUICK_PERIOD = 70
 GOAL = 1.0
 """Percent of the calls of `PERIOD` that may fail by round_robin."""
-
-
-@dataclass(frozen=True)
-class Keepalive:
-    """A client's keepalive, in seconds."""
-
-    time: float
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"{self.time:g} s / {self.timeout:g} s"
-
-
-CHOSEN = Keepalive(KEEPALIVE_TIME.total_seconds(), KEEPALIVE_TIMEOUT.total_seconds())
-KEEPALIVES = (
-    None,
-    Keepalive(30, 10),
-    Keepalive(10, 10),
-    CHOSEN,
-    Keepalive(10, 3),
-    Keepalive(10, 2),
-)
-POLICIES = ("round_robin", "pick_first")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """An implementation of gRPC: calls a second of each client, and its channels by policy."""
-
-    rate: int
-    channels: dict[str, int]
-    keepalives: tuple[Keepalive | None, ...] = KEEPALIVES
-
-
-FAMILIES = {
-    "grpc-go": Family(rate=60, channels={"round_robin": 6, "pick_first": 24}),
-    "C-core": Family(
-        rate=20,
-        channels={"round_robin": 2, "pick_first": 12},
-        keepalives=(None, CHOSEN, Keepalive(10, 2)),
-    ),
-}
-RETRYING = f"grpc-go, round_robin, {CHOSEN}, idempotent"
-"""The client of a service that declares its calls idempotent."""
 # Seconds of each stall, by what stalls.
 STALLS = {"network": (1, 2, 3, 4, 8), "Envoy": (2, 4, 8), "clients": (2, 4, 8)}
 STALL_WORDS = {
@@ -88,44 +50,8 @@ def run(lab: Lab) -> Result:
     return {"stalls": _stall(lab), "pings": _ping(lab), "lost": _lose(lab)}
 
 
-def client_name(family: str, policy: str, keepalive: Keepalive | None) -> str:
-    """A client's name in the result."""
-    return f"{family}, {policy}, {keepalive or 'none'}"
-
-
-def _start(lab: Lab) -> dict[str, Client]:
-    clients: dict[str, Client] = {}
-    for name, family in FAMILIES.items():
-        for policy in POLICIES:
-            for keepalive in family.keepalives:
-                clients[client_name(name, policy, keepalive)] = lab.client(
-                    f"--policy={policy}",
-                    f"--channels={family.channels[policy]}",
-                    f"--rate={family.rate}",
-                    DEADLINE,
-                    *_flags(keepalive),
-                    family=name,
-                )
-    config = service_config(ServiceSpec(idempotent=True), DEFAULT_DEADLINE)
-    clients[RETRYING] = lab.client(
-        f"--service-config={json.dumps(config)}",
-        f"--channels={FAMILIES['grpc-go'].channels['round_robin']}",
-        f"--rate={FAMILIES['grpc-go'].rate}",
-        DEADLINE,
-        *_flags(CHOSEN),
-    )
-    settle(lab, clients)
-    return clients
-
-
-def _flags(keepalive: Keepalive | None) -> tuple[str, ...]:
-    if keepalive is None:
-        return ()
-    return (f"--keepalive={keepalive.time}s", f"--keepalive-timeout={keepalive.timeout}s")
-
-
 def _stall(lab: Lab) -> list[Result]:
-    clients = _start(lab)
+    clients = start(lab)
     envoy = next(iter(lab.envoys()))
     frozen: dict[str, Callable[[], list[int]]] = {
         "Envoy": lambda: [pods.process(lab.cluster, CONTOUR_NAMESPACE, envoy, "envoy")],
@@ -162,7 +88,7 @@ def _ping(lab: Lab) -> Result:
     quiet = ("--stream=90s", "--interval=45s", "--duration=1s", "--channels=8")
     targets = {"envoy": lab.target("streams"), "direct": DIRECT}
     clients = {
-        name: lab.client(*quiet, *_flags(CHOSEN), targets={name: target})
+        name: lab.client(*quiet, *flags(CHOSEN), targets={name: target})
         for name, target in targets.items()
     }
     reports = {name: client.report()["targets"][name] for name, client in clients.items()}
@@ -172,7 +98,7 @@ def _ping(lab: Lab) -> Result:
 
 def _lose(lab: Lab) -> Result:
     lab.say("an Envoy's node is lost")
-    clients = _start(lab)
+    clients = start(lab)
     period = _QUICK_PERIOD if lab.quick else PERIOD
     pod, address = next(iter(lab.envoys().items()))
     began = lose_node(lab, pod, CONTOUR_NAMESPACE, period)

@@ -8,16 +8,8 @@ pytest.importorskip("experiments.plots", reason="needs the local group")
 
 from experiments import lost_envoy, lost_server
 from experiments.experiment import Finding
-from experiments.lost_envoy import (
-    BORNE,
-    CHOSEN,
-    FAMILIES,
-    PERIOD,
-    POLICIES,
-    RETRYING,
-    STALLS,
-    client_name,
-)
+from experiments.keepalives import CHOSEN, FAMILIES, POLICIES, RETRYING, client_name
+from experiments.lost_envoy import BORNE, PERIOD, STALLS
 from experiments.lost_nodes import account
 
 
