@@ -10,6 +10,7 @@ from experiments.latency import LATENCY
 from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
 from experiments.nothing_lost import NOTHING_LOST
+from experiments.policies import POLICIES_COMPARED
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -17,6 +18,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "balance": BALANCE,
     "herd": HERD,
     "few_clients": FEW_CLIENTS,
+    "policies": POLICIES_COMPARED,
     "latency": LATENCY,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
