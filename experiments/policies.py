@@ -154,8 +154,8 @@ def tell(result: Result) -> str:
             )
     lines += [
         "",
-        "Each connection is opened once in a period, so as many are open as are opened in it. "
-        "Opened a second shortens with the period: at the true times divide it by the factor.",
+        "Each connection is opened once in a period, so an Envoy holds as many as it takes in one. "
+        "Opened a second is of this period: at the true times divide it by the factor.",
     ]
     return "\n".join(lines)
 
