@@ -97,6 +97,7 @@ def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> i
 
 def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console: Console) -> int:
     experiment = EXPERIMENTS[name]
+    factor = factor if experiment.shortened else 1
     console.print(f"[bold]{name}[/]: {experiment.question} [dim](waits / {factor:g})[/]")
     # A failed run must not leave an earlier run's figures as its own.
     (OUTPUT / f"{name}.json").unlink(missing_ok=True)

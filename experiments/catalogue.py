@@ -7,7 +7,10 @@ from experiments.few_clients import FEW_CLIENTS
 from experiments.growth import GROWTH
 from experiments.herd import HERD
 from experiments.latency import LATENCY
+from experiments.lost_envoy import LOST_ENVOY
+from experiments.lost_server import LOST_SERVER
 from experiments.nothing_lost import NOTHING_LOST
+from experiments.policies import POLICIES_COMPARED
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -15,9 +18,12 @@ EXPERIMENTS: dict[str, Experiment] = {
     "balance": BALANCE,
     "herd": HERD,
     "few_clients": FEW_CLIENTS,
+    "policies": POLICIES_COMPARED,
     "latency": LATENCY,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
+    "lost_envoy": LOST_ENVOY,
+    "lost_server": LOST_SERVER,
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,

@@ -48,6 +48,8 @@ class Experiment:
     """The plots, by name."""
     tell: Callable[[Result], str]
     """Markdown: the method, the figures, the conclusions."""
+    shortened: bool = True
+    """Whether its waits are divided by the factor; otherwise it runs at the true values."""
 
 
 def count_failed(*codes: Mapping[str, int]) -> int:

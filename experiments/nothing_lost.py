@@ -78,7 +78,6 @@ def _observe(lab: Lab, scenario: Scenario, calls: int) -> Result:
         for name, arguments in CLIENTS.items():
             clients[name] = lab.client(
                 *arguments,
-                *scenario.client,
                 f"--deadline={_DEADLINE}",
                 targets={"envoy": lab.target("streams" if name == "streams" else "load")},
                 family=name if name == "C-core" else "grpc-go",
@@ -266,18 +265,9 @@ def _conclusions(result: Result) -> list[str]:
         "measured.",
         "",
         "A pod that dies loses its calls in flight. A silent pod loses every call of the "
-        "clients that are connected to it, until the deadline of each, and until TCP or keepalive "
-        "tells the client; `pick_first` clients, with no other connection, suffer longest.",
+        "clients that are connected to it, until TCP or keepalive tells the client (see lost "
+        "nodes); `pick_first` clients, with no other connection, suffer longest.",
     ]
-    if "envoy-lost" in names and "envoy-lost-keepalive" in names:
-        without, kept = (names[name] for name in ("envoy-lost", "envoy-lost-keepalive"))
-        said += [
-            "",
-            f"Keepalive shortens that: {_by_run(without)} calls failed {_lasting(without)} without "
-            f"it, {_by_run(kept)} {_lasting(kept)} with it. gRPC then also has TCP give up on what "
-            "was sent and not acknowledged for the keepalive's time-out, 10 s, however long the "
-            "pause between pings.",
-        ]
     if "server-killed" in names and "server-killed-retries" in names:
         without, retried = (names[name] for name in ("server-killed", "server-killed-retries"))
         said += [

@@ -16,15 +16,17 @@ What the design promises, measured on real Contour and Envoy by `make experiment
 that go to production, in the [local cluster]({local}). Generated; the figures are of the runs dated
 below. Waits (Route53's propagation, TTL, clients' pause between look-ups, max connection duration
 and grace) are shortened by one factor, which each experiment names; counts and ratios carry over,
-and times of seconds and more scale back by it. `make experiments FACTOR=1` runs at the true values.
+and times of seconds and more scale back by it. `make experiments FACTOR=1` runs at the true values,
+and the lost nodes always do.
 
 What one machine with {cores} cores cannot tell: absolute throughput, and latency of a real network.
 Rely on ratios within one run.
 
 What they changed in the platform: the default circuit breaker (Settings), Contour's memory (Growth,
 which the former 256 MiB failed), the streaming contract in
-[services and clients]({services}) (Long streams), what it says of silent nodes (Nothing lost) and
-of services without endpoints (Growth). The autoscaler's target and patience, the drain and the
+[services and clients]({services}) (Long streams), clients' keepalive (Lost Envoy),
+retries of idempotent services (Lost server), and what is said of services without endpoints
+(Growth). The autoscaler's target and patience, the drain and the
 access log stayed as they were.
 
 | experiment | asks | holds | date |

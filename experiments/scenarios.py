@@ -5,9 +5,6 @@ from dataclasses import dataclass
 from experiments import steps
 from experiments.steps import Step
 
-_KEEPALIVE = 30
-"""Seconds, as docs/services.md advises; gRPC takes no less than 10."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
@@ -20,8 +17,6 @@ class Scenario:
     """The goal: no call fails, none is late."""
     control: bool = False
     """Something is wrong on purpose, so calls must fail."""
-    client: tuple[str, ...] = ()
-    """Further arguments of every client."""
     prepare: Step = steps.nothing
     restore: Step = steps.nothing
 
@@ -80,16 +75,6 @@ SCENARIOS = (
         what="an Envoy is killed (SIGKILL)",
         act=steps.kill_envoy,
         lossless=False,
-    ),
-    Scenario(
-        name="envoy-lost", what="an Envoy's node is lost", act=steps.lose_envoy, lossless=False
-    ),
-    Scenario(
-        name="envoy-lost-keepalive",
-        what=f"an Envoy's node is lost, with clients' keepalive of {_KEEPALIVE} s",
-        act=steps.lose_envoy,
-        lossless=False,
-        client=(f"--keepalive={_KEEPALIVE}s",),
     ),
     Scenario(
         name="envoy-black-hole",

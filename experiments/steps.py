@@ -63,11 +63,6 @@ def kill_envoy(lab: Lab) -> None:
     _wait_for_fleet(lab)
 
 
-def lose_envoy(lab: Lab) -> None:
-    losses.lose(lab.cluster, next(iter(lab.envoys())))
-    _wait_for_fleet(lab)
-
-
 def black_hole_envoy(lab: Lab) -> None:
     with losses.black_holed(lab.cluster, next(iter(lab.envoys()))):
         lab.pause(BLACK_HOLE)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from .rules import refuse
-from .rules.service import deadline_fits, host_of_service
+from .rules.service import deadline_fits, host_of_service, tries_fit
 from .service_config import service_config
 from .specs import ServiceSpec
 from .timing import DEFAULT_DEADLINE, KEEPALIVE_TIME, KEEPALIVE_TIMEOUT, Timing
@@ -69,7 +69,9 @@ def client_contract(
     https_port: int,
     timing: Timing,
 ) -> ClientContract:
-    """The contract of one service; ValueError if `service_host` or `route_deadline` raises it."""
+    """The contract of one service; ValueError if `service_host` or `route_deadline` raises it, and
+    for a `try_timeout` that does not fit."""
+    refuse(f"GrpcService {service}", tries_fit(spec))
     host = service_host(service, spec, zone_name)
     deadline = route_deadline(service, spec, timing.max_deadline)
     tls = spec.tls_secret is not None

@@ -19,6 +19,9 @@ from .specs.service import FULL_WEIGHT
 from .timing import Timing, format_duration, whole_seconds
 
 _PORT = "grpc"
+_RETRIES_IN_FLIGHT = 1_000
+"""A tenth of the calls in flight that Contour allows (`contour.cluster.max_requests`). With Envoy's
+own limit of 3 most calls to a silent server are not tried again (docs/experiments, Lost server)."""
 # Both would wait for the app's pods, but the service may be created before its app:
 # https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/#resource-await-logic
 _DO_NOT_WAIT = {"pulumi.com/skipAwait": "true"}
@@ -172,26 +175,46 @@ def service_annotations(spec: ServiceSpec) -> dict[str, str]:
 
     https://projectcontour.io/docs/1.33/config/annotations/
     """
-    limits = {
-        f"projectcontour.io/{key.replace('_', '-')}": str(limit)
-        for key, limit in spec.circuit_breakers
-        if limit is not None
+    limits = {key: limit for key, limit in spec.circuit_breakers if limit is not None}
+    if spec.idempotent:
+        limits.setdefault("max_retries", _RETRIES_IN_FLIGHT)
+    return {
+        "projectcontour.io/upstream-protocol.h2c": str(spec.port),
+        **{f"projectcontour.io/{key.replace('_', '-')}": str(n) for key, n in limits.items()},
     }
-    return {"projectcontour.io/upstream-protocol.h2c": str(spec.port), **limits}
 
 
 def ingress_annotations(service: str, spec: ServiceSpec, timing: Timing) -> dict[str, str]:
-    """The Ingress's annotations: for Contour the route's timeout and, with TLS, no plaintext route;
-    those for Pulumi and for other external-dns."""
+    """The Ingress's annotations: for Contour the route's timeout, its retries and, with TLS, no
+    plaintext route; those for Pulumi and for other external-dns."""
     deadline = route_deadline(service, spec, timing.max_deadline)
     timeout = format_duration(deadline) if deadline else "infinity"
     plaintext = {"kubernetes.io/ingress.allow-http": "false"} if spec.tls_secret else {}
     return {
         "projectcontour.io/response-timeout": timeout,
+        **_retry_annotations(spec),
         **plaintext,
         **_OF_NO_OTHER_EXTERNAL_DNS,
         **_DO_NOT_WAIT,
     }
+
+
+def _retry_annotations(spec: ServiceSpec) -> dict[str, str]:
+    """When Envoy tries a call again: its server reset it, could not be reached, or has not begun to
+    answer within `try_timeout`.
+
+    Envoy may pick the same server again, so of three servers with one silent each try but the first
+    fails with one call in three: hence four more tries (docs/experiments, Lost server).
+    """
+    if not spec.idempotent:
+        return {}
+    retries = {
+        "projectcontour.io/retry-on": "reset,connect-failure,refused-stream",
+        "projectcontour.io/num-retries": "4",
+    }
+    if spec.try_timeout is not None:
+        retries["projectcontour.io/per-try-timeout"] = format_duration(spec.try_timeout)
+    return retries
 
 
 def _within_zone(dns_name: str, zone_name: str) -> str:

@@ -1,8 +1,10 @@
-"""Sudden failures: of containers, pods, their network, the API server, external-dns."""
+"""Sudden failures: of containers, nodes, networks, the API server, external-dns."""
 
 import contextlib
+import json
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from datetime import UTC, datetime
 
 from grpc_platform.conventions import CONTOUR_NAMESPACE, EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE
 from testbed.cluster import control_plane
@@ -10,6 +12,10 @@ from testbed.cluster.cluster import Cluster, CommandError
 from testbed.cluster.readiness import wait_until_ready
 from testbed.disruptions.pods import in_network, process
 
+NODE_MONITOR_GRACE = 50.0
+"""Seconds from a node's last sign of life until its pods are marked not ready:
+kube-controller-manager's default of --node-monitor-grace-period since Kubernetes 1.32, 40 s before
+(https://github.com/kubernetes/kubernetes/pull/126287)."""
 _EXTERNAL_DNS = (f"deployment/{EXTERNAL_DNS}", "-n", EXTERNAL_DNS_NAMESPACE)
 
 
@@ -18,12 +24,29 @@ def kill(cluster: Cluster, pod: str, container: str, namespace: str = CONTOUR_NA
     cluster.inside("sh", "-c", f"kill -KILL {process(cluster, namespace, pod, container)}")
 
 
-def lose(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
-    """Remove a pod as a lost node does: at once it sends nothing more, not even FIN or RST. Unlike
-    with a real node, the API server learns of it at once.
+def lose_node(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
+    """Lose the node of a pod, a node that runs no other: at once it sends nothing more, not even
+    FIN or RST, and its kubelet reports nothing more, so that it stays ready in the API.
+
+    `mark_not_ready` is what follows after `NODE_MONITOR_GRACE`; `delete_now` ends it. Nothing here
+    is shortened: TCP's and keepalive's times, beside which it matters, cannot be either.
     """
+    cluster.kubectl("annotate", "pod", "-n", namespace, pod, "testbed/node-lost=true")
     in_network(cluster, pod, namespace, "silence")
-    delete_now(cluster, pod, namespace)
+
+
+def mark_not_ready(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
+    """Mark a lost node's pod not ready, as the node controller does: it leaves the endpoints.
+
+    https://github.com/kubernetes/kubernetes/blob/v1.35.0/pkg/controller/util/node/controller_utils.go
+    (MarkPodsNotReady). The controller deletes the pod only after the toleration of 5 minutes that
+    every pod gets, and only then is it replaced.
+    """
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    condition = {"type": "Ready", "status": "False", "lastTransitionTime": now}
+    patch = json.dumps({"status": {"conditions": [condition]}})
+    status = ("--subresource=status", "--type=strategic")
+    cluster.kubectl("patch", "pod", "-n", namespace, pod, *status, f"--patch={patch}")
 
 
 def delete_now(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) -> None:
@@ -43,6 +66,18 @@ def black_holed(cluster: Cluster, pod: str, namespace: str = CONTOUR_NAMESPACE) 
         yield
     finally:
         in_network(cluster, pod, namespace, "unsilence")
+
+
+def stall(cluster: Cluster, pod: str, seconds: float, namespace: str = CONTOUR_NAMESPACE) -> None:
+    """Drop every packet that a pod sends for exactly that long. Returns after it."""
+    in_network(cluster, pod, namespace, "stall", str(seconds))
+
+
+def freeze(cluster: Cluster, processes: Iterable[int], seconds: float) -> None:
+    """Stop processes for that long (SIGSTOP), as a pause of the garbage collector or a machine
+    without CPU does; the kernel still acknowledges what they are sent. Returns after it."""
+    frozen = " ".join(map(str, processes))
+    cluster.inside("sh", "-c", f"kill -STOP {frozen}; sleep {seconds}; kill -CONT {frozen}")
 
 
 @contextlib.contextmanager

@@ -32,9 +32,9 @@ def process(cluster: Cluster, namespace: str, pod: str, container: str) -> int:
         raise LocalError(f"container {container} of {namespace}/{pod} is not running") from None
 
 
-def in_network(cluster: Cluster, pod: str, namespace: str, act: str) -> None:
-    """Call a function of `netlink` in the network namespace of a pod."""
+def in_network(cluster: Cluster, pod: str, namespace: str, *act: str) -> None:
+    """Call a function of `netlink`, with its arguments, in the network namespace of a pod."""
     running = (cluster.state / "node" / "pods" / f"{namespace}_{pod}").glob("*/running.json")
     container = next((note.parent.name for note in running), "any")
     enter = ("nsenter", "-t", str(process(cluster, namespace, pod, container)), "-n")
-    cluster.inside(*enter, PYTHON, "-m", "testbed.linux.netlink", act)
+    cluster.inside(*enter, PYTHON, "-m", "testbed.linux.netlink", *act)

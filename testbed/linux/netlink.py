@@ -8,6 +8,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 _NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _NEWRULE, _DELRULE = 16, 17, 20, 24, 32, 33
 _REQUEST, _ACK, _NEW = 0x1, 0x4, 0x600  # of NLM_F_; the last is EXCL | CREATE
@@ -79,6 +80,13 @@ def unsilence() -> None:
     _ask(_DELRULE, 0, _silence(), "let through what is sent")
 
 
+def stall(seconds: str) -> None:
+    """Silence for exactly that long."""
+    silence()
+    time.sleep(float(seconds))
+    unsilence()
+
+
 def _silence() -> bytes:
     """A rule after the one for local addresses (0), and before all others."""
     head = struct.pack("=8BI", socket.AF_INET, 0, 0, 0, 0, 0, 0, _RULE_BLACKHOLE, 0)
@@ -118,4 +126,5 @@ def _index(name: str) -> int:
 
 
 if __name__ == "__main__":
-    {"silence": silence, "unsilence": unsilence}[sys.argv[1]]()
+    act, *given = sys.argv[1:]
+    {"silence": silence, "unsilence": unsilence, "stall": stall}[act](*given)

@@ -20,7 +20,6 @@ from typing import Any
 from grpc import aio
 
 CALL = "/load.v1.Load/Call"
-KEEPALIVE_TIMEOUT_MS = 10_000
 POLICIES: dict[str, Any] = {"pick_first": {"shuffleAddressList": True}, "round_robin": {}}
 
 
@@ -53,6 +52,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--deadline", type=seconds, default=15.0, help="of a call")
     parser.add_argument("--authority")
     parser.add_argument("--keepalive", type=seconds, default=0.0)
+    parser.add_argument("--keepalive-timeout", type=seconds, default=10.0)
     parser.add_argument("--window", type=seconds, default=1.0)
     return parser.parse_args()
 
@@ -76,7 +76,7 @@ def open_channel(address: str, options: argparse.Namespace) -> aio.Channel:
     ]
     if options.keepalive:
         settings.append(("grpc.keepalive_time_ms", round(options.keepalive * 1000)))
-        settings.append(("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS))
+        settings.append(("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)))
     if options.authority:
         settings.append(("grpc.default_authority", options.authority))
     return aio.insecure_channel(f"dns:///{address}", options=settings)

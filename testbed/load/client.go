@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/balancer/randomsubsetting"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
@@ -22,8 +23,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
-
-const keepaliveTimeout = 10 * time.Second
 
 // client makes the calls that options ask for.
 type client struct {
@@ -100,7 +99,7 @@ func (c *client) dial() ([][]*channel, error) {
 			}
 			if c.keepalive > 0 {
 				settings = append(settings, grpc.WithKeepaliveParams(
-					keepalive.ClientParameters{Time: c.keepalive, Timeout: keepaliveTimeout},
+					keepalive.ClientParameters{Time: c.keepalive, Timeout: c.keepaliveTimeout},
 				))
 			}
 			if c.authority != "" {

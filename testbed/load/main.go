@@ -19,6 +19,7 @@ import (
 const (
 	pickFirst  = `{"loadBalancingConfig":[{"pick_first":{"shuffleAddressList":true}}]}`
 	roundRobin = `{"loadBalancingConfig":[{"round_robin":{}}]}`
+	subsetting = `{"loadBalancingConfig":[{"random_subsetting_experimental":{"subsetSize":3,"childPolicy":[{"round_robin":{}}]}}]}`
 )
 
 func main() {
@@ -64,6 +65,7 @@ type options struct {
 	stream, interval      time.Duration
 	startOver, window     time.Duration
 	keepalive             time.Duration
+	keepaliveTimeout      time.Duration
 	serviceConfig         string
 	reResolve             time.Duration
 	authority, ca         string
@@ -113,8 +115,9 @@ func runClient(ending context.Context, arguments []string) error {
 	flags.DurationVar(&o.interval, "interval", 100*time.Millisecond, "between a stream's messages")
 	flags.DurationVar(&o.startOver, "start-over", 0, "spread the channels' start over as long")
 	flags.DurationVar(&o.window, "window", time.Second, "length of the windows of the report")
-	flags.DurationVar(&o.keepalive, "keepalive", 0, "ping a connection that was silent as long; unanswered for 10s it ends")
-	policy := flags.String("policy", "pick_first", "pick_first (shuffled) or round_robin")
+	flags.DurationVar(&o.keepalive, "keepalive", 0, "ping a connection that was silent as long, 10s at least")
+	flags.DurationVar(&o.keepaliveTimeout, "keepalive-timeout", 10*time.Second, "end a connection whose ping is unanswered, or whose data is unacknowledged, as long")
+	policy := flags.String("policy", "pick_first", "pick_first (shuffled), round_robin or random_subsetting (of 3)")
 	flags.StringVar(&o.serviceConfig, "service-config", "", "JSON, instead of -policy")
 	flags.DurationVar(&o.reResolve, "re-resolve", 30*time.Second, "how soon a name may be looked up again")
 	flags.StringVar(&o.authority, "authority", "", "host to ask for")
@@ -135,8 +138,10 @@ func runClient(ending context.Context, arguments []string) error {
 			o.serviceConfig = pickFirst
 		case "round_robin":
 			o.serviceConfig = roundRobin
+		case "random_subsetting":
+			o.serviceConfig = subsetting
 		default:
-			return fmt.Errorf("-policy %s: pick_first or round_robin, or -service-config", *policy)
+			return fmt.Errorf("-policy %s: pick_first, round_robin or random_subsetting, or -service-config", *policy)
 		}
 	}
 	if *curve != "" {

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -126,9 +125,8 @@ func serve(ending context.Context, port int, grace, delay time.Duration) error {
 	if name := os.Getenv("HOSTNAME"); name != "" {
 		pod = name
 	}
-	server := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(
-		keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true},
-	))
+	// gRPC's own policy for pings: more than one in 5 minutes ends the connection.
+	server := grpc.NewServer()
 	server.RegisterService(&description, &loadServer{pod, delay})
 	states := health.NewServer()
 	states.SetServingStatus(service, healthpb.HealthCheckResponse_SERVING)

@@ -29,6 +29,7 @@ class Owner(Protocol):
     pod: Json
     address: str
     parts: Path
+    node_lost: bool
 
     def prepare(self, container: Json, run: int) -> Start: ...
     def changed(self) -> None: ...
@@ -227,8 +228,11 @@ class Container:
                 self.owner.changed()
 
     def _verdicts(self, kind: str) -> probes.Verdicts:
-        probe = self.spec[kind]
-        return probes.verdicts(probe, lambda: self._attempt(probe))
+        return probes.verdicts(self.spec[kind], lambda: self._probe(self.spec[kind]))
+
+    async def _probe(self, probe: Json) -> None:
+        if not self.owner.node_lost:
+            await self._attempt(probe)
 
     def _unhealthy(self, kind: str, reason: str, grace: float) -> tuple[str, float]:
         self.owner.event("Unhealthy", f"{kind} of {self.name} failed: {reason}")

@@ -25,6 +25,9 @@ from testbed.node_agent.volumes import Volumes
 log = logging.getLogger(__name__)
 
 CLUSTER_DOMAIN = "cluster.local"
+_NODE_LOST = "testbed/node-lost"
+"""The annotation of a pod whose node is lost: as if its kubelet were gone, nothing about it is
+reported, it is not probed, and its deletion ends no process until the object itself is gone."""
 _FORCED_GRACE = 1.0  # seconds that a force-deleted pod's processes still get
 _LOOK_AGAIN = 1.0
 
@@ -78,9 +81,13 @@ class Pod:
         self._deleting = asyncio.Event()
         self._deadline = Deadline()
         self._gone = False
+        self.node_lost = False
 
     def update(self, pod: Json) -> None:
         """Take a newer version of the object."""
+        self.node_lost = _NODE_LOST in pod["metadata"].get("annotations", {})
+        if self.node_lost:
+            return
         news = pod["metadata"].get("labels") != self.pod["metadata"].get("labels") or pod[
             "metadata"
         ].get("annotations") != self.pod["metadata"].get("annotations")
@@ -99,10 +106,12 @@ class Pod:
         self._deleting.set()
 
     def changed(self) -> None:
-        self._report.due.set()
+        if not self.node_lost:
+            self._report.due.set()
 
     def event(self, reason: str, message: str, *, warning: bool = True) -> None:
-        self.node.recorder.event(self.pod, reason, message, warning=warning)
+        if not self.node_lost:
+            self.node.recorder.event(self.pod, reason, message, warning=warning)
 
     async def run(self) -> None:
         """Run until the object is gone from the API server."""

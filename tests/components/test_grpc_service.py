@@ -121,6 +121,53 @@ def test_the_route_ends_calls_at_the_deadline(spec: ServiceSpec, timeout: str) -
     assert annotations(bundle(spec), INGRESS)["projectcontour.io/response-timeout"] == timeout
 
 
+def retries(spec: ServiceSpec) -> dict[str, str]:
+    keys = ("retry-on", "num-retries", "per-try-timeout")
+    found = annotations(bundle(spec), INGRESS)
+    return {
+        key: found[f"projectcontour.io/{key}"]
+        for key in keys
+        if f"projectcontour.io/{key}" in found
+    }
+
+
+def test_envoy_tries_only_the_calls_of_an_idempotent_service_again() -> None:
+    again = {"retry-on": "reset,connect-failure,refused-stream", "num-retries": "4"}
+    assert retries(ServiceSpec()) == {}
+    assert retries(ServiceSpec(idempotent=True)) == again
+    impatient = ServiceSpec(idempotent=True, try_timeout=timedelta(seconds=2))
+    assert retries(impatient) == again | {"per-try-timeout": "2s"}
+
+
+def test_an_idempotent_service_may_have_more_than_envoys_three_retries_in_flight() -> None:
+    def in_flight(spec: ServiceSpec) -> str | None:
+        return annotations(bundle(spec), SERVICE).get("projectcontour.io/max-retries")
+
+    assert in_flight(ServiceSpec()) is None
+    assert in_flight(ServiceSpec(idempotent=True)) == "1000"
+    limits = CircuitBreakers(max_retries=7)
+    assert in_flight(ServiceSpec(idempotent=True, circuit_breakers=limits)) == "7"
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        (ServiceSpec(try_timeout=timedelta(seconds=2)), "try_timeout = 2s: runs calls again"),
+        (
+            ServiceSpec(idempotent=True, try_timeout=timedelta(seconds=15)),
+            r"try_timeout = 15s: leaves no time for another try before the deadline \(15s\)",
+        ),
+    ],
+)
+def test_a_time_for_each_try_that_does_not_fit_is_refused(spec: ServiceSpec, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        bundle(spec)
+
+
+def test_an_endless_call_has_time_for_another_try() -> None:
+    bundle(ServiceSpec(idempotent=True, streaming=True, try_timeout=timedelta(hours=1)))
+
+
 def test_no_other_external_dns_of_the_cluster_publishes_the_host() -> None:
     found = annotations(bundle(ServiceSpec()), INGRESS)
     for prefix in OTHER_ANNOTATION_PREFIXES:

@@ -50,6 +50,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "services.events.deadline = 15s: ends every stream; a streaming service needs infinity",
     ),
     (
+        {"services.reports": {"try_timeout": "2s"}},
+        "services.reports.try_timeout = 2s: runs calls again; say idempotent: true if each may run "
+        "twice",
+    ),
+    (
         {"services.reports": {"deadline": "2m"}},
         "services.reports.deadline = 2m: exceeds envoy.max_deadline (1m), which Envoy's drain "
         "waits for; shorten it, or raise max_deadline in the platform's stack",

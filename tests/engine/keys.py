@@ -163,6 +163,7 @@ _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
 _TOLD = "changes what clients are told, and no resource"
+_RETRIES = "annotations that change as those of circuit_breakers do; the matrix has not run since"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
     "zone.name": "another zone, whose names no client dials",
@@ -171,7 +172,8 @@ NOT_LOCAL: dict[str, str] = {
     "zone.acknowledge_public_addresses": _NETWORK,
     "zone.teams.": "a role of AWS",
     "clusters.": _EKS,
-    "services.*.idempotent": _TOLD,
+    "services.*.idempotent": _RETRIES,
+    "services.*.try_timeout": _RETRIES,
     "services.*.clients": _TOLD,
     "external_dns.credentials_secret": _FIXED,
     "external_dns.route53_endpoint": _FIXED,

@@ -1,6 +1,7 @@
 """The disruptions that the experiments make do what they say, and nothing else."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from grpc_platform.conventions import CONTOUR_NAMESPACE
@@ -59,16 +60,43 @@ def test_a_black_holed_envoy_answers_nothing_and_goes_on_after_it(platform: Plat
     assert restarts(platform, "envoy") == before
 
 
-def test_a_lost_pod_falls_silent_at_once(platform: Platform) -> None:
+def test_a_lost_node_is_silent_at_once_and_known_when_it_is_marked(platform: Platform) -> None:
     pod = envoy(platform)
-    address = pod["status"]["podIP"]
+    name, address = pod["metadata"]["name"], pod["status"]["podIP"]
     command = platform.cluster.sandbox.command(*DIAL, "--hold", address, "8080")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as connected:
         assert connected.stdout is not None
         assert connected.stdout.readline() == "connected\n"
-        losses.lose(platform.cluster, pod["metadata"]["name"])
+        losses.lose_node(platform.cluster, name)
         assert connected.stdout.readline() == "TimeoutError\n", "its end reached a peer"
+    assert address in ready_addresses(platform), "the API server knows already"
+    losses.mark_not_ready(platform.cluster, name)
+    platform.cluster.wait("it to leave", lambda: address not in ready_addresses(platform))
+    losses.delete_now(platform.cluster, name)
     wait_until_whole(platform)
+
+
+def ready_addresses(platform: Platform) -> set[str]:
+    """The addresses that Envoy's Service publishes."""
+    of_envoy = ("-n", CONTOUR_NAMESPACE, "-l", "kubernetes.io/service-name=envoy")
+    return {
+        address
+        for item in platform.cluster.get("endpointslices", *of_envoy)["items"]
+        for endpoint in item["endpoints"]
+        for address in endpoint["addresses"]
+        if endpoint["conditions"]["ready"]
+    }
+
+
+def test_a_stall_ends_by_itself(platform: Platform) -> None:
+    pod = envoy(platform)
+    name, address = pod["metadata"]["name"], pod["status"]["podIP"]
+    with ThreadPoolExecutor(1) as other:
+        stall = other.submit(losses.stall, platform.cluster, name, 4)
+        platform.cluster.wait("silence", lambda: dial(platform, address) == "TimeoutError")
+        assert not stall.done()
+        stall.result()
+    assert dial(platform, address) == "connected"
 
 
 def test_pods_survive_the_api_server(platform: Platform) -> None:

@@ -21,6 +21,7 @@ def service_on_platform(
     """One service, whatever its cluster."""
     yield from host_of_service(service, spec, zone_name, path)
     yield from deadline_fits(spec, max_deadline, path)
+    yield from tries_fit(spec, path)
     if spec.namespace in PLATFORM_NAMESPACES:
         yield Mistake((*path, "namespace"), spec.namespace, "is the platform's own; choose another")
 
@@ -48,4 +49,21 @@ def deadline_fits(spec: ServiceSpec, max_deadline: timedelta, path: Path = ()) -
             f"exceeds envoy.max_deadline ({format_duration(max_deadline)}), which Envoy's drain "
             "waits for; shorten it, or raise max_deadline in the platform's stack",
             against=("envoy", "max_deadline"),
+        )
+
+
+def tries_fit(spec: ServiceSpec, path: Path = ()) -> Iterator[Mistake]:
+    """The time after which Envoy tries a call again."""
+    if spec.try_timeout is None:
+        return
+    given, path = format_duration(spec.try_timeout), (*path, "try_timeout")
+    if not spec.idempotent:
+        yield Mistake(path, given, "runs calls again; say idempotent: true if each may run twice")
+    endless = spec.streaming or spec.deadline == "infinity"
+    deadline = spec.deadline or DEFAULT_DEADLINE
+    if not endless and isinstance(deadline, timedelta) and spec.try_timeout >= deadline:
+        yield Mistake(
+            path,
+            given,
+            f"leaves no time for another try before the deadline ({format_duration(deadline)})",
         )

@@ -45,7 +45,12 @@ class ServiceSpec(Spec):
     """Envoy ends a call after this long: by default 15s, `infinity` when streaming."""
     idempotent: bool = False
     """Every call of the service may run twice. Clients then retry calls that fail with UNAVAILABLE:
-    up to two times, after about 0.1 and 0.3 s, and fewer while many fail."""
+    up to two times, after about 0.1 and 0.3 s, and fewer while many fail. Envoy also tries a call
+    again whose server dies, up to four times."""
+    try_timeout: Duration | None = None
+    """Envoy tries a call again that has no answer after so long, up to four times, so that a server
+    whose node is lost costs time and no calls. For `idempotent` services, and longer than any call
+    takes that gets an answer. By default Envoy waits for the deadline."""
     clients: Annotated[int, Field(ge=1)] | None = None
     """About how many client pods call the service. Clients connect to every Envoy (`round_robin`)
     up to 500 or if it is not said, to three up to 2,000 (random subsetting, in languages that have

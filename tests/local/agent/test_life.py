@@ -169,6 +169,28 @@ def test_a_forced_deletion_leaves_no_process(bench: Bench) -> None:
     bench.wait("its processes to go", lambda: bench.processes("#forced") == 0, timeout=5)
 
 
+def test_a_pod_whose_node_is_lost_is_neither_reported_nor_probed_nor_ended(bench: Bench) -> None:
+    """The other pod shows when a node that is there would have acted."""
+    probe = {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1}
+    for name in ("lost", "kept"):
+        run = f"touch /tmp/ok; sleep infinity #{name}-node"
+        bench.pod(name, {"run": run, "readinessProbe": probe, "livenessProbe": probe})
+        bench.wait_ready(name)
+    bench.kubectl("annotate", "pod", "lost", "testbed/node-lost=true")
+    for name in ("lost", "kept"):
+        bench.enter(name, "rm", "/tmp/ok")
+    bench.wait("the other to restart", lambda: bench.container("kept")["restartCount"])
+    for name in ("lost", "kept"):
+        bench.kubectl("delete", "pod", name, "--wait=false", "--grace-period=1")
+    bench.wait("the other to be gone", lambda: bench.gone("kept"))
+    assert bench.ready("lost")
+    assert bench.container("lost")["restartCount"] == 0
+    assert bench.processes("#lost-node"), "its processes were ended"
+    assert not bench.events("lost", "Unhealthy")
+    bench.kubectl("delete", "pod", "lost", "--grace-period=0", "--force")
+    bench.wait("its processes to go", lambda: bench.processes("#lost-node") == 0, timeout=5)
+
+
 def test_pods_deleted_while_they_start_leave_nothing(bench: Bench) -> None:
     names = [f"brief-{number}" for number in range(8)]
     for name in names:
