@@ -62,6 +62,10 @@ prove: .venv/.local  ## The tests of the real engine that .ci/run has no time fo
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
 
+test-clients: .venv/.local  ## Build the example clients, run them beside each other on the local cluster (QUICK=1 some)
+	@$(BIN)/pytest tests/clients
+	@$(BIN)/python -m experiments --only clients $(if $(QUICK),--quick)
+
 experiments: .venv/.local  ## Measure the design's promises, about an hour (ONLY=name,... QUICK=1 FACTOR=10)
 	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
 
@@ -96,6 +100,7 @@ locked: install
 generated: install
 	@$(BIN)/python -m config.docs --check
 	@$(BIN)/python -m tests.engine.table --check
+	@$(BIN)/python -m experiments.clients_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 
 lock:  ## Pin every dependency by version and hash
@@ -105,6 +110,7 @@ lock:  ## Pin every dependency by version and hash
 docs: install  ## Regenerate the tables in docs/, the stack file's schema and the tools' snippets
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.engine.table
+	@$(BIN)/python -m experiments.clients_page
 	@$(BIN)/python -m examples.clients.snippets
 
-.PHONY: help install preview diff local local-down test test-local test-engine prove engine-matrix experiments bench check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated lock docs

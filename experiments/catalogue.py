@@ -1,6 +1,7 @@
 """The experiments, by the names that `--only` takes, in the order in which they run."""
 
 from experiments.balance import BALANCE
+from experiments.clients import CLIENTS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
 from experiments.few_clients import FEW_CLIENTS
@@ -22,6 +23,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "latency": LATENCY,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
+    "clients": CLIENTS,
     "lost_envoy": LOST_ENVOY,
     "lost_server": LOST_SERVER,
     "streams": STREAMS,
@@ -30,4 +32,4 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")
-"""Those that run in CI."""
+"""Those that run in CI; `make test-clients` runs `clients` there."""

@@ -281,6 +281,7 @@ def _load(graph: Path) -> Graph:
 def keep_logs(box: Sandbox, output: Path, error: LocalError) -> None:
     """Save the logs from the tear-down, and point the error at what was saved."""
     saved = output / "logs"
+    shutil.rmtree(saved, ignore_errors=True)  # an earlier run's are not this one's
     copies = {
         box.logs: saved,
         box.state / "node" / "pods": saved / "pods",

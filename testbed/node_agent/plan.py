@@ -115,12 +115,12 @@ def own_binds(parts: Path) -> list[Bind]:
         for path in own
         if not f"{path}/".startswith("/usr/")
     )
-    # A part may be a link to its build: mount the target at the same path.
+    # A part may be a link to its build, or to a folder: mount the target at the same path.
     binds.extend(
         {"source": str(real), "target": str(real), "read_only": True}
         for part in parts.iterdir()
         if part.is_symlink()
-        and (real := part.resolve()).is_file()
+        and (real := part.resolve()).exists()
         and not str(real).startswith(tuple(f"{bind['target']}/" for bind in binds))
     )
     return binds

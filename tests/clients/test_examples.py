@@ -4,14 +4,11 @@ Each is built here, so these are not part of `make test`. One whose toolchain is
 """
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -20,58 +17,20 @@ import grpc
 import pytest
 import trustme
 
+from testbed.clients.languages import LANGUAGES, build, execute, missing
 from tests.clients.server import CALLER, POD, Relay, Server
-from tests.tree import ROOT
 
-CLIENTS = ROOT / "examples" / "clients"
 SECONDS = 120.0
 """Nothing that is waited for takes as long, unless it never comes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Language:
-    """How a client is built and executed, in its folder; the first words are programs to find."""
-
-    build: tuple[tuple[str, ...], ...]
-    run: tuple[str, ...]
-
-
-LANGUAGES = {
-    "go": Language(build=(("go", "build", "-o", "build/client", "."),), run=("build/client",)),
-    "java": Language(
-        build=(("mvn", "--quiet", "--batch-mode", "package"),),
-        run=("java", "-jar", "target/client.jar"),
-    ),
-    "node": Language(build=(("npm", "ci", "--silent"),), run=("node", "./client.js")),
-    "python": Language(
-        build=(
-            ("python3", "-m", "venv", "build/venv"),
-            ("build/venv/bin/python", "-m", "pip", "install", "--quiet", "-r", "requirements.txt"),
-        ),
-        run=("build/venv/bin/python", "./client.py"),
-    ),
-    "rust": Language(build=(("cargo", "build", "--release"),), run=("target/release/client",)),
-}
-
-
-def _find(program: str) -> str | None:
-    return shutil.which(program, path=os.pathsep.join((os.environ["PATH"], f"{ROOT}/.venv/bin")))
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
 def client(request: pytest.FixtureRequest) -> list[str]:
     """What is executed."""
-    folder, language = CLIENTS / request.param, LANGUAGES[request.param]
-    for first, *others in language.build:
-        builder = str(folder / first) if "/" in first else _find(first)
-        if builder is None:
-            pytest.skip(f"there is no {first}")
-        built = subprocess.run(
-            [builder, *others], cwd=folder, text=True, capture_output=True, check=False
-        )
-        assert built.returncode == 0, built.stdout + built.stderr
-    first, *others = (str(folder / word) if "/" in word else word for word in language.run)
-    return [_find(first) or first, *others]
+    if program := missing(request.param):
+        pytest.skip(f"there is no {program}")
+    build(request.param)
+    return execute(request.param)
 
 
 @pytest.fixture

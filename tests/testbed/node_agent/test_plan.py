@@ -138,7 +138,9 @@ def test_a_part_that_is_a_link_is_shown_with_its_target(tmp_path: Path):
     parts = tmp_path / "parts"
     parts.mkdir()
     (parts / "contour").symlink_to(built)
+    (parts / "folder").symlink_to(built.parent)
     (parts / "gone").symlink_to(tmp_path / "none")
     binds = plan.own_binds(parts)
-    assert {"source": str(built), "target": str(built), "read_only": True} in binds
+    for shown in (built, built.parent):
+        assert {"source": str(shown), "target": str(shown), "read_only": True} in binds
     assert all(Path(bind["source"]).exists() for bind in binds)

@@ -1,0 +1,266 @@
+"""Clients: what the example clients lose in five languages, by the contract and by default."""
+
+import contextlib
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.client_scenarios import GREETER, QUICK, SCENARIOS, TICKER, Scenario
+from experiments.experiment import Experiment, Finding, Result
+from experiments.lab import Lab
+from experiments.steps import ENVOYS
+from testbed.clients.languages import LANGUAGES, build, missing
+from testbed.clients.pods import Call, Clients, install
+from testbed.cluster import apps, readiness
+
+CONTRACT, DEFAULTS = "contract", "defaults"
+MODES = (CONTRACT, DEFAULTS)
+_TO_DIAL = ("target_uri", "host", "port", "tls")
+"""What a client needs of a contract; without the rest it keeps its language's defaults."""
+PERIOD = 300
+"""Seconds: the calls of the five minutes after a sudden death, of which `GOALS` are shares."""
+KILLED, LOST = "envoy-killed", "envoy-lost"
+GOALS = {KILLED: 0.5, LOST: 1.0}
+"""Percent of these calls that may fail with the contract."""
+NO_USER_TIMEOUT = {"node": 2.0, "rust": 2.0}
+"""The same when a node is lost, for languages that cannot set TCP_USER_TIMEOUT: they wait for a
+ping and its timeout, 15 s (https://github.com/nodejs/node/issues/52048, and tonic's Endpoint has no
+such option)."""
+_WARM_UP = 5.0  # seconds: a JVM's first calls are slow
+LATE = 1000.0
+"""Milliseconds over the client's median from which a call counts as late."""
+
+
+def run(lab: Lab) -> Result:
+    """All clients side by side in each scenario, each language with the contract and without."""
+    absent = {name: program for name in LANGUAGES if (program := missing(name))}
+    for name, program in absent.items():
+        lab.say(f"{name} is left out: there is no {program}")
+    languages = [name for name in LANGUAGES if name not in absent]
+    for name in languages:
+        lab.say(f"building the client in {name}")
+        build(name)
+    install(lab.cluster, languages)
+    apps.install(lab.cluster)
+    changes: dict[str, dict[str, Any]] = {
+        "envoy": {"min_replicas": ENVOYS, "max_replicas": ENVOYS},
+        "services": {GREETER: {}, TICKER: {"streaming": True}},
+    }
+    lab.deploy(**changes)
+    for manifest in apps.manifests():
+        readiness.wait_until_ready(lab.cluster, manifest)
+    contracts = {
+        service.name.partition(".")[0]: service.outputs["client_contract"]
+        for service in lab.preview(**changes).of_type("grpc-platform:index:GrpcService")
+    }
+    return {
+        "languages": languages,
+        "absent": absent,
+        "contracts": {name: contracts[name] for name in (GREETER, TICKER)},
+        "scenarios": [
+            _observe(lab, scenario, languages, contracts[scenario.service])
+            for scenario in SCENARIOS
+            if not lab.quick or scenario.name in QUICK
+        ],
+    }
+
+
+def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: Any) -> Result:
+    lab.say(scenario.what)
+    scenario.prepare(lab)
+    clients = Clients(lab.cluster, lab.http_port)
+    given = {CONTRACT: contract, DEFAULTS: {key: contract[key] for key in _TO_DIAL}}
+    with contextlib.ExitStack() as after:
+        # Also after a failure: the next scenario must not get calls from these clients.
+        after.callback(scenario.restore, lab)
+        after.callback(clients.remove)
+        for language in languages:
+            for mode in MODES:
+                name = f"client-{language}-{mode}"
+                clients.start(name, language, given[mode], scenario.arguments(lab))
+        clients.wait_until_calling()
+        lab.pause(_WARM_UP)
+        began = time.time()
+        address = scenario.act(lab)
+        acted = time.time()
+        lab.wait_until_settled()
+        lab.pause(scenario.after(lab))
+        calls, opened = clients.stop()
+    # Since a new Envoy is under its name, or since an Envoy was lost.
+    since = acted if scenario.name == "scale-out" else began
+    return {
+        "name": scenario.name,
+        "what": scenario.what,
+        "lossless": scenario.lossless,
+        "seconds": round(time.time() - began),
+        "clients": {
+            language: {
+                mode: account(
+                    [call for call in calls[name] if call.end >= began],
+                    opened[name],
+                    since,
+                    address,
+                )
+                for mode in MODES
+                if (name := f"client-{language}-{mode}")
+            }
+            for language in languages
+        },
+    }
+
+
+def account(calls: Sequence[Call], opened: int, since: float, address: str) -> Result:
+    """What became of a client's calls: how many failed or were late, the seconds from ``since``
+    until the Envoy at ``address`` carried its first call (None: never) and until the last call that
+    failed or was late was sent."""
+    usual = statistics.median(call.ms for call in calls)
+    failed = [call for call in calls if call.code != "OK"]
+    late = [call for call in calls if call.code == "OK" and call.ms > usual + LATE]
+    found = (call.at for call in calls if call.envoy == address)
+    first = min(found, default=None)
+    return {
+        "calls": len(calls),
+        "failed": len(failed),
+        "late": len(late),
+        "codes": dict(Counter(call.code for call in calls)),
+        "messages": [said for said, _ in Counter(call.message for call in failed).most_common(3)],
+        "milliseconds": round(usual, 1),
+        "adopted": None if first is None else round(max(0.0, first - since), 1),
+        "left": round(max((call.at - since for call in (*failed, *late)), default=0.0), 1),
+        "opened": opened,
+        "rate": round(len(calls) / (max(c.end for c in calls) - min(c.at for c in calls)), 2),
+    }
+
+
+def share(account: Result) -> float:
+    """The share that failed of the calls of `PERIOD`, in percent."""
+    return 100 * account["failed"] / (account["rate"] * PERIOD)
+
+
+def findings(result: Result) -> list[Finding]:
+    """With the contract nothing is lost, and a sudden death costs no more than its goal."""
+    found: list[Finding] = []
+    for scenario in result["scenarios"]:
+        each = scenario["clients"]
+        if scenario["lossless"]:
+            bad = [name for name, of in each.items() if _bad(of[CONTRACT])]
+            calls = sum(of[CONTRACT]["calls"] for of in each.values())
+            told = ", ".join(f"{name} {_bad(each[name][CONTRACT])}" for name in bad)
+            figure = f"{told or 'none'} of {calls:,} calls, {len(each)} languages"
+            found.append(Finding(f"{scenario['what']}: no call fails or is late", not bad, figure))
+            continue
+        found += _sudden(scenario)
+    found += _controls(result)
+    return found
+
+
+def _sudden(scenario: Result) -> Iterable[Finding]:
+    """A finding for each bound that languages have."""
+    shares = {name: share(of[CONTRACT]) for name, of in scenario["clients"].items()}
+    goals = dict.fromkeys(shares, GOALS[scenario["name"]])
+    if scenario["name"] == LOST:
+        goals |= {name: goal for name, goal in NO_USER_TIMEOUT.items() if name in shares}
+    for goal in sorted(set(goals.values())):
+        those = {name: shares[name] for name in shares if goals[name] == goal}
+        figure = ", ".join(f"{name} {value:.2f} %" for name, value in those.items())
+        claim = f"{scenario['what']}: at most {goal:g} % of {PERIOD} s of calls fail"
+        yield Finding(claim, max(those.values()) <= goal, figure)
+
+
+def _bad(account: Result) -> int:
+    return account["failed"] + account["late"]
+
+
+def _controls(result: Result) -> Iterable[Finding]:
+    for scenario in result["scenarios"]:
+        if scenario["name"] == LOST:
+            lost = {mode: _total(scenario, mode) for mode in MODES}
+            figure = f"{lost[DEFAULTS]} failed, {lost[CONTRACT]} with the contract"
+            claim = "an Envoy's node is lost: the languages' defaults lose more"
+            yield Finding(claim, lost[DEFAULTS] > lost[CONTRACT], figure, control=True)
+
+
+def _total(scenario: Result, mode: str) -> int:
+    return sum(of[mode]["failed"] for of in scenario["clients"].values())
+
+
+def draw(result: Result) -> dict[str, Figure]:
+    """Who finds a new Envoy, and who leaves a silent one, when."""
+    names = {scenario["name"]: scenario for scenario in result["scenarios"]}
+    wanted = {
+        "scale-out": ("adopted", "Until a new Envoy carries calls (from its name's change)"),
+        "envoy-lost": ("left", "Until the last call to a silent Envoy is sent"),
+    }
+    there = {name: about for name, about in wanted.items() if name in names}
+    if not there:
+        return {}
+    languages = result["languages"]
+    with plots.panels(*(title for _, title in there.values())) as (figure, axes):
+        for axis, (name, (key, _)) in zip(axes, there.items(), strict=True):
+            of = names[name]["clients"]
+            ceiling = float(names[name]["seconds"])
+            series = {
+                mode: [
+                    plots.Bar(value=ceiling if of[each][mode][key] is None else of[each][mode][key])
+                    for each in languages
+                ]
+                for mode in MODES
+            }
+            plots.bars(axis, languages, series, y_label="seconds")
+    return {"clients": figure}
+
+
+def tell(result: Result) -> str:
+    """A table of what was lost, and one of times and connections."""
+    languages = result["languages"]
+    head = f"| | {' | '.join(languages)} |\n| --- |{' --- |' * len(languages)}"
+    lost = [
+        "Calls failed + late, with the contract and (by default), of the calls with the contract:",
+        "",
+        head,
+    ]
+    for scenario in result["scenarios"]:
+        cells = [_lost(scenario["clients"][name]) for name in languages]
+        lost.append(f"| {scenario['what']} | {' | '.join(cells)} |")
+    lost += ["", "Connections opened in that time:", "", head]
+    for scenario in result["scenarios"]:
+        cells = [_pair(scenario["clients"][name], "opened") for name in languages]
+        lost.append(f"| {scenario['what']} | {' | '.join(cells)} |")
+    names = {scenario["name"]: scenario for scenario in result["scenarios"]}
+    lost += ["", "Seconds:", "", head]
+    for name, key, what in (
+        ("scale-out", "adopted", "until a new Envoy carries calls"),
+        ("envoy-killed", "left", "until the last call to a killed Envoy is sent"),
+        ("envoy-lost", "left", "until the last call to a silent Envoy is sent"),
+    ):
+        if name in names:
+            cells = [_pair(names[name]["clients"][each], key) for each in languages]
+            lost.append(f"| {what} | {' | '.join(cells)} |")
+    return "\n".join(lost)
+
+
+def _lost(of: Result) -> str:
+    by, default = of[CONTRACT], of[DEFAULTS]
+    return (
+        f"{by['failed']} + {by['late']} ({default['failed']} + {default['late']}) of {by['calls']}"
+    )
+
+
+def _pair(of: Result, key: str) -> str:
+    by, default = ("never" if of[mode][key] is None else f"{of[mode][key]:g}" for mode in MODES)
+    return f"{by} ({default})"
+
+
+CLIENTS = Experiment(
+    title="Clients",
+    question="What do clients in five languages lose, by the contract and by default?",
+    run=run,
+    findings=findings,
+    draw=draw,
+    tell=tell,
+)
