@@ -9,7 +9,9 @@ from testbed.cluster import readiness
 from testbed.disruptions import losses, operations
 
 GREETER, TICKER = "greeter", "ticker"
-CALLS = ("--rate", "10")
+RATE = 10
+"""Calls per second of each client, where the scenario says no other."""
+CALLS = ("--rate", str(RATE))
 MESSAGE_BYTES = 3_900_000
 """Of a request and of its answer; gRPC's limit for a received message is 4 MiB."""
 DNS_AWAY = 30

@@ -10,12 +10,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
-from experiments.client_scenarios import GREETER, QUICK, SCENARIOS, TICKER, Scenario
+from experiments.client_scenarios import GREETER, QUICK, RATE, SCENARIOS, TICKER, Scenario
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
 from experiments.steps import ENVOYS
 from testbed.clients.languages import LANGUAGES, build, missing
-from testbed.clients.pods import Call, Clients, install
+from testbed.clients.pods import Call, Clients, Stopped, install
 from testbed.cluster import apps, readiness
 
 CONTRACT, DEFAULTS = "contract", "defaults"
@@ -90,7 +90,7 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
         acted = time.time()
         lab.wait_until_settled()
         lab.pause(scenario.after(lab))
-        calls, opened = clients.stop()
+        stopped = clients.stop()
     # Since a new Envoy is under its name, or since an Envoy was lost.
     since = acted if scenario.name == "scale-out" else began
     return {
@@ -100,32 +100,39 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
         "seconds": round(time.time() - began),
         "clients": {
             language: {
-                mode: account(
-                    [call for call in calls[name] if call.end >= began],
-                    opened[name],
-                    since,
-                    address,
-                )
+                mode: _told(stopped, f"client-{language}-{mode}", began, since, address)
                 for mode in MODES
-                if (name := f"client-{language}-{mode}")
             }
             for language in languages
         },
     }
 
 
-def account(calls: Sequence[Call], opened: int, since: float, address: str) -> Result:
-    """What became of a client's calls: how many failed or were late, the seconds from ``since``
-    until the Envoy at ``address`` carried its first call (None: never) and until the last call that
-    failed or was late was sent."""
+def _told(stopped: Stopped, name: str, began: float, since: float, address: str) -> Result:
+    calls = [call for call in stopped.calls[name] if call.end >= began]
+    unanswered = 0
+    if name in stopped.waiting:
+        # Not told by the client: calls are sent at its rate, and each that has ended is told.
+        sent = 1 + round((stopped.at - stopped.calls[name][0].at) * RATE)
+        unanswered = max(0, sent - len(stopped.calls[name]))
+    return account(calls, unanswered, stopped.opened[name], since, address)
+
+
+def account(
+    calls: Sequence[Call], unanswered: int, opened: int, since: float, address: str
+) -> Result:
+    """What became of a client's calls: how many failed (also those ``unanswered`` at the end) or
+    were late, the seconds from ``since`` until the Envoy at ``address`` carried its first call
+    (None: never) and until the last call that failed or was late was sent."""
     usual = statistics.median(call.ms for call in calls)
     failed = [call for call in calls if call.code != "OK"]
     late = [call for call in calls if call.code == "OK" and call.ms > usual + LATE]
     found = (call.at for call in calls if call.envoy == address)
     first = min(found, default=None)
     return {
-        "calls": len(calls),
-        "failed": len(failed),
+        "calls": len(calls) + unanswered,
+        "failed": len(failed) + unanswered,
+        "unanswered": unanswered,
         "late": len(late),
         "codes": dict(Counter(call.code for call in calls)),
         "messages": [said for said, _ in Counter(call.message for call in failed).most_common(3)],

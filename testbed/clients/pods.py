@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,20 @@ def install(cluster: Cluster, names: Iterable[str]) -> None:
         script.chmod(0o755)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """What clients did, by name."""
+
+    at: float
+    """Unix time at which they were told to stop."""
+    calls: dict[str, list[Call]]
+    opened: dict[str, int]
+    """How many connections each opened since all of them called."""
+    waiting: set[str]
+    """Those that still waited for an answer 20 s later: a call without a deadline may do so for
+    many minutes."""
+
+
 @dataclass
 class Clients:
     """Clients that run side by side, each in a pod of its own."""
@@ -95,23 +110,28 @@ class Clients:
         whole = (line for line in lines if line.startswith("{") and line.endswith("}"))
         return [_call(json.loads(line)) for line in whole]
 
-    def stop(self) -> tuple[dict[str, list[Call]], dict[str, int]]:
-        """Stop all; their calls and how many connections each opened, by name.
-
-        Raises LocalError when one has not ended with status 0.
-        """
+    def stop(self) -> Stopped:
+        """Stop all. Raises LocalError when one has ended with another status than 0."""
         opened: dict[str, int] = {}
         if self._counter:
             opened = json.loads(self._counter.communicate("\n", timeout=60)[0])
+        at = time.time()
         for name in self._pods:
             apps.stop_client(self.cluster, name)
-        calls: dict[str, list[Call]] = {}
-        for name in self._pods:
-            self.cluster.wait(f"{name} to end", lambda name=name: self._phase(name) in _ENDED)
-            if self._phase(name) != "Succeeded":
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until and not all(self._phase(n) in _ENDED for n in self._pods):
+            self.cluster.check()
+            time.sleep(0.5)
+        phases = {name: self._phase(name) for name in self._pods}
+        for name, phase in phases.items():
+            if phase == "Failed":
                 raise self._failure(name)
-            calls[name] = self.calls(name)
-        return calls, opened
+        return Stopped(
+            at=at,
+            calls={name: self.calls(name) for name in self._pods},
+            opened=opened,
+            waiting={name for name, phase in phases.items() if phase not in _ENDED},
+        )
 
     def remove(self) -> None:
         """Delete the pods, whether or not they have ended."""
@@ -135,6 +155,7 @@ class Clients:
 
 
 _ENDED = ("Succeeded", "Failed")
+_PATIENCE = 20.0  # seconds, longer than the contract's deadline
 
 
 def _call(line: Mapping[str, Any]) -> Call:

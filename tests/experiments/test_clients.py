@@ -27,16 +27,16 @@ def calls(*others: Call) -> list[Call]:
 
 def test_counts_the_failed_and_the_late() -> None:
     given = calls(call(SINCE + 1, code="UNAVAILABLE"), call(SINCE + 2, ms=1500), call(1, ms=900))
-    found = account(given, 3, SINCE, NEW)
-    assert (found["calls"], found["failed"], found["late"], found["opened"]) == (603, 1, 1, 3)
+    found = account(given, 2, 3, SINCE, NEW)
+    assert (found["calls"], found["failed"], found["late"], found["opened"]) == (605, 3, 1, 3)
     assert found["codes"] == {"OK": 602, "UNAVAILABLE": 1}
     assert found["messages"] == ["it is gone"]
 
 
 def test_tells_when_the_last_bad_call_was_sent() -> None:
     given = calls(call(SINCE + 4, code="DEADLINE_EXCEEDED"), call(SINCE + 7.5, ms=3000))
-    assert account(given, 1, SINCE, NEW)["left"] == 7.5
-    assert account(calls(), 1, SINCE, NEW)["left"] == 0
+    assert account(given, 0, 1, SINCE, NEW)["left"] == 7.5
+    assert account(calls(), 0, 1, SINCE, NEW)["left"] == 0
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_tells_when_a_new_envoy_carried_its_first_call(
     sent: tuple[float, ...], adopted: float | None
 ) -> None:
     given = calls(*(call(at, envoy=NEW) for at in sent))
-    assert account(given, 1, SINCE, NEW)["adopted"] == adopted
+    assert account(given, 0, 1, SINCE, NEW)["adopted"] == adopted
 
 
 def test_a_share_is_of_five_minutes() -> None:
