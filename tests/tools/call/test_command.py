@@ -19,13 +19,25 @@ from tests.tools.call.greeter import grpc_server
         ((":8080",), "the host is missing"),
         (("greeter.test:http",), "the port must be a number from 1 to 65535"),
         (("greeter.test:65536",), "the port must be a number from 1 to 65535"),
-        (("a..b", "--resolver", "127.0.0.1"), "a..b is no DNS name"),
+        (("greeter.test:" + "9" * 5000,), "the port must be a number from 1 to 65535"),
+        (("a..b",), "'a..b' is no DNS name"),
+        (("a b.test",), "'a b.test' is no DNS name"),
+        (("gr\u00fc\u00dfe.test",), "(others as xn--...)"),
+        (("a" * 64 + ".test",), "is no DNS name"),
+        ((".".join(["a" * 60] * 5), "--resolver", "127.0.0.1"), "is no DNS name"),
+        (("127.0.0.1", "--authority", ""), "--authority '': give NAME or NAME:PORT"),
+        (("127.0.0.1:8443", "--authority", ":443"), "--authority ':443': give NAME"),
+        (("127.0.0.1:8443", "--authority", ".test"), "--authority '.test': give NAME"),
+        (("127.0.0.1", "--authority", "a\nb"), "--authority 'a\\nb': give NAME"),
+        (("127.0.0.1", "--authority", "[::1]:80"), "--authority '[::1]:80': give NAME"),
+        (("127.0.0.1", "--authority", "a.test:0"), "--authority 'a.test:0': give NAME"),
         (("a.test", "--resolver", "ns.test"), "--resolver ns.test: give the IPv4 address"),
         (("a.test", "--timeout", "0"), "--timeout 0: give seconds"),
         (("a.test", "--timeout", "nan"), "--timeout nan: give seconds"),
         (("a.test", "Greet"), "Greet: give the method as package.Service/Method"),
         (("a.test", "a.Greeter/Greet", "--data", "{"), "--data is not JSON"),
         (("a.test", "a.Greeter/Greet", "--data", "[]"), "--data must be a JSON object"),
+        (("a.test", "a.Greeter/Greet", "--data", "[" * 100_000), "--data is not JSON"),
         (("a.test", "--data", '{"a": 1}'), "--data is the request of a METHOD"),
         (("a.test", "a.Greeter/Greet", "--list"), "leave METHOD out"),
         (("127.0.0.1", "--ca", "ca.pem"), "--ca ca.pem: this call is in plaintext"),
@@ -48,6 +60,7 @@ def test_a_request_that_does_not_fit_the_method_is_a_mistake() -> None:
         result = CliRunner().invoke(app, command)
     assert result.exit_code == 2
     assert "--data does not fit test.v1.Name" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_without_the_extra_one_line_says_what_to_install() -> None:

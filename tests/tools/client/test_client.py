@@ -95,6 +95,12 @@ def test_the_text_has_each_field_with_a_readable_value(write: Write) -> None:
     assert all(name in text for name in LANGUAGES)
 
 
+def test_no_value_reaches_the_terminal_as_a_command(write: Write) -> None:
+    strange = {**PLATFORM, "services": {"greeter": GREETER | {"host": "a\x1b[2Jb\nc"}}}
+    text = client("greeter", "--outputs", write(strange)).stdout
+    assert re.search(r"^host +a \[2Jb c  ", text, re.MULTILINE)
+
+
 def test_a_service_without_deadline_says_never(write: Write) -> None:
     without = {key: value for key, value in EVENTS.items() if value is not None}  # as Pulumi does
     result = client("events", "--outputs", write({**PLATFORM, "services": {"events": without}}))

@@ -78,7 +78,7 @@ def _request(flags: Flags) -> dict[str, Any]:
         raise UserError(f"{flags.method}: give the method as package.Service/Method")
     try:
         data: object = json.loads(flags.data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"--data is not JSON: {error}") from error
     if not is_mapping(data):
         raise UserError('--data must be a JSON object, such as {"name": "Ada"}')

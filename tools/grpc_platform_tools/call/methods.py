@@ -64,6 +64,7 @@ def message(method: Method, data: dict[str, Any]) -> Any:
     try:
         return ParseDict(data, method.request())
     except ParseError as error:
+        why = " ".join(str(error).split())  # it may have several lines
         raise UserError(
-            f"--data does not fit {method.request.DESCRIPTOR.full_name}: {error}"
+            f"--data does not fit {method.request.DESCRIPTOR.full_name}: {why}"
         ) from error

@@ -1,5 +1,6 @@
 """What the command line says about where to call."""
 
+import re
 from ipaddress import AddressValueError, IPv4Address
 
 from grpc_platform_tools.call.steps import Target
@@ -8,12 +9,13 @@ from grpc_platform_tools.errors import UserError
 PLAIN_PORT, TLS_PORT = 8080, 8443
 """Those of the platform's Envoys unless the stack says otherwise."""
 _TLS_PORTS = (TLS_PORT, 443)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
 def parse_target(text: str, *, tls: bool | None, authority: str | None) -> Target:
     """Read HOST[:PORT], also as a gRPC target (dns:///HOST:PORT). Without `tls` the port decides.
 
-    Raises UserError.
+    Raises UserError, also for what no handshake or call could carry.
     """
     given = text.removeprefix("dns:///")
     if "/" in given or given.count(":") > 1:
@@ -22,6 +24,15 @@ def parse_target(text: str, *, tls: bool | None, authority: str | None) -> Targe
     host = host.removesuffix(".")
     if not host:
         raise UserError(f"{text}: the host is missing")
+    if not _NAME.fullmatch(host):
+        raise UserError(
+            f"{text!r}: {host!r} is no DNS name: it has labels of up to 63 letters, digits, - and "
+            "_ (others as xn--...)"
+        )
+    if authority is not None:
+        name, with_port, its_port = authority.partition(":")
+        if not _NAME.fullmatch(name) or (with_port and not _is_port(its_port)):
+            raise UserError(f"--authority {authority!r}: give NAME or NAME:PORT")
     default = TLS_PORT if tls else PLAIN_PORT
     port = _port(number, text) if colon else default
     return Target(
@@ -46,6 +57,10 @@ def parse_resolver(text: str | None) -> tuple[str, int] | None:
 
 
 def _port(number: str, text: str) -> int:
-    if not (number.isascii() and number.isdigit() and 0 < int(number) < 65536):
+    if not _is_port(number):
         raise UserError(f"{text}: the port must be a number from 1 to 65535")
     return int(number)
+
+
+def _is_port(number: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,5}", number)) and 0 < int(number) < 65536

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from grpc_platform_tools.diff.lines import one_line
+
 MEANINGS: dict[str, str] = {
     "target_uri": "the channel's target",
     "host": "the :authority of calls and, with TLS, the certificate's name",
@@ -46,7 +48,7 @@ def _value(field: str, value: object) -> str:
         return _duration(value)
     if isinstance(value, int) and field.endswith("_bytes"):
         return f"{value:,} bytes"
-    return str(value)
+    return one_line(str(value))  # a terminal would obey what is in it
 
 
 def _duration(seconds: float) -> str:
