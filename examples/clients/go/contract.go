@@ -1,5 +1,6 @@
 package main
 
+// snippet: begin
 import (
 	"crypto/x509"
 	"time"
@@ -27,7 +28,6 @@ type Contract struct {
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// snippet: begin
 func dial(contract Contract, roots *x509.CertPool) (*grpc.ClientConn, error) {
 	creds := insecure.NewCredentials()
 	if contract.TLS {

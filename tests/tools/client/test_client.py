@@ -210,16 +210,28 @@ def test_flags_that_exclude_each_other_are_refused(flags: tuple[str, ...]) -> No
     assert (result.exit_code, result.stderr) == (2, f"give {flags[0]} or {flags[-2]}, not both\n")
 
 
-@pytest.mark.parametrize(("name", "comment"), [("python", "#"), ("go", "//")])
-def test_the_lines_of_a_language_say_where_the_contract_comes_from(
-    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, comment: str
+@pytest.mark.parametrize(
+    ("name", "comment", "package"),
+    [("python", "#", "grpcio"), ("go", "//", "google.golang.org/grpc from 1.79 on")],
+)
+def test_the_lines_of_a_language_say_where_the_contract_comes_from_and_what_they_need(
+    write: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    comment: str,
+    package: str,
 ) -> None:
     (tmp_path / f"{name}.txt").write_text("channel = dial(contract)\n")
     monkeypatch.setattr(language, "SNIPPETS", tmp_path)
     file = write(PLATFORM)
     lines = client("greeter", "--outputs", file, "--language", name).stdout.splitlines()
     command = f"grpc-platform client greeter --outputs {file} --json"
-    assert lines == [f"{comment} The contract: {command}", "channel = dial(contract)"]
+    assert lines[:2] == [
+        f"{comment} The contract: {command}",
+        f"{comment} Packages: {package}",
+    ]
+    assert lines[-1] == "channel = dial(contract)"
 
 
 def test_a_language_that_has_no_lines_is_said(

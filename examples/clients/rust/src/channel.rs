@@ -1,5 +1,6 @@
 //! A tonic channel that keeps a service's contract.
 
+// snippet: begin
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +23,6 @@ pub struct Contract {
     pub max_message_bytes: Option<usize>,
 }
 
-// snippet: begin
 /// A channel to every Envoy of the service: each look-up adds the new ones and removes those that
 /// are gone. A removed one finishes its calls. An Envoy is chosen at random for each call (tower's
 /// p2c, with equal loads); tonic has no round_robin. Call it in tokio's runtime.

@@ -1,8 +1,6 @@
 package examples.client;
 
-import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParseException;
 import examples.greeter.v1.GreeterGrpc;
 import examples.greeter.v1.GreeterOuterClass.GreetRequest;
@@ -58,9 +56,7 @@ final class Client {
     double seconds = Double.parseDouble(options.get("--seconds"));
     int ticks = (int) Math.round(Double.parseDouble(options.get("--stream")) / TICK_SECONDS);
     String name = "x".repeat(Integer.parseInt(options.get("--message-bytes")));
-    var snake = FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES;
-    Gson gson = new GsonBuilder().setFieldNamingPolicy(snake).create();
-    Contract contract = gson.fromJson(Files.readString(Path.of(arguments[0])), Contract.class);
+    Contract contract = Contract.read(Files.readString(Path.of(arguments[0])));
     ManagedChannel channel = contract.dial(credentials(contract, options.get("--ca")));
 
     long pause = Math.round(1e9 / rate);

@@ -1,6 +1,9 @@
 package examples.client;
 
+// snippet: begin
+import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.reflect.TypeToken;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
@@ -20,11 +23,16 @@ record Contract(
     Double minResolutionIntervalSeconds,
     Integer maxMessageBytes) {
 
+  static Contract read(String json) {
+    var snake = FieldNamingPolicy.LOWER_CASE_WITH_UNDERSCORES;
+    return new GsonBuilder().setFieldNamingPolicy(snake).create().fromJson(json, Contract.class);
+  }
+
   private static long milliseconds(double seconds) {
     return Math.round(seconds * 1000);
   }
 
-  // snippet: begin
+  /** The credentials: InsecureChannelCredentials, or where `tls` is true TlsChannelCredentials. */
   ManagedChannel dial(ChannelCredentials credentials) {
     if (minResolutionIntervalSeconds != null) {
       // gRPC reads the system property. It drops a look-up that comes sooner; other languages delay
@@ -57,5 +65,5 @@ record Contract(
     channel.getState(true); // connects now, not at the first call
     return channel;
   }
-  // snippet: end
 }
+// snippet: end
