@@ -23,11 +23,10 @@ What one machine with {cores} cores cannot tell: absolute throughput, and latenc
 Rely on ratios within one run.
 
 What they changed in the platform: the default circuit breaker (Settings), Contour's memory (Growth,
-which the former 256 MiB failed), the streaming contract in
-[services and clients]({services}) (Long streams), clients' keepalive (Lost Envoy),
-retries of idempotent services (Lost server), and what is said of services without endpoints
-(Growth). The autoscaler's target and patience, the drain and the
-access log stayed as they were.
+which the former 256 MiB failed), what [clients]({clients}) are told of streams (Long streams) and their
+keepalive (Lost Envoy), retries of idempotent services (Lost server), and what is said of services
+without endpoints (Growth). The autoscaler's target and patience, the drain and the access log
+stayed as they were.
 
 | experiment | asks | holds | date |
 | --- | --- | --- | --- |
@@ -39,7 +38,7 @@ def write(directory: Path, docs: str = "../../docs") -> None:
     records = _records(directory)
     cores = max((r["machine"]["cores"] for r in records.values()), default=0)
     lines = [
-        _HEAD.format(local=f"{docs}/local.md", services=f"{docs}/services.md", cores=cores).rstrip(
+        _HEAD.format(local=f"{docs}/local.md", clients=f"{docs}/clients.md", cores=cores).rstrip(
             "\n"
         )
     ]
