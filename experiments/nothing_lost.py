@@ -22,7 +22,7 @@ RUNS = 2
 _RATE = 2_000
 _QUICK_CALLS = 60_000
 _STREAM = 2.0  # seconds; a new stream begins when one ends
-# The contract's policy, and the other one that docs/services.md names, at half the rate each.
+# The contract's policy, and the other one that docs/clients.md names, at half the rate each.
 CLIENTS: dict[str, tuple[str, ...]] = {
     "round_robin": ("--policy=round_robin", "--channels=12", f"--rate={_RATE // 2}"),
     "pick_first": ("--policy=pick_first", "--channels=24", f"--rate={_RATE // 2}"),
