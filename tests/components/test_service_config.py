@@ -56,6 +56,11 @@ def test_more_clients_open_fewer_connections_each(clients: int | None, policies:
     assert [name for policy in balancing(clients) for name in policy] == policies
 
 
+def test_a_service_cannot_declare_no_clients() -> None:
+    with pytest.raises(ValueError, match="clients"):
+        ServiceSpec(clients=0)
+
+
 def test_a_service_without_deadline_and_retries_has_no_method_config() -> None:
     config = service_config(ServiceSpec(streaming=True), None)
     assert config == {"loadBalancingConfig": [{"round_robin": {}}]}
@@ -187,6 +192,17 @@ def test_grpc_retries_the_calls_of_an_idempotent_service_alone(
         with pytest.raises(grpc.RpcError):
             call(b"", wait_for_ready=True)
         assert server.attempts == 1
+
+
+def test_a_call_that_goes_on_failing_is_tried_three_times(
+    servers: list[Greeter], dial: Dial
+) -> None:
+    (server, _) = servers
+    server.failures = 1_000_000
+    channel = dial(service_config(ServiceSpec(idempotent=True), 15 * SECOND), [server])
+    with pytest.raises(grpc.RpcError):
+        channel.unary_unary("/test/Fast")(b"", wait_for_ready=True)
+    assert server.attempts == 3
 
 
 def test_a_service_that_is_down_gets_no_multiple_of_its_load(

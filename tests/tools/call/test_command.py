@@ -98,6 +98,14 @@ def test_the_port_decides_whether_tls_is_used() -> None:
     assert said.startswith("127.0.0.9:8443 over TLS")
 
 
+def test_the_call_does_not_go_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The steps before it did not either."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    with grpc_server() as port:
+        result = CliRunner().invoke(app, ["call", f"127.0.0.1:{port}", "--timeout", "10"])
+    assert result.exit_code == 0, result.output
+
+
 def test_colours_are_for_a_terminal_that_wants_them() -> None:
     def run(**environment: str) -> str:
         return subprocess.run(

@@ -62,7 +62,8 @@ def connected(channel: Any, timeout: float) -> float | None:
 
 
 def call(channel: Any, method: Method, request: Any, address: str) -> Call:
-    """Call once. A stream is ended after its first message; its request is the only one."""
+    """Call once, with one request. Of a stream the first message is read; closing the channel ends
+    it."""
     kind = f"{_arity(method.client_streams)}_{_arity(method.server_streams)}"
     # A stream's reader is asked for messages; the others are made into the same with one message.
     start = getattr(channel, kind)(
@@ -77,7 +78,6 @@ def call(channel: Any, method: Method, request: Any, address: str) -> Call:
         if method.server_streams:
             answer = start(sent)
             reply = next(answer, None)
-            answer.cancel()
         else:
             reply, answer = start.with_call(sent)
     except grpc.RpcError as error:

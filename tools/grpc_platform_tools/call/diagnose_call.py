@@ -92,7 +92,7 @@ def _of_envoy(target: Target, call: Call) -> Diagnosis:
             "`services`. If you dial an address or another name, give the service's host with "
             "--authority. A service with a certificate is served on the TLS port only.",
         )
-    if "x-envoy-overloaded" in call.metadata or "reset reason: overflow" in said:
+    if "reset reason: overflow" in said:
         return Diagnosis(
             code="circuit-breaker",
             problem=f"The circuit breaker of {envoy} for this service is open: too many calls "
