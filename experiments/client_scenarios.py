@@ -140,4 +140,4 @@ SCENARIOS = (
     Scenario(name="envoy-killed", what="an Envoy is killed (SIGKILL)", act=_kill, lossless=False),
     Scenario(name="envoy-lost", what="an Envoy's node is lost", act=_lose_node, lossless=False),
 )
-QUICK = ("scale-in", "server-rollout", "envoy-lost")
+QUICK = ("server-rollout", "envoy-lost")
