@@ -122,7 +122,10 @@ SCENARIOS = (
         what="streams last twice as long as a connection",
         act=_plain(steps.nothing),
         service=TICKER,
-        arguments=lambda lab: (f"--stream={2 * lab.times.reconnect_interval.total_seconds():.0f}",),
+        arguments=lambda lab: (
+            "--stream",
+            f"{2 * lab.times.reconnect_interval.total_seconds():.0f}",
+        ),
         after=lambda lab: 4.5 * lab.times.reconnect_interval.total_seconds(),
     ),
     Scenario(

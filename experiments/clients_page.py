@@ -63,6 +63,7 @@ def _measured(record: Any) -> list[str]:
     """The experiment's figures with the contract, and by default in brackets."""
     result = record["result"]
     languages = [name for name in _NAMES if name in result["languages"]]
+    scenarios = [scenario for scenario in result["scenarios"] if "error" not in scenario]
     head = [
         f"| calls that failed or were late | {' | '.join(_NAMES[name] for name in languages)} |",
         f"| --- |{' --- |' * len(languages)}",
@@ -70,11 +71,9 @@ def _measured(record: Any) -> list[str]:
     rows = [
         f"| {scenario['what']} | "
         f"{' | '.join(_bad(scenario['clients'][name]) for name in languages)} |"
-        for scenario in result["scenarios"]
+        for scenario in scenarios
     ]
-    calls = max(
-        each["contract"]["calls"] for s in result["scenarios"] for each in s["clients"].values()
-    )
+    calls = max(each["contract"]["calls"] for s in scenarios for each in s["clients"].values())
     about = (
         f"With the contract, and by default in brackets; up to {calls:,} calls of each client in "
         "each row, all clients side by side "

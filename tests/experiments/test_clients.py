@@ -75,3 +75,9 @@ def test_a_sudden_death_has_a_goal_and_a_control() -> None:
     assert (goal.holds, control.holds, control.control) == (True, True, True)
     goal, control = findings(result(False, contract=31, defaults=31))
     assert (goal.holds, control.holds) == (False, False)
+
+
+def test_a_scenario_that_could_not_be_tried_fails_the_run() -> None:
+    result = {"languages": ["go"], "scenarios": [{"name": "x", "what": "x", "error": "no reason"}]}
+    (found,) = findings(result)
+    assert (found.holds, found.figure) == (False, "no reason")
