@@ -38,6 +38,8 @@ BOUNDS = {
     "300 services / bare": 1.0,
     "1000 services / 100 services": 12.0,
 }
+ONCE = 300
+"""From here on one run must do: it takes minutes."""
 WITHOUT_BARE = 1000
 """From here on the bare program, whose time grows with the square, is left out: over 10 minutes."""
 
@@ -90,7 +92,7 @@ def measure(console: Console, sizes: list[int], repeats: int) -> tuple[Runs, dic
             return outcome
 
         for size in sizes:
-            for turn in range(repeats if size < WITHOUT_BARE else 1):
+            for turn in range(repeats if size < ONCE else 1):
                 preview(f"{size} services", turn, lambda path, size=size: _ours(path, size))
                 if size < WITHOUT_BARE:
                     preview(f"{size} bare", turn, lambda path, size=size: _bare(path, size))
