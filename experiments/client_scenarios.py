@@ -19,8 +19,9 @@ CONTOUR_AWAY = 30
 _IDLE_SECONDS = 75
 """Between two calls: Envoy closes a connection that was idle for a minute."""
 
-Act = Callable[[Lab], str]
-"""Does it; returns the address of the Envoy that is new or lost, or nothing."""
+Act = Callable[[Lab, str], str]
+"""Does it, given the address of an Envoy that carries calls; returns the address of the Envoy that
+is new or lost, or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,14 @@ class Scenario:
 
 
 def _plain(step: steps.Step) -> Act:
-    def act(lab: Lab) -> str:
+    def act(lab: Lab, _: str) -> str:
         step(lab)
         return ""
 
     return act
 
 
-def _scale_out(lab: Lab) -> str:
+def _scale_out(lab: Lab, _: str) -> str:
     before = set(lab.envoys().values())
     steps.scale_out(lab)
     (new,) = set(lab.envoys().values()) - before
@@ -56,14 +57,13 @@ def _scale_out(lab: Lab) -> str:
     return new
 
 
-def _kill(lab: Lab) -> str:
-    address = next(iter(lab.envoys().values()))
-    steps.kill_envoy(lab)
+def _kill(lab: Lab, address: str) -> str:
+    losses.kill(lab.cluster, _pod(lab, address), "envoy")
     return address
 
 
-def _lose_node(lab: Lab) -> str:
-    pod, address = next(iter(lab.envoys().items()))
+def _lose_node(lab: Lab, address: str) -> str:
+    pod = _pod(lab, address)
     losses.lose_node(lab.cluster, pod)
     lab.pause(losses.NODE_MONITOR_GRACE)
     losses.mark_not_ready(lab.cluster, pod)
@@ -72,7 +72,11 @@ def _lose_node(lab: Lab) -> str:
     return address
 
 
-def _lose_contour(lab: Lab) -> str:
+def _pod(lab: Lab, address: str) -> str:
+    return next(pod for pod, of in lab.envoys().items() if of == address)
+
+
+def _lose_contour(lab: Lab, _: str) -> str:
     """Scale Contour to nothing for a while."""
     contour = lab.cluster.get("deployment", *PLATFORM, "contour")
     scale = ("scale", "deployment/contour", *PLATFORM)
@@ -83,7 +87,7 @@ def _lose_contour(lab: Lab) -> str:
     return ""
 
 
-def _silence_dns(lab: Lab) -> str:
+def _silence_dns(lab: Lab, _: str) -> str:
     processes = map(int, lab.cluster.inside("pgrep", "-x", "coredns").stdout.split())
     losses.freeze(lab.cluster, processes, DNS_AWAY)
     return ""
