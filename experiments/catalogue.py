@@ -32,4 +32,4 @@ EXPERIMENTS: dict[str, Experiment] = {
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")
-"""Those that run in CI; `make test-clients` runs `clients` there."""
+"""Those that run in CI."""
