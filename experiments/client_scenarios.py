@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from experiments import steps
 from experiments.lab import PLATFORM, Lab
+from experiments.lost_nodes import lose_node
+from grpc_platform.conventions import CONTOUR_NAMESPACE
 from testbed.cluster import readiness
 from testbed.disruptions import losses, operations
 
@@ -64,10 +66,7 @@ def _kill(lab: Lab, address: str) -> str:
 
 def _lose_node(lab: Lab, address: str) -> str:
     pod = _pod(lab, address)
-    losses.lose_node(lab.cluster, pod)
-    lab.pause(losses.NODE_MONITOR_GRACE)
-    losses.mark_not_ready(lab.cluster, pod)
-    lab.pause(20)
+    lose_node(lab, pod, CONTOUR_NAMESPACE, losses.NODE_MONITOR_GRACE + 20)
     losses.delete_now(lab.cluster, pod)
     return address
 

@@ -7,13 +7,12 @@ from matplotlib.figure import Figure
 from experiments import plots, shares
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab, spread
+from grpc_platform.service_config import SUBSET_SIZE
 
 ENVOYS = 6
 POLICIES = ("pick_first", "random_subsetting", "round_robin")
 CALLS_EACH = {5: 20.0, 50: 4.0, 500: 0.5}
 """Calls a second of each client, by the number of clients."""
-SUBSET = 3
-"""Envoys that a client with random_subsetting connects to, as in the client contract."""
 
 
 def run(lab: Lab) -> Result:
@@ -89,11 +88,11 @@ def findings(result: Result) -> list[Finding]:
             control=True,
         ),
         Finding(
-            f"a client of {many} opens one connection a period by pick_first, {SUBSET} by "
+            f"a client of {many} opens one connection a period by pick_first, {SUBSET_SIZE} by "
             f"random_subsetting, {result['envoys']} by round_robin",
             all(
                 0.8 * wanted <= opened[policy] <= 1.2 * wanted
-                for policy, wanted in zip(POLICIES, (1, SUBSET, result["envoys"]), strict=True)
+                for policy, wanted in zip(POLICIES, (1, SUBSET_SIZE, result["envoys"]), strict=True)
             ),
             told,
         ),
@@ -137,7 +136,7 @@ def tell(result: Result) -> str:
     period = result["period"]
     lines = [
         f"{result['envoys']} Envoys, {result['periods']} reconnect periods of {period:g} s, all "
-        f"groups at the same time, on grpc-go. `random_subsetting` takes {SUBSET} Envoys "
+        f"groups at the same time, on grpc-go. `random_subsetting` takes {SUBSET_SIZE} Envoys "
         "([gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)).",
         "",
         "| clients | policy | max/mean of a period | connections of an Envoy | opened a second |",
