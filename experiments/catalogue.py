@@ -1,6 +1,7 @@
 """The experiments, by the names that `--only` takes, in the order in which they run."""
 
 from experiments.balance import BALANCE
+from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
@@ -24,6 +25,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
     "clients": CLIENTS,
+    "client_moves": CLIENT_MOVES,
     "lost_envoy": LOST_ENVOY,
     "lost_server": LOST_SERVER,
     "streams": STREAMS,

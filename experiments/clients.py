@@ -1,7 +1,6 @@
 """Clients: what the example clients lose in five languages, by the contract and by default."""
 
 import contextlib
-import statistics
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,19 +9,24 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import plots
+from experiments.client_runs import (
+    CONTRACT,
+    DEFAULTS,
+    MODES,
+    account,
+    bad,
+    choose,
+    given,
+    lost_and_late,
+)
 from experiments.client_scenarios import GREETER, QUICK, RATE, SCENARIOS, TICKER, Scenario
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
 from experiments.steps import ENVOYS
-from testbed.clients.languages import LANGUAGES, build, missing
-from testbed.clients.pods import Call, Clients, Stopped, install
+from testbed.clients.pods import Clients, Stopped, install
 from testbed.cluster import apps, readiness
 from testbed.cluster.errors import LocalError
 
-CONTRACT, DEFAULTS = "contract", "defaults"
-MODES = (CONTRACT, DEFAULTS)
-_TO_DIAL = ("target_uri", "host", "port", "tls")
-"""What a client needs of a contract; without the rest it keeps its language's defaults."""
 PERIOD = 300
 """Seconds: the calls of the five minutes after a sudden death, of which `GOALS` are shares."""
 KILLED, LOST = "envoy-killed", "envoy-lost"
@@ -33,19 +37,11 @@ NO_USER_TIMEOUT = {"node": 2.0, "rust": 2.0}
 ping and its timeout, 15 s (https://github.com/nodejs/node/issues/52048, and tonic's Endpoint has no
 such option)."""
 _WARM_UP = 5.0  # seconds: a JVM's first calls are slow
-LATE = 1000.0
-"""Milliseconds over the client's median from which a call counts as late."""
 
 
 def run(lab: Lab) -> Result:
     """All clients side by side in each scenario, each language with the contract and without."""
-    absent = {name: program for name in LANGUAGES if (program := missing(name))}
-    for name, program in absent.items():
-        lab.say(f"{name} is left out: there is no {program}")
-    languages = [name for name in LANGUAGES if name not in absent]
-    for name in languages:
-        lab.say(f"building the client in {name}")
-        build(name)
+    languages, absent = choose(lab)
     install(lab.cluster, languages)
     apps.install(lab.cluster)
     changes: dict[str, dict[str, Any]] = {
@@ -84,7 +80,6 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
     lab.say(scenario.what)
     scenario.prepare(lab)
     clients = Clients(lab.cluster, lab.http_port)
-    given = {CONTRACT: contract, DEFAULTS: {key: contract[key] for key in _TO_DIAL}}
     with contextlib.ExitStack() as after:
         # Also after a failure: the next scenario must not get calls from these clients.
         after.callback(scenario.restore, lab)
@@ -92,7 +87,7 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
         for language in languages:
             for mode in MODES:
                 name = f"client-{language}-{mode}"
-                clients.start(name, language, given[mode], scenario.arguments(lab))
+                clients.start(name, language, given(contract, mode), scenario.arguments(lab))
         clients.wait_until_calling()
         lab.pause(_WARM_UP)
         # By default a client calls one Envoy: the one that most call, so that its end is seen.
@@ -131,32 +126,6 @@ def _told(stopped: Stopped, name: str, began: float, since: float, address: str)
     return account(calls, unanswered, stopped.opened[name], since, address)
 
 
-def account(
-    calls: Sequence[Call], unanswered: int, opened: int, since: float, address: str
-) -> Result:
-    """What became of a client's calls: how many failed (also those ``unanswered`` at the end) or
-    were late, the seconds from ``since`` until the Envoy at ``address`` carried its first call
-    (None: never) and until the last call that failed or was late was sent."""
-    usual = statistics.median(call.ms for call in calls)
-    failed = [call for call in calls if call.code != "OK"]
-    late = [call for call in calls if call.code == "OK" and call.ms > usual + LATE]
-    found = (call.at for call in calls if call.envoy == address)
-    first = min(found, default=None)
-    return {
-        "calls": len(calls) + unanswered,
-        "failed": len(failed) + unanswered,
-        "unanswered": unanswered,
-        "late": len(late),
-        "codes": dict(Counter(call.code for call in calls)),
-        "messages": [said for said, _ in Counter(call.message for call in failed).most_common(3)],
-        "milliseconds": round(usual, 1),
-        "adopted": None if first is None else round(max(0.0, first - since), 1),
-        "left": round(max((call.at - since for call in (*failed, *late)), default=0.0), 1),
-        "opened": opened,
-        "rate": round(len(calls) / (max(c.end for c in calls) - min(c.at for c in calls)), 2),
-    }
-
-
 def share(account: Result) -> float:
     """The share that failed of the calls of `PERIOD`, in percent."""
     return 100 * account["failed"] / (account["rate"] * PERIOD)
@@ -172,11 +141,13 @@ def findings(result: Result) -> list[Finding]:
     for scenario in _done(result):
         each = scenario["clients"]
         if scenario["lossless"]:
-            bad = [name for name, of in each.items() if _bad(of[CONTRACT])]
+            lossy = [name for name, of in each.items() if bad(of[CONTRACT])]
             calls = sum(of[CONTRACT]["calls"] for of in each.values())
-            told = ", ".join(f"{name} {_bad(each[name][CONTRACT])}" for name in bad)
+            told = ", ".join(f"{name} {bad(each[name][CONTRACT])}" for name in lossy)
             figure = f"{told or 'none'} of {calls:,} calls, {len(each)} languages"
-            found.append(Finding(f"{scenario['what']}: no call fails or is late", not bad, figure))
+            found.append(
+                Finding(f"{scenario['what']}: no call fails or is late", not lossy, figure)
+            )
             continue
         found += _sudden(scenario)
     found += _controls(result)
@@ -200,10 +171,6 @@ def _done(result: Result) -> list[Result]:
     return [scenario for scenario in result["scenarios"] if "error" not in scenario]
 
 
-def _bad(account: Result) -> int:
-    return account["failed"] + account["late"]
-
-
 def _controls(result: Result) -> Iterable[Finding]:
     for scenario in _done(result):
         if scenario["name"] == LOST:
@@ -214,7 +181,7 @@ def _controls(result: Result) -> Iterable[Finding]:
 
 
 def _total(scenario: Result, mode: str) -> int:
-    return sum(_bad(of[mode]) for of in scenario["clients"].values())
+    return sum(bad(of[mode]) for of in scenario["clients"].values())
 
 
 def draw(result: Result) -> dict[str, Figure]:
@@ -253,7 +220,7 @@ def tell(result: Result) -> str:
         head,
     ]
     for scenario in _done(result):
-        cells = [_lost(scenario["clients"][name]) for name in languages]
+        cells = [lost_and_late(scenario["clients"][name]) for name in languages]
         lost.append(f"| {scenario['what']} | {' | '.join(cells)} |")
     lost += ["", "Connections opened in that time:", "", head]
     for scenario in _done(result):
@@ -270,13 +237,6 @@ def tell(result: Result) -> str:
             cells = [_pair(names[name]["clients"][each], key) for each in languages]
             lost.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join(lost)
-
-
-def _lost(of: Result) -> str:
-    by, default = of[CONTRACT], of[DEFAULTS]
-    return (
-        f"{by['failed']} + {by['late']} ({default['failed']} + {default['late']}) of {by['calls']}"
-    )
 
 
 def _pair(of: Result, key: str) -> str:

@@ -124,6 +124,9 @@ CHANGES: dict[str, Sections] = {
     ),
     "services.*.circuit_breakers.max_requests": _load(circuit_breakers={"max_requests": 9_000}),
     "services.*.circuit_breakers.max_retries": _load(circuit_breakers={"max_retries": 10}),
+    "services.*.idempotent": _load(idempotent=True),
+    "services.*.try_timeout": _load(idempotent=True, try_timeout="5s"),
+    "services.*.clients": _load(clients=1_000),
     "services.*.cluster": _load(cluster="local"),
     "services.*.weights": _load(weights={"local": 100}),
     "callers.*.cluster": {"callers": {"neighbours": None, "again": {"cluster": "local"}}},
@@ -162,8 +165,6 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
 _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
-_TOLD = "changes what clients are told, and no resource"
-_RETRIES = "annotations that change as those of circuit_breakers do; the matrix has not run since"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
     "zone.name": "another zone, whose names no client dials",
@@ -172,9 +173,6 @@ NOT_LOCAL: dict[str, str] = {
     "zone.acknowledge_public_addresses": _NETWORK,
     "zone.teams.": "a role of AWS",
     "clusters.": _EKS,
-    "services.*.idempotent": _RETRIES,
-    "services.*.try_timeout": _RETRIES,
-    "services.*.clients": _TOLD,
     "external_dns.credentials_secret": _FIXED,
     "external_dns.route53_endpoint": _FIXED,
     "image_pull_secrets": "its Secrets have to be there before",

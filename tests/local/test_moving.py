@@ -1,24 +1,23 @@
 """Services move between two clusters by the steps of docs/moving.md, under load."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from experiments.experiment import count_failed
-from grpc_platform_tools.graph import Graph
-from testbed.cluster import apps, deploy, readiness, run
+from testbed.cluster import apps, readiness, run
 from testbed.cluster.build import Builder
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
 from testbed.cluster.place import SECOND
 from testbed.cluster.sandbox import Sandbox, end_leftover
+from testbed.cluster.two_clusters import TwoClusters
 from testbed.program import changed_program, preview
 from tests.local.stack import Platform
 
-PROVIDER = "pulumi:providers:kubernetes"
 # As short as the rules allow, so that a move takes minutes and not half an hour.
 TIMEOUTS = {"max_connection_duration": "30s", "connection_shutdown_grace_period": "5s"}
 SECTIONS: dict[str, dict[str, Any]] = {
@@ -46,8 +45,10 @@ class Two:
 
     clusters: dict[str, Cluster]
     directory: Path
-    deployed: dict[str, deploy.Deployed] = field(default_factory=dict[str, deploy.Deployed])
     steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.stack = TwoClusters(self.clusters)
 
     def bring_to(self, **place: Any) -> Platform:
         """`pulumi up` with both services placed like this. Returns the clients' targets."""
@@ -57,13 +58,7 @@ class Two:
         services = {"greeter": place, "ticker": {"streaming": True, **place}}
         program = changed_program(directory, "local", services=services, **SECTIONS)
         graph = preview("local", directory / "preview", program)
-        parts = {context: part(graph, context) for context in self.clusters}
-        # Like the engine: create new objects before deleting old ones.
-        for context in sorted(parts, key=lambda context: -len(parts[context])):
-            before = self.deployed.get(context)
-            self.deployed[context] = deploy.deploy(self.clusters[context], parts[context], before)
-        for context, deployed in self.deployed.items():
-            deploy.wait_for_all(self.clusters[context], deployed)
+        self.stack.bring_to(graph)
         found = Platform(self.clusters["local"], graph)
         found.services = {service.name: service for service in apps.services(graph)}
         return found
@@ -104,13 +99,6 @@ class Two:
                         "OK" in platform.call(f"{address}:{port}", *arguments)["codes"]
                     ),
                 )
-
-
-def part(graph: Graph, context: str) -> Graph:
-    """The resources of a graph that need nothing of another cluster."""
-    others = {p.urn for p in graph.of_type(PROVIDER) if p.inputs["context"] != context}
-    kept = (r for r in graph if not {r.urn, r.provider, *graph.needs(r)} & others)
-    return Graph(tuple(kept))
 
 
 @pytest.fixture(scope="module")
