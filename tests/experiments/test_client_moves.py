@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import pytest
+
+pytest.importorskip("experiments.plots", reason="needs the local group")
+
 from experiments.client_moves import findings
 from experiments.client_runs import CONTRACT, DEFAULTS
 
