@@ -89,7 +89,11 @@ class Clients:
     def wait_until_calling(self) -> None:
         """Wait until a call of each has ended, then count connections."""
         for name in self._pods:
-            self.cluster.wait(f"{name} to call", lambda name=name: self._calls_or_ends(name))
+            self.cluster.wait(
+                f"{name} to call",
+                lambda name=name: self._calls_or_ends(name),
+                timeout=_FIRST,
+            )
         pids = [
             f"{name}={process(self.cluster, _NAMESPACE, name, apps.CLIENT)}" for name in self._pods
         ]
@@ -155,6 +159,7 @@ class Clients:
 
 
 _ENDED = ("Succeeded", "Failed")
+_FIRST = 180.0  # seconds: a stream, which may outlast two connections, is told when it has ended
 _PATIENCE = 20.0  # seconds, longer than the contract's deadline
 
 
