@@ -11,6 +11,12 @@ from grpc_platform.service_config import SUBSET_SIZE
 
 ENVOYS = 6
 POLICIES = ("pick_first", "random_subsetting", "round_robin")
+_OPENED = {
+    "pick_first": (1, 2),
+    "random_subsetting": (SUBSET_SIZE, SUBSET_SIZE),
+    "round_robin": (ENVOYS, ENVOYS),
+}
+"""Connections that a client opens in a period, at least and at most."""
 CALLS_EACH = {5: 20.0, 50: 4.0, 500: 0.5}
 """Calls a second of each client, by the number of clients."""
 
@@ -88,11 +94,10 @@ def findings(result: Result) -> list[Finding]:
             control=True,
         ),
         Finding(
-            f"a client of {many} opens one connection a period by pick_first, {SUBSET_SIZE} by "
-            f"random_subsetting, {result['envoys']} by round_robin",
+            f"a client of {many} opens one or two connections a period by pick_first, "
+            f"{SUBSET_SIZE} by random_subsetting, {result['envoys']} by round_robin",
             all(
-                0.8 * wanted <= opened[policy] <= 1.2 * wanted
-                for policy, wanted in zip(POLICIES, (1, SUBSET_SIZE, result["envoys"]), strict=True)
+                0.8 * low <= opened[policy] <= 1.2 * high for policy, (low, high) in _OPENED.items()
             ),
             told,
         ),
@@ -139,7 +144,7 @@ def tell(result: Result) -> str:
         f"groups at the same time, on grpc-go. `random_subsetting` takes {SUBSET_SIZE} Envoys "
         "([gRFC A68](https://github.com/grpc/proposal/blob/master/A68-random-subsetting.md)).",
         "",
-        "| clients | policy | max/mean of a period | connections of an Envoy | opened a second |",
+        "| clients | policy | max/mean of a period | opened by a client | opened a second |",
         "| --- | --- | --- | --- | --- |",
     ]
     for size in _sizes(result):
@@ -148,13 +153,16 @@ def tell(result: Result) -> str:
             ratio = found["max_over_mean"]
             lines.append(
                 f"| {size} | {policy} | {ratio['median']:.2f} ({ratio['low']:.2f} to "
-                f"{ratio['high']:.2f}) | {found['opened'] / result['envoys']:.1f} "
+                f"{ratio['high']:.2f}) | {found['opened'] / size:.1f} "
                 f"| {found['opened'] / period:.1f} |"
             )
     lines += [
         "",
-        "Each connection is opened once in a period, so an Envoy holds as many as it takes in one. "
-        "Opened a second is of this period: at the true times divide it by the factor.",
+        "A client holds one connection by `pick_first`, but may open two in a period: when the "
+        "look-up's answer comes while it still connects, it [begins again with the list shuffled "
+        "anew](https://github.com/grpc/grpc-go/blob/v1.85.0/balancer/pickfirst/pickfirst.go) and "
+        "closes the one that is ready later. Opened a second is of this period: at the true times "
+        "divide it by the factor.",
     ]
     return "\n".join(lines)
 

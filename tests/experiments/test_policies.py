@@ -32,5 +32,5 @@ def test_a_policy_that_opens_another_number_of_connections_is_told() -> None:
     assert "3 by random_subsetting" in wrong.claim
 
 
-def test_the_page_tells_connections_by_envoy_and_second() -> None:
-    assert "| 50 | round_robin | 1.02 (1.00 to 1.02) | 50.0 | 9.5 |" in tell(result())
+def test_the_page_tells_connections_by_client_and_second() -> None:
+    assert "| 50 | round_robin | 1.02 (1.00 to 1.02) | 6.0 | 9.5 |" in tell(result())
