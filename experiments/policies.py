@@ -109,7 +109,7 @@ def draw(result: Result) -> dict[str, Figure]:
     """Evenness and connections, by policy and number of clients."""
     sizes = _sizes(result)
     labels = [f"{size} clients" for size in sizes]
-    with plots.panels("the busiest Envoy's calls over the mean", "connections opened") as (
+    with plots.panels("the busiest Envoy over the mean", "connections opened") as (
         figure,
         (above, below),
     ):
