@@ -69,7 +69,7 @@ def _place(lab: Lab, stack: TwoClusters, **place: Any) -> Any:
     graph = lab.preview(
         clusters={NEW: {"existing": {"context": NEW, "kubeconfig": "unread"}}},
         callers={"neighbours": {"cidr": "10.244.0.0/16"}},
-        services={"load": None, "streams": None, SERVICE: place},
+        services={"load": None, "streams": None, "ticker": None, SERVICE: place},
     )
     stack.bring_to(graph)
     (service,) = graph.of_type("grpc-platform:index:GrpcService")

@@ -16,9 +16,12 @@ POD, CALLER = "pod-1", "envoy-1"
 
 
 class Server(greeter_services.GreeterServicer, ticker_services.TickerServicer):
-    """Serves until `stop`; over TLS if it is given credentials."""
+    """Serves until `stop`; over TLS if it is given credentials. With ``max_age`` connections get a
+    GOAWAY after so many seconds, and their calls go on."""
 
-    def __init__(self, credentials: grpc.ServerCredentials | None = None) -> None:
+    def __init__(
+        self, credentials: grpc.ServerCredentials | None = None, *, max_age: float | None = None
+    ) -> None:
         self.entered: Queue[float | None] = Queue()
         """An entry for each call that has arrived: seconds until its deadline, None for never."""
         self.answer = threading.Event()
@@ -27,6 +30,8 @@ class Server(greeter_services.GreeterServicer, ticker_services.TickerServicer):
         self.ended = threading.Event()
         """Set when a stream has ended, by whomever."""
         options = [("grpc.max_receive_message_length", -1)]
+        if max_age:
+            options.append(("grpc.max_connection_age_ms", round(max_age * 1000)))
         self._server = grpc.server(ThreadPoolExecutor(64), options=options)
         greeter_services.add_GreeterServicer_to_server(self, self._server)
         ticker_services.add_TickerServicer_to_server(self, self._server)

@@ -205,6 +205,18 @@ def test_a_silent_peer_is_left(client: list[str], server: Server, tmp_path: Path
     relay.stop()
 
 
+def test_a_stream_outlives_its_connection(client: list[str], tmp_path: Path) -> None:
+    """Pings go on after the GOAWAY."""
+    server = Server(max_age=0.5)
+    keepalive = {"keepalive_time_seconds": 1.0, "keepalive_timeout_seconds": 1.0}
+    given = contract(server.port, deadline_seconds=None, **keepalive)
+    with running(client, tmp_path, given, "--stream", "4") as streams:
+        line = streams.line()
+        streams.end()
+    server.stop()
+    assert (line["code"], line["ticks"]) == ("OK", 20)
+
+
 def test_tls(client: list[str], tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("localhost")

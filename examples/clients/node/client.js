@@ -19,8 +19,11 @@ function connect(Client, contract, ca = null) {
   const options = {
     'grpc.service_config': contract.service_config,
     // Node has no TCP_USER_TIMEOUT: a silent Envoy is left when a ping is not answered, which is
-    // after the sum of both times at the latest. Pings are sent with calls in flight only.
-    'grpc.keepalive_time_ms': milliseconds(contract.keepalive_time_seconds),
+    // after the sum of both times at the latest. Pings are sent with calls in flight only, and not
+    // where calls have no deadline: grpc-js ends a call that is still in flight when it pings after
+    // a GOAWAY (https://github.com/grpc/grpc-node/issues/3068).
+    'grpc.keepalive_time_ms':
+      contract.deadline_seconds === null ? null : milliseconds(contract.keepalive_time_seconds),
     'grpc.keepalive_timeout_ms': milliseconds(contract.keepalive_timeout_seconds),
     'grpc.dns_min_time_between_resolutions_ms': milliseconds(
       contract.min_resolution_interval_seconds,
