@@ -201,7 +201,9 @@ def draw(result: Result) -> dict[str, Figure]:
             ceiling = float(names[name]["seconds"])
             series = {
                 mode: [
-                    plots.Bar(value=ceiling if of[each][mode][key] is None else of[each][mode][key])
+                    plots.Bar(
+                        value=ceiling if (told := _value(of[each][mode], key)) is None else told
+                    )
                     for each in languages
                 ]
                 for mode in MODES
@@ -227,7 +229,7 @@ def tell(result: Result) -> str:
         cells = [_pair(scenario["clients"][name], "opened") for name in languages]
         lost.append(f"| {scenario['what']} | {' | '.join(cells)} |")
     names = {scenario["name"]: scenario for scenario in _done(result)}
-    lost += ["", "Seconds:", "", head]
+    lost += ["", "Seconds; 0 where a client called other Envoys:", "", head]
     for name, key, what in (
         ("scale-out", "adopted", "until a new Envoy carries calls"),
         ("envoy-killed", "left", "until the last call to a killed Envoy is sent"),
@@ -240,8 +242,14 @@ def tell(result: Result) -> str:
 
 
 def _pair(of: Result, key: str) -> str:
-    by, default = ("never" if of[mode][key] is None else f"{of[mode][key]:g}" for mode in MODES)
+    told = (_value(of[mode], key) for mode in MODES)
+    by, default = ("never" if value is None else f"{value:g}" for value in told)
     return f"{by} ({default})"
+
+
+def _value(of: Result, key: str) -> float | None:
+    """None: never; calls that still wait for a silent Envoy's answer are not told by the client."""
+    return None if key == "left" and of["unanswered"] else of[key]
 
 
 CLIENTS = Experiment(
