@@ -72,7 +72,8 @@ def _place(lab: Lab, stack: TwoClusters, **place: Any) -> Any:
         services={"load": None, "streams": None, "ticker": None, SERVICE: place},
     )
     stack.bring_to(graph)
-    (service,) = graph.of_type("grpc-platform:index:GrpcService")
+    # One for each cluster; their contracts are the same.
+    service, *_ = graph.of_type("grpc-platform:index:GrpcService")
     return service.outputs["client_contract"]
 
 
