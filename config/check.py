@@ -1,12 +1,14 @@
 """Turns a stack file's raw values into `Settings`, or reports every mistake at once."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from grpc_platform.rules import Mistake, Path
 from grpc_platform.rules.network import supported_region
+from grpc_platform.rules.support import kubernetes_support, proxy_support
 from grpc_platform.timing import LONG_TERMINATION_GRACE_PERIOD, format_duration
 
 from .cluster_rules import CLUSTER_RULES
@@ -103,8 +105,9 @@ def _kubeconfigs(settings: Settings, encrypted: Collection[str]) -> list[Mistake
     return missing + unused
 
 
-def warnings(settings: Settings) -> list[str]:
-    """Warnings: allowed settings with surprising effects."""
+def warnings(settings: Settings, today: date) -> list[str]:
+    """Warnings: allowed settings with surprising effects, and versions whose support has ended or
+    will end soon after `today`."""
     found: list[str] = []
     grace = settings.timing.termination_grace_period
     if grace > LONG_TERMINATION_GRACE_PERIOD:
@@ -120,6 +123,10 @@ def warnings(settings: Settings) -> list[str]:
             )
     if not settings.callers:
         found.append("callers is empty: nobody may dial Envoy")
+    for name, cluster in settings.clusters.items():
+        if not cluster.existing:
+            found += map(str, kubernetes_support(cluster, today, ("clusters", name)))
+    found += map(str, proxy_support(settings.contour, settings.envoy, today))
     return found
 
 

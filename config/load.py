@@ -1,6 +1,7 @@
 """The only reader of `pulumi.Config`."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pulumi
@@ -39,7 +40,7 @@ def load_settings() -> Settings:
         kubeconfigs=[k.removeprefix(KUBECONFIG) for k in keys if k.startswith(KUBECONFIG)],
         found=found,
     )
-    for warning in warnings(settings):
+    for warning in warnings(settings, datetime.now(UTC).date()):
         pulumi.log.warn(warning)
     return settings
 

@@ -1,5 +1,7 @@
 """Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 KUBERNETES: Final = "1.35"
@@ -13,6 +15,32 @@ EXTERNAL_DNS: Final = "0.21.0"
 
 ENVOY_OF_CONTOUR = {CONTOUR: ENVOY, "1.33.6": "1.38.3"}
 """The Envoy that each Contour was released with (`image:` lines in its examples/contour)."""
+KUBERNETES_OF_CONTOUR: Final = ("1.32", "1.33", "1.34")
+"""The minor versions that Contour 1.33 is tested against
+(https://github.com/projectcontour/contour/releases/tag/v1.33.7)."""
+
+
+@dataclass(frozen=True)
+class EksSupport:
+    """The last days of a Kubernetes minor version in EKS, in UTC."""
+
+    standard: date
+    extended: date
+
+
+KUBERNETES_SUPPORT = {
+    "1.32": EksSupport(date(2026, 3, 23), date(2027, 3, 23)),
+    "1.33": EksSupport(date(2026, 7, 29), date(2027, 7, 29)),
+    "1.34": EksSupport(date(2026, 12, 2), date(2027, 12, 2)),
+    "1.35": EksSupport(date(2027, 3, 27), date(2028, 3, 27)),
+}
+"""https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"""
+CONTOUR_SUPPORT = {"1.33.6": date(2026, 9, 7), CONTOUR: None}
+"""When each release was superseded; None: it is the newest. Only the newest release gets fixes
+(https://projectcontour.io/resources/support/)."""
+ENVOY_SUPPORT = {"1.38": date(2027, 4, 23)}
+"""The end of life of each minor version
+(https://github.com/envoyproxy/envoy/blob/main/RELEASES.md)."""
 
 
 def contour_image(version: str) -> str:

@@ -1,6 +1,7 @@
 """A stack file that is right, to be changed."""
 
 import copy
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from config.check import check
 from config.mistakes import ConfigError
 
+TODAY = date(2026, 11, 30)
+"""A day on which the default versions are supported."""
 NEW_CLUSTER = {
     "access": {"deployer_role": "deployer"},
     "public_access_cidrs": ["203.0.113.0/24"],

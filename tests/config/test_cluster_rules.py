@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.check import check, warnings
-from tests.config.stack import EXISTING, LONG_ZONE, NEW_CLUSTER, SUBNETS, changed, refusals
+from tests.config.stack import EXISTING, LONG_ZONE, NEW_CLUSTER, SUBNETS, TODAY, changed, refusals
 
 CASES: list[tuple[dict[str, Any], str]] = [
     (
@@ -125,9 +125,9 @@ def test_an_existing_cluster_needs_a_kubeconfig_and_an_encrypted_one_needs_a_clu
 def test_a_private_endpoint_that_admits_nobody_is_warned_of() -> None:
     existing = {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}}
     private = {"network": existing, "clusters.serving.public_access_cidrs": None}
-    assert warnings(check(changed(private))) == [
+    assert warnings(check(changed(private)), TODAY) == [
         "clusters.serving: only its own nodes and pods reach its API; "
         "list the runner of pulumi up in private_access_cidrs"
     ]
     admitted = {**private, "clusters.serving.private_access_cidrs": ["10.40.0.0/24"]}
-    assert warnings(check(changed(admitted))) == []
+    assert warnings(check(changed(admitted)), TODAY) == []

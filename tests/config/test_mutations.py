@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from config.check import check, warnings
 from config.mistakes import ConfigError
 from grpc_platform_tools.plain import is_list
+from tests.config.stack import TODAY
 
 ROOT = Path(__file__).parents[2]
 FILES: list[dict[str, Any]] = [
@@ -64,7 +65,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
 
 def problems(raw: dict[str, Any], region: str | None) -> list[str] | None:
     try:
-        warnings(check(raw, region=region))
+        warnings(check(raw, region=region), TODAY)
     except ConfigError as refused:
         return refused.problems
     return None

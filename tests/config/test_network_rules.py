@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.check import check, warnings
-from tests.config.stack import EXISTING, NEW_CLUSTER, SUBNETS, changed, refusals
+from tests.config.stack import EXISTING, NEW_CLUSTER, SUBNETS, TODAY, changed, refusals
 
 CASES: list[tuple[dict[str, Any], str]] = [
     (
@@ -177,7 +177,7 @@ def test_zones_lie_in_one_whole_region() -> None:
 
 
 def test_a_fleet_that_nobody_may_dial_is_warned_of() -> None:
-    assert warnings(check(changed({"callers": None}))) == [
+    assert warnings(check(changed({"callers": None})), TODAY) == [
         "callers is empty: nobody may dial Envoy"
     ]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from config.check import check, warnings
-from tests.config.stack import EXISTING, GOOD, LONG_ZONE, NEW_CLUSTER, changed, refusals
+from tests.config.stack import EXISTING, GOOD, LONG_ZONE, NEW_CLUSTER, TODAY, changed, refusals
 
 CASES: list[tuple[dict[str, Any], str]] = [
     (
@@ -242,7 +242,7 @@ def test_a_private_zone_needs_a_vpc() -> None:
 
 def test_a_long_termination_is_allowed_and_warned_of() -> None:
     settings = check(changed({"contour.timeouts.max_connection_duration": "10m"}))
-    assert warnings(settings) == [
+    assert warnings(settings, TODAY) == [
         "a terminating Envoy may take 13m57s: above 10m rollouts and node upgrades are slow"
     ]
-    assert warnings(check(GOOD)) == []
+    assert warnings(check(GOOD), TODAY) == []
