@@ -115,6 +115,34 @@ def diff(
     raise typer.Exit(status)
 
 
+TEARDOWN_HELP = """Say what `pulumi destroy` of a stack leaves behind, and in which order to go.
+
+Changes nothing. Runs the program's own __main__.py as `preview` does: no credentials, no network.
+Names what the engine or AWS refuses to delete, what is deleted with things of others in it, and
+what stays: external-dns's names, retained resources, log groups, network interfaces, keys that AWS
+deletes later. It knows what the program registers, not what is deployed.
+
+Exit status: 0 when printed; 1 when the program failed; 2 when the stack, its file, its config or a
+flag is wrong."""
+
+
+@app.command(help=TEARDOWN_HELP)
+def teardown(
+    stack: Annotated[
+        str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="STACK")
+    ],
+    program: _Program = Path(),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print all of it as JSON; a terminal shows 12 of a kind.")
+    ] = False,
+) -> None:
+    """Say how to take a stack down."""
+    from grpc_platform_tools.teardown.command import run_teardown
+
+    with _problems_told():
+        run_teardown(stack, program, as_json=as_json)
+
+
 CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
 
 Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to

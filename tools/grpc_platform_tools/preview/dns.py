@@ -99,7 +99,7 @@ def chains(graph: Graph) -> list[Chain]:
     records: dict[str, list[Step]] = {}
     for record in _records(graph):
         records.setdefault(record.name, []).append(record)
-    published = _published(graph, names)
+    published = published_names(graph, names)
     routes = _routes(graph, names)
     targets = {record.value for several in records.values() for record in several}
     hosts = {name for name in records if name not in targets} | set(routes)
@@ -178,7 +178,9 @@ def _records(graph: Graph) -> list[Step]:
     return steps
 
 
-def _published(graph: Graph, names: dict[str | None, str]) -> dict[str, tuple[int | None, Pods]]:
+def published_names(
+    graph: Graph, names: dict[str | None, str]
+) -> dict[str, tuple[int | None, Pods]]:
     """The TTL and pods of each Service that external-dns publishes, by name."""
     found: dict[str, tuple[int | None, Pods]] = {}
     for service in kubernetes_objects(graph):
