@@ -11,14 +11,18 @@ import yaml
 
 from ..specs import ContourSpec
 from ..timing import format_duration
+from .access_log import TEXT_FORMAT, json_fields
 
 
 def contour_yaml(spec: ContourSpec) -> str:
     """The text of contour.yaml. Keys that the spec leaves unset keep Contour's own default."""
     timeouts, cluster, listener = spec.timeouts, spec.cluster, spec.listener
+    as_json = spec.accesslog_format == "json"
     content: dict[str, Any] = {
         "disablePermitInsecure": spec.disable_permit_insecure,
         "accesslog-format": spec.accesslog_format,
+        "accesslog-format-string": None if as_json else TEXT_FORMAT,
+        "json-fields": json_fields() if as_json else None,
         "accesslog-level": spec.accesslog_level,
         "timeouts": {
             key: format_duration(duration)

@@ -88,7 +88,7 @@ class ContourSpec(Spec):
     disable_permit_insecure: bool = False
     """contour.yaml's `disablePermitInsecure`."""
     accesslog_format: Literal["envoy", "json"] = "envoy"
-    """Format of Envoy's access log."""
+    """Format of Envoy's access log: text or JSON (docs/logs.md)."""
     accesslog_level: Literal["info", "error", "critical", "disabled"] | None = None
     """Which calls Envoy logs, by their HTTP status (Contour: `info`, all; `error`: 300 and above;
     `critical`: 500 and above). Failures that only grpc-status shows are `info`."""

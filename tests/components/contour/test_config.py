@@ -1,15 +1,21 @@
-"""contour.yaml: the mission's five settings, one that an experiment chose, and nothing else."""
+"""contour.yaml: the mission's five settings, the access log's fields, the circuit breakers that an
+experiment chose, and nothing else."""
+
+import re
 
 import yaml
 
+from grpc_platform.contour.access_log import JSON_FIELDS, TEXT_FORMAT
 from grpc_platform.contour.config import contour_yaml
 from grpc_platform.specs import ContourSpec
+from tests.tree import ROOT
 
 
 def test_by_default_contour_yaml_holds_these_settings_and_nothing_else() -> None:
     assert yaml.safe_load(contour_yaml(ContourSpec())) == {
         "disablePermitInsecure": False,
         "accesslog-format": "envoy",
+        "accesslog-format-string": TEXT_FORMAT,
         "timeouts": {
             "max-connection-duration": "5m",
             "connection-shutdown-grace-period": "15s",
@@ -55,6 +61,7 @@ def test_every_option_lands_under_the_key_contour_reads() -> None:
     assert yaml.safe_load(contour_yaml(spec)) == {
         "disablePermitInsecure": True,
         "accesslog-format": "json",
+        "json-fields": [f"{name}={operator}" for name, operator in JSON_FIELDS.items()],
         "accesslog-level": "error",
         "timeouts": {
             "max-connection-duration": "10m",
@@ -81,3 +88,14 @@ def test_every_option_lands_under_the_key_contour_reads() -> None:
         },
         "network": {"num-trusted-hops": 1, "strip-trailing-host-dot": True},
     }
+
+
+def test_every_field_is_documented_and_no_other() -> None:
+    page = (ROOT / "docs" / "logs.md").read_text()
+    assert re.findall(r"^\| `([@a-z_]+)` \|", page, re.MULTILINE) == list(JSON_FIELDS)
+
+
+def test_the_text_is_one_line_and_begins_as_envoys_own() -> None:
+    assert TEXT_FORMAT.startswith('[%START_TIME%] "%REQ(:METHOD)% ')
+    assert TEXT_FORMAT.count("\n") == 1, "Contour refuses one without a newline at its end"
+    assert TEXT_FORMAT.endswith("\n")
