@@ -36,7 +36,7 @@ JSON_FIELDS: Final = {
     "user_agent": "%REQ(USER-AGENT)%",
     "hostname": "%HOSTNAME%",
 }
-"""Envoy's operators by field, for the format `json`. Envoy leaves out a field without a value."""
+"""Envoy's operators by field, for the format `json`. A field without a value is null."""
 
 # Envoy's own default format, so that whoever reads it today can go on.
 # https://www.envoyproxy.io/docs/envoy/v1.38.3/configuration/observability/access_log/usage
