@@ -112,6 +112,17 @@ def test_under_policy_sync_a_name_may_stay() -> None:
     assert found[0].why.endswith("--policy=sync and may end before it deletes it")
 
 
+def test_another_accounts_association_stays_unless_the_zone_goes() -> None:
+    authorization = made(
+        "aws:route53/vpcAssociationAuthorization:VpcAssociationAuthorization",
+        "theirs",
+        {"vpcId": "vpc-1", "zoneId": "Z1"},
+        property_dependencies={"zoneId": ("urn:zone",)},
+    )
+    assert left(authorization) == ["association of vpc-1 with zone Z1"]
+    assert left(made(ZONE, "zone", {"name": "example.com"}), authorization) == []
+
+
 def test_what_aws_keeps_is_named_with_the_way_to_it() -> None:
     cluster = made(EKS, "main", {"name": "prod", "enabledClusterLogTypes": ["api"]})
     found = of(cluster, made("aws:kms/key:Key", "key", {"deletionWindowInDays": 7})).left_behind

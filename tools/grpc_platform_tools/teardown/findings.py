@@ -15,6 +15,7 @@ from grpc_platform_tools.preview.manifests import (
 
 EKS_CLUSTER = "aws:eks/cluster:Cluster"
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+_AUTHORIZATION = "aws:route53/vpcAssociationAuthorization:VpcAssociationAuthorization"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _PROTECTIONS = (
     *("deletionProtection", "enableDeletionProtection", "deletionProtectionEnabled"),
@@ -105,6 +106,7 @@ def left_behind(graph: Graph) -> list[Finding]:
     return [
         *_retained(graph),
         *_published_names(graph),
+        *_associations(graph),
         *_log_groups(graph),
         *_pending(graph),
         *_interfaces(graph),
@@ -158,6 +160,20 @@ def _published_names(graph: Graph) -> Iterator[Finding]:
                 why=reason,
                 remedy="aws route53 change-resource-record-sets (DELETE)",
                 urn=pods.service_urn,
+            )
+
+
+def _associations(graph: Graph) -> Iterator[Finding]:
+    """A zone's associations that another account has made, by this stack's authorization."""
+    zones = {zone.urn for zone in _deleted_zones(graph)}
+    for r in graph.of_type(_AUTHORIZATION):
+        if not zones & set(r.property_dependencies.get("zoneId", ())):
+            vpc, zone = r.inputs.get("vpcId"), r.inputs.get("zoneId")
+            yield Finding(
+                what=f"association of {vpc} with zone {zone}",
+                why="another account has made it, and only that account can remove it",
+                remedy="aws route53 disassociate-vpc-from-hosted-zone",
+                urn=r.urn,
             )
 
 
