@@ -65,6 +65,8 @@ def _run(order: dict[str, Any], directory: Path, say: Say) -> Any:
         opts=automation.LocalWorkspaceOptions(work_dir=str(directory)),
     )
 
+    if order["events"]:
+        _keep_events(Path(order["events"]))
     broken: list[Exception] = []
 
     def on_event(event: EngineEvent) -> None:
@@ -98,6 +100,20 @@ def _command(
         case other:
             raise ValueError(other)
     return None
+
+
+def _keep_events(log: Path) -> None:
+    """Write the engine's events as they are, as `--event-log` does: the Automation API keeps that
+    file to itself."""
+    events: Any = EngineEvent  # typed without what its values are
+    read = events.from_json
+
+    def keep(data: dict[str, Any]) -> EngineEvent:
+        with log.open("a") as file:
+            file.write(json.dumps(data) + "\n")
+        return read(data)
+
+    events.from_json = keep
 
 
 def _tell(event: EngineEvent, say: Say) -> None:

@@ -138,10 +138,15 @@ class Engine:
     stack: str
 
     def preview(
-        self, *, refresh: bool = False, environment: Mapping[str, str] = _NOTHING
+        self,
+        *,
+        refresh: bool = False,
+        environment: Mapping[str, str] = _NOTHING,
+        events: Path | None = None,
     ) -> Outcome:
-        """What `up` would do; ``environment`` holds for this run."""
-        return self._run("preview", refresh=refresh, environment=environment)
+        """What `up` would do; ``environment`` holds for this run, and the engine's own event log
+        goes to the file ``events``."""
+        return self._run("preview", refresh=refresh, environment=environment, events=events)
 
     def up(
         self,
@@ -205,6 +210,7 @@ class Engine:
         refresh: bool = False,
         environment: Mapping[str, str] = _NOTHING,
         when: When | None = None,
+        events: Path | None = None,
     ) -> Outcome:
         order = {
             "command": command,
@@ -214,6 +220,7 @@ class Engine:
             "state": state,
             "refresh": refresh,
             "testbed": str(_ROOT),
+            "events": str(events.resolve()) if events else "",
             "environment": {**self.home.environment(), **environment},
         }
         argv = ("env", f"PYTHONPATH={_ROOT}", sys.executable, "-m", "testbed.engine.child")

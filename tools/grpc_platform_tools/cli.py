@@ -143,6 +143,29 @@ def teardown(
         run_teardown(stack, program, as_json=as_json)
 
 
+DRIFT_HELP = """Say what differs from a program, as the text of an issue.
+
+LOG is what `pulumi preview --refresh --event-log LOG` wrote. The text names resources and the
+paths of their fields, no values, so it holds neither secrets nor account ids. See docs/life.md for
+the workflow that opens and closes the issue.
+
+Exit status: 0 when nothing differs; 2 when something differs; 1 when the log cannot be read, or
+the preview did not end."""
+
+
+@app.command(help=DRIFT_HELP)
+def drift(
+    log: Annotated[Path, typer.Argument(metavar="LOG", help="The engine's event log.")],
+    stack: Annotated[str, typer.Option(metavar="STACK", help="The stack, to be named.")],
+) -> None:
+    """Say what differs from a program."""
+    from grpc_platform_tools.drift.command import run_drift
+
+    with _problems_told(status=1):
+        status = run_drift(log, stack)
+    raise typer.Exit(status)
+
+
 CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
 
 Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to

@@ -1,12 +1,26 @@
 """What people change by hand in the cluster, and how `pulumi up` brings it back."""
 
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from grpc_platform_tools.cli import app
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
 
 PLATFORM = ("-n", "projectcontour")
 
 
-def test_drift_is_seen_by_a_refresh_and_brought_back_by_up(life: Life) -> None:
+def told(events: Path) -> dict[str, list[str]]:
+    """The fields of each resource that `grpc-platform drift` names."""
+    result = CliRunner().invoke(app, ["drift", str(events), "--stack", "local"])
+    rows = re.findall(r"^\| `(\S+ \S+)` \| .* \| (.*) \|$", result.stdout, re.MULTILINE)
+    assert result.exit_code == (2 if rows else 0)
+    return {resource: re.findall(r"`(.+?)`", fields) for resource, fields in rows}
+
+
+def test_drift_is_seen_by_a_refresh_and_brought_back_by_up(life: Life, tmp_path: Path) -> None:
     cluster = life.lab.cluster
     cluster.kubectl("delete", "hpa", *PLATFORM, "envoy")
     cluster.kubectl("annotate", "ingress/load", "projectcontour.io/response-timeout-", "a=b")
@@ -18,6 +32,16 @@ def test_drift_is_seen_by_a_refresh_and_brought_back_by_up(life: Life) -> None:
 
     engine = life.engine()
     assert engine.preview().changed == {}, "without a refresh the engine knows of none of it"
+    events = tmp_path / "events.jsonl"
+    engine.preview(refresh=True, events=events)
+    assert told(events) == {
+        "Deployment local-contour-deployment": ["spec.replicas"],
+        "HorizontalPodAutoscaler local-envoy-autoscaler": [],
+        "Ingress greeter.local-ingress": ["spec.rules[0].host"],
+        "Ingress load.local-ingress": [
+            'metadata.annotations["projectcontour.io/response-timeout"]'
+        ],
+    }
     done = engine.up(refresh=True)
     brought_back = {
         urn.rpartition("::")[2]: operation for urn, operation in agreement.operations(done).items()
@@ -36,4 +60,7 @@ def test_drift_is_seen_by_a_refresh_and_brought_back_by_up(life: Life) -> None:
     assert "a" not in annotations, "the provider takes over what kubectl has set"
     assert cluster.get("deployment", *PLATFORM, "contour")["spec"]["replicas"] == 2
     life.assert_whole()
+    nothing = tmp_path / "nothing.jsonl"
+    engine.preview(refresh=True, events=nothing)
+    assert told(nothing) == {}
     life.lab.wait_until_settled()

@@ -9,10 +9,10 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github" / "workflows"
-NAMES = ["ci", "diff", "comment", "pulumi"]
+NAMES = ["ci", "diff", "comment", "pulumi", "drift"]
 
 
-def workflow(name: str) -> dict[str, Any]:
+def workflow(name: str) -> dict[Any, Any]:
     """A workflow's YAML."""
     return yaml.safe_load((FOLDER / f"{name}.yml").read_text())
 
@@ -48,7 +48,7 @@ def test_each_project_that_is_compared_is_commented_on() -> None:
     assert re.findall(r"--project (\S+)", command) == list(compared())
 
 
-def test_only_the_poster_may_write_and_only_to_pull_requests() -> None:
+def test_only_those_that_tell_may_write_and_only_where_they_do() -> None:
     writing = [
         (name, scope)
         for name in NAMES
@@ -56,17 +56,21 @@ def test_only_the_poster_may_write_and_only_to_pull_requests() -> None:
         for scope, right in holder.get("permissions", {}).items()
         if right == "write" and scope != "id-token"
     ]
-    assert writing == [("comment", "pull-requests")]
+    assert writing == [("comment", "pull-requests"), ("drift", "issues")]
+    assert "id-token" not in workflow("drift")["jobs"]["tell"]["permissions"]
 
 
 def test_only_jobs_of_the_repositorys_own_branches_get_credentials() -> None:
     for name in NAMES:
         for job in workflow(name)["jobs"].values():
             if "id-token" in job.get("permissions", {}):
+                assert "environment" in job
+                if name == "drift":  # runs the default branch only
+                    assert set(workflow(name)[True]) == {"schedule", "workflow_dispatch"}
+                    continue
                 assert "github.event_name == 'push'" in job["if"]
                 own = "github.event.pull_request.head.repo.full_name == github.repository"
                 assert own in job["if"] or "pull_request" not in job["if"]
-                assert "environment" in job
 
 
 @pytest.mark.parametrize("name", ["ci", "diff", "comment"])
@@ -86,5 +90,6 @@ def test_the_poster_runs_the_default_branch_and_only_unpacks_what_the_run_left()
 def test_pulumis_command_has_the_version_of_its_sdk() -> None:
     locked = re.search(r"^pulumi==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert locked
-    asked = {step["with"]["pulumi-version"] for step in steps("pulumi") if "pulumi/" in str(step)}
+    using = [step for name in ("pulumi", "drift") for step in steps(name)]
+    asked = {step["with"]["pulumi-version"] for step in using if "pulumi/" in str(step)}
     assert asked == {locked[1]}
