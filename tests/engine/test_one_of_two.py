@@ -12,10 +12,11 @@ from testbed.cluster import run
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.place import POD_CIDR, SECOND
 from tests.engine.conftest import Programs
-from tests.engine.life.objects import OPERATIONS, all_objects, records
+from tests.engine.life.objects import all_objects, records
 from tests.engine.life.test_teardown import CRDS
 from tests.engine.load import Load
 from tests.engine.platform import Platform, Recorded, deployed
+from tests.tree import ROOT
 
 pytestmark = pytest.mark.prove
 
@@ -67,7 +68,7 @@ def test_removing_one_cluster_of_two_leaves_its_two_records_and_loses_no_call(
 
     leftover = [record for record in records(lab.cluster) if record["Name"] in NAMES]
     assert {record["Name"] for record in leftover} == set(NAMES)
-    teardown = OPERATIONS.read_text().partition("## Teardown")[2]
+    teardown = (ROOT / "docs" / "life.md").read_text().partition("## Teardown")[2]
     assert set(re.findall(r"`(\S*<cluster>\.<zone>)`", teardown)) == {
         name.replace(f"second.{ZONE}", "<cluster>.<zone>") for name in NAMES
     }
