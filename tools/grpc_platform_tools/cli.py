@@ -1,17 +1,12 @@
 """The `grpc-platform` command."""
 
-import errno
-import os
-import sys
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from grpc_platform_tools.client.language import Language
-from grpc_platform_tools.plain import is_list
+from grpc_platform_tools.problems import problems_told
 
 # Each command imports what it runs, so that --help and a mistyped name answer at once.
 
@@ -64,7 +59,7 @@ def preview(
     """Render a stack without an engine."""
     from grpc_platform_tools.preview.command import run_preview
 
-    with _problems_told():
+    with problems_told():
         run_preview(stack, program, output)
 
 
@@ -110,7 +105,7 @@ def diff(
     """Compare two revisions without an engine."""
     from grpc_platform_tools.diff.command import parse_operations, run_diff
 
-    with _problems_told(status=1):
+    with problems_told(status=1):
         status = run_diff(base, head, program, output, parse_operations(fail_on))
     raise typer.Exit(status)
 
@@ -139,7 +134,7 @@ def teardown(
     """Say how to take a stack down."""
     from grpc_platform_tools.teardown.command import run_teardown
 
-    with _problems_told():
+    with problems_told():
         run_teardown(stack, program, as_json=as_json)
 
 
@@ -161,7 +156,7 @@ def drift(
     """Say what differs from a program."""
     from grpc_platform_tools.drift.command import run_drift
 
-    with _problems_told(status=1):
+    with problems_told(status=1):
         status = run_drift(log, stack)
     raise typer.Exit(status)
 
@@ -203,7 +198,7 @@ def client(
     """Print the contract of a service."""
     from grpc_platform_tools.client.command import run_client
 
-    with _problems_told():
+    with problems_told():
         run_client(
             service, program, stack=stack, outputs=outputs, language=language, as_json=as_json
         )
@@ -233,7 +228,7 @@ def comment(
     """Post a diff as a comment."""
     from grpc_platform_tools.github.command import run_comment
 
-    with _problems_told():
+    with problems_told():
         run_comment(diffs, project)
 
 
@@ -314,24 +309,6 @@ def call(
         resolver=resolver,
         as_json=as_json,
     )
-    with _problems_told():
+    with problems_told():
         status = run_call(host, flags)
     raise typer.Exit(status)
-
-
-@contextmanager
-def _problems_told(status: int | None = None) -> Generator[None]:
-    """Print the `problems` of an exception (grpc_platform_tools.errors), one per line, and exit
-    with its exit status or with `status`."""
-    try:
-        yield
-        sys.stdout.flush()  # else the interpreter fails at exit and shows a traceback
-    except Exception as error:
-        problems = getattr(error, "problems", None)
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the rest
-            problems = [f"cannot write: {error.strerror}"]
-        if not is_list(problems):
-            raise
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)
-        raise typer.Exit(status or getattr(error, "exit_status", 1)) from None
