@@ -52,7 +52,8 @@ for name, spec, where, weight in settings.placements:
 for name in settings.monitored:
     # After everything else, so that only these fail without the Prometheus operator's CRDs.
     opts = pulumi.ResourceOptions(provider=ingresses[name].provider)
-    opts.depends_on = [*ingresses.values(), *services.values()]
+    before = [network, zone, *clusters.values(), *ingresses.values(), *services.values()]
+    opts.depends_on = [each for each in before if each]
     gp.Monitoring(name, ingresses[name].monitoring_args(), opts)
 
 for name, value in gp.exports(zone, clusters, ingresses, services).items():

@@ -35,7 +35,8 @@ class Thresholds:
     failed_calls: float = 0.05
     """Failed calls per second below which a share says nothing."""
     slow_call_ms: int = 1000
-    """The 99th percentile of a unary service's calls, in milliseconds."""
+    """The 99th percentile of a unary service's calls, in milliseconds, from which it counts as slow.
+    A service that was half as slow a day before or slower does not."""
     drain_margin_seconds: int = 15
     """Seconds before the end of the termination grace period at which a drain should be over.
     `timing.MARGIN` leaves 30."""

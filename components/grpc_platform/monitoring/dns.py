@@ -2,7 +2,7 @@
 
 from .alert import Alert, Scope
 
-DASHBOARD = "grpc-platform-dns"
+DASHBOARD = "grpc-platform-fleet"
 
 
 def alerts(scope: Scope) -> list[Alert]:

@@ -1,6 +1,6 @@
 """Alerts on the services: their endpoints, failures and latency."""
 
-from .alert import Alert, Scope, by_service
+from .alert import Alert, Scope, by_service, one_line
 
 DASHBOARD = "grpc-platform-services"
 
@@ -19,6 +19,9 @@ FAILURES = ("UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAI
 """The statuses that are the server's fault:
 https://opentelemetry.io/docs/specs/semconv/rpc/grpc/"""
 
+P99 = "service:envoy_cluster_grpc_upstream_rq_time:p99"
+"""Recorded: the 99th percentile of unary calls by service, in milliseconds."""
+
 _MESSAGES_OF_STREAMS = 1.5
 """Messages per call from which a service counts as one of streams: a unary call has one."""
 
@@ -36,7 +39,10 @@ def recordings(scope: Scope) -> list[dict[str, str]]:
         for code, status in enumerate(STATUSES)
     ]
     every = by_service(" or ".join(by_status))
-    return [{"record": STATUS, "expr": f"sum by (service, grpc_status) ({every})"}]
+    return [
+        {"record": STATUS, "expr": f"sum by (service, grpc_status) ({every})"},
+        {"record": P99, "expr": one_line(_p99(scope))},
+    ]
 
 
 def alerts(scope: Scope) -> list[Alert]:
@@ -79,10 +85,13 @@ def alerts(scope: Scope) -> list[Alert]:
         ),
         Alert(
             name="GrpcLatencyHigh",
-            expr=_latency_high(scope),
+            # A service that was as slow at this time of the day before is slow by nature.
+            expr=f"""
+                {P99} > {limits.slow_call_ms}
+                unless {P99} < 2 * {P99} offset {scope.time("1d")}""",
             wait="10m",
             severity="warning",
-            summary="Calls to a service are slow.",
+            summary="Calls to a service are slow, and were not a day ago.",
             description="""One of 100 calls to {{ $labels.service }} takes longer than
                 {{ $value | humanize }} ms from Envoy to the server and back.""",
             dashboard=DASHBOARD,
@@ -115,7 +124,7 @@ def _endpoints_differ(scope: Scope) -> str:
         )"""
 
 
-def _latency_high(scope: Scope) -> str:
+def _p99(scope: Scope) -> str:
     def rate(metric: str, *labels: str) -> str:
         kept = ", ".join(["envoy_cluster_name", *labels])
         selected = f"{metric}{{{scope.services}}}[{scope.time('5m')}]"
@@ -128,6 +137,5 @@ def _latency_high(scope: Scope) -> str:
     # A stream is as long as its client likes.
     return f"""
         histogram_quantile(0.99, sum by (service, le) ({buckets}))
-        > {scope.thresholds.slow_call_ms}
         unless on (service) {received} > {_MESSAGES_OF_STREAMS} * {calls}
         unless on (service) {sent} > {_MESSAGES_OF_STREAMS} * {calls}"""
