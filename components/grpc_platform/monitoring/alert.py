@@ -35,7 +35,7 @@ class Thresholds:
     failed_calls: float = 0.05
     """Failed calls per second below which a share says nothing."""
     slow_call_ms: int = 1000
-    """The 99th percentile of a unary service's calls, in milliseconds, from which it counts as slow.
+    """The 99th percentile of a unary service's calls, in milliseconds, that counts as slow.
     A service that was half as slow a day before or slower does not."""
     drain_margin_seconds: int = 15
     """Seconds before the end of the termination grace period at which a drain should be over.

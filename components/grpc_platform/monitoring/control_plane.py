@@ -9,6 +9,7 @@ _REJECTED = {
     "listeners": "envoy_listener_manager_lds_update_rejected",
     "routes": "envoy_http_rds_update_rejected",
     "endpoints": "envoy_cluster_update_rejected",
+    "secrets": "envoy_sds_update_rejected",
 }
 
 

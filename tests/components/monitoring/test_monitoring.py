@@ -97,7 +97,9 @@ def test_pods_carry_scrape_annotations_or_have_a_monitor(
 
 def test_the_rule_has_the_groups_with_the_stacks_links(monitored: Graph) -> None:
     rule = monitored.only(f"{OPERATOR}PrometheusRule").inputs
-    assert rule["spec"]["groups"] == groups(**LINKS)
+    assert rule["spec"]["groups"] == groups(
+        runbook_url=LINKS["runbook_url"], dashboard_url=LINKS["dashboard_url"]
+    )
     assert rule["metadata"]["labels"]["release"] == "prometheus"
 
 
