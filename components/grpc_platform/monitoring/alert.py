@@ -37,9 +37,9 @@ class Thresholds:
     slow_call_ms: int = 1000
     """The 99th percentile of a unary service's calls, in milliseconds, that counts as slow.
     A service that was half as slow a day before or slower does not."""
-    drain_margin_seconds: int = 15
-    """Seconds before the end of the termination grace period at which a drain should be over.
-    `timing.MARGIN` leaves 30."""
+    drain_margin_seconds: int = 28
+    """Seconds before the end of the termination grace period at which a drain should be over. It
+    leaves 30 (`timing.MARGIN`), and scrapes are as far apart."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,9 @@ def alerts(scope: Scope) -> list[Alert]:
     here, limits = scope.here, scope.thresholds
     autoscaler = f'{here}, horizontalpodautoscaler="envoy"'
     margin = scope.seconds(limits.drain_margin_seconds)
+    terminating = f'kube_pod_deletion_timestamp{{{here}, pod=~"envoy-.+"}}'
+    refused = f"envoy_cluster_upstream_rq_pending_overflow{{{scope.services}}}"
+    overflow = by_service(f"increase({refused}[{scope.time('5m')}])")
     mean = f"avg by (namespace) ({CALLS})"
     return [
         Alert(
@@ -80,11 +83,7 @@ def alerts(scope: Scope) -> list[Alert]:
         ),
         Alert(
             name="EnvoyCircuitBreakerOverflow",
-            expr=by_service(
-                f"""sum by (envoy_cluster_name) (increase(
-                  envoy_cluster_upstream_rq_pending_overflow{{{scope.services}}}[{scope.time("5m")}]
-                )) > 0"""
-            ),
+            expr=f"sum by (service) ({overflow}) > 0",
             wait="1m",
             severity="warning",
             summary="Envoy refuses calls to a service at its circuit breaker.",
@@ -94,10 +93,11 @@ def alerts(scope: Scope) -> list[Alert]:
         ),
         Alert(
             name="EnvoyDrainCutShort",
+            # When it was last seen, not now: a series lives on until the next scrape.
             expr=f"""
                 max by (namespace, pod) (max_over_time((
-                  time() - kube_pod_deletion_timestamp{{{here}, pod=~"envoy-.+"}}
-                )[{scope.time("15m")}:{scope.time("10s")}])) > -{margin}""",
+                  timestamp({terminating}) - {terminating}
+                )[{scope.time("15m")}:{scope.time("15s")}])) > -{margin}""",
             severity="warning",
             summary="An Envoy was ended while clients were connected.",
             description="""Envoy {{ $labels.pod }} still had connections when its termination grace
