@@ -131,6 +131,8 @@ def _dns() -> Iterator[Case]:
         yield Case(alert=name, what=what, series=found, quiet="9m30s", fires="10m", labels=job)
     left = of.answers("2x60") | of.slices("projectcontour", "envoy", 0)
     yield Case(alert=name, what="none ready", series=left, quiet="9m", fires="10m", labels=job)
+    gone = of.answers("0x120") | of.slices("projectcontour", "envoy", 0)
+    yield Case(alert=name, what="none ready, none listed", series=gone, quiet="1h")
     equal = of.answers("2x120") | of.slices("projectcontour", "envoy", 2, not_ready=1)
     yield Case(alert=name, what="one starts", series=equal, quiet="1h")
     scaled = of.answers("1x18 2x100") | of.slices("projectcontour", "envoy", 2)
@@ -143,17 +145,6 @@ def _dns() -> Iterator[Case]:
     yield Case(alert=name, what="hangs", series=hangs, quiet="8m", fires="8m30s", labels=pod)
     once = of.external_dns(errors="0x10 1x8 0x60", synced="0+30x100")
     yield Case(alert=name, what="throttled for a while", series=once, quiet="35m")
-    name = "ExternalDNSRecordOfAnotherOwner"
-    labels = {"record_type": "A", "domain": "example.com", "owner": "a", "foreign_owner": "b"}
-    yield Case(
-        alert=name,
-        what="since a rename",
-        series=of.foreign(labels, "1x60"),
-        quiet="4m30s",
-        fires="5m",
-        labels={**labels, "namespace": "external-dns"},
-    )
-    yield Case(alert=name, what="taken over", series=of.foreign(labels, "1x6 0x60"), quiet="30m")
 
 
 def _capacity() -> Iterator[Case]:

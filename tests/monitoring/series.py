@@ -92,12 +92,6 @@ def external_dns(*, errors: str, synced: str) -> dict[str, str]:
     }
 
 
-def foreign(labels: Mapping[str, str], values: str) -> dict[str, str]:
-    """Records that external-dns skips."""
-    metric = "external_dns_registry_skipped_records_owner_mismatch_per_sync"
-    return {named(metric, {"namespace": "external-dns", "pod": "external-dns-a", **labels}): values}
-
-
 def autoscaler(minimum: int, maximum: int, current: str) -> dict[str, str]:
     """The fleet's size and its limits."""
     of = {"namespace": "projectcontour", "horizontalpodautoscaler": "envoy"}
