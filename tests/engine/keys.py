@@ -51,10 +51,6 @@ def _load(**keys: Any) -> Sections:
     return {"services": {"load": keys}}
 
 
-def _scraper(**keys: Any) -> Sections:
-    return {"monitoring": {"scrapers": {"prometheus": keys}}}
-
-
 CHANGES: dict[str, Sections] = {
     "environment": {"environment": "production"},
     "zone.record_ttl": {"zone": {"record_ttl": "5s"}},
@@ -138,9 +134,6 @@ CHANGES: dict[str, Sections] = {
         "callers": {"neighbours": {"cluster": "local", "namespaces": ["default"]}}
     },
     "callers.*.cidr": {"callers": {"office": {"cidr": "10.244.0.0/16"}}},
-    "monitoring.scrapers.*.namespaces": _scraper(namespaces=["default"]),
-    "monitoring.scrapers.*.pod_labels": _scraper(pod_labels={"app": "prometheus"}),
-    "monitoring.scrapers.*.cidr": _scraper(cidr="10.244.0.0/16"),
     "tags": {"tags": {"team": "platform"}},
 }
 
@@ -172,6 +165,7 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
 _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
+_POLICY = "a NetworkPolicy that changes as that of callers, and the testbed enforces none"
 _OPERATOR = "the Prometheus operator's kinds (test_monitors.py)"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
@@ -187,7 +181,7 @@ NOT_LOCAL: dict[str, str] = {
     "monitoring.pod_monitors": _OPERATOR,
     "monitoring.rules.": _OPERATOR,
     "monitoring.labels": _OPERATOR,
-    "monitoring.scrapers.*.security_group_id": _NETWORK,
+    "monitoring.scrapers.": _POLICY,
     "callers.*.security_group_id": _NETWORK,
     "callers.*.vpc_id": _NETWORK,
     "callers.*.account_id": _NETWORK,

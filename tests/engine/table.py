@@ -37,9 +37,6 @@ REMARKS: dict[str, str] = {
     "envoy.https_port": "nobody called over TLS here: who does, loses calls as with `http_port`",
     "callers.*.namespaces": "the testbed enforces no NetworkPolicy",
     "callers.*.cidr": "the testbed enforces no NetworkPolicy",
-    "monitoring.scrapers.*.namespaces": "the testbed enforces no NetworkPolicy",
-    "monitoring.scrapers.*.pod_labels": "the testbed enforces no NetworkPolicy",
-    "monitoring.scrapers.*.cidr": "the testbed enforces no NetworkPolicy",
     "namespaces.*.clusters": "a namespace that is removed is deleted with everything in it",
     "services.*.host": (
         "clients dial the host: add a second service with the new host and the same selector, move "
