@@ -74,7 +74,7 @@ bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.updates
 
-check: style types workflows locked generated  ## Format, lint, types, workflows, lock files, generated docs
+check: style types workflows locked generated rules  ## Format, lint, types, workflows, lock files, generated docs, alerts
 
 # The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
 style: install
@@ -97,8 +97,13 @@ locked: install
 	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
 
+# Every metric that a rule names is one that something exports.
+rules: install
+	@$(BIN)/python -m tests.monitoring.lint
+
 generated: install
 	@$(BIN)/python -m config.docs --check
+	@$(BIN)/python -m tests.monitoring.table --check
 	@$(BIN)/python -m tests.engine.table --check
 	@$(BIN)/python -m experiments.clients_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
@@ -109,8 +114,9 @@ lock:  ## Pin every dependency by version and hash
 
 docs: install  ## Regenerate the tables in docs/, the stack file's schema and the tools' snippets
 	@$(BIN)/python -m config.docs
+	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m tests.engine.table
 	@$(BIN)/python -m experiments.clients_page
 	@$(BIN)/python -m examples.clients.snippets
 
-.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs

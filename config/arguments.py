@@ -74,6 +74,11 @@ def ingress(
         envoy=settings.envoy,
         external_dns=settings.external_dns,
         image_pull_secrets=settings.image_pull_secrets,
+        monitoring=settings.monitoring,
+        scrapers={
+            name: gp.Scraper(**dict(scraper))
+            for name, scraper in settings.monitoring.scrapers.items()
+        },
         namespaces={
             name: [_namespace_of(service) for service in _former_makers(settings, name, cluster)]
             for name in settings.namespaces_of(cluster)

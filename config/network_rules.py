@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from grpc_platform.rules import Mistake, Path
 from grpc_platform.rules.callers import caller_is_one_source, calling_cluster
 from grpc_platform.rules.network import new_network, way_out
+from grpc_platform.rules.scrapers import scraper_is_one_source
 from grpc_platform.specs import CallerSpec
 
 from .settings import Settings
@@ -45,6 +46,8 @@ def _callers_are_known(settings: Settings) -> Iterator[Mistake]:
         sources.setdefault(source, name)
         if caller.cluster is None and caller.security_group_id is None:
             blocks.setdefault(caller.cidr, name)
+    for name, scraper in settings.monitoring.scrapers.items():
+        yield from scraper_is_one_source(scraper, ("monitoring", "scrapers", name))
     if API_PORT in (settings.envoy.http_port, settings.envoy.https_port):
         yield from _let_in_twice(settings, blocks)
 

@@ -13,8 +13,10 @@ from grpc_platform.specs import (
     ExistingClusterSpec,
     ExistingNetworkSpec,
     ExternalDnsSpec,
+    MonitoringSpec,
     NamespaceSpec,
     NetworkSpec,
+    ScraperSpec,
     ServiceSpec,
     ZoneSpec,
 )
@@ -83,6 +85,14 @@ class ServiceSettings(ServiceSpec):
     the calls. Shares are relative to the sum; with a sum of 100 they read as percent."""
 
 
+class MonitoringSettings(MonitoringSpec):
+    """PodMonitors, alerts, and who may read metrics."""
+
+    scrapers: dict[Label, ScraperSpec] = {}
+    """The sources that may read the metrics of Contour and Envoy, by name. When empty, every pod of
+    the serving cluster may."""
+
+
 class Settings(Spec):
     """One environment. Every section uses its component's own model. The modules `config.*_rules`
     check the rules between sections."""
@@ -112,6 +122,8 @@ class Settings(Spec):
     """gRPC services by name."""
     callers: dict[Label, CallerSpec] = {}
     """The sources that may dial Envoy, by name."""
+    monitoring: MonitoringSettings = MonitoringSettings()
+    """How every serving cluster is [scraped, and what alerts](monitoring.md)."""
     tags: dict[TagKey, TagValue] = {}
     """Tags of every AWS resource, in addition to those that the components set."""
 
@@ -130,6 +142,11 @@ class Settings(Spec):
     def serving(self) -> dict[str, ClusterSettings]:
         """The clusters that run Contour and Envoy."""
         return {name: cluster for name, cluster in self.clusters.items() if cluster.serves}
+
+    @property
+    def monitored(self) -> list[str]:
+        """The clusters that get PodMonitors or alerts."""
+        return list(self.serving) if self.monitoring.needs_operator else []
 
     @property
     def zone_lacks_vpc(self) -> bool:

@@ -29,11 +29,12 @@ COMPONENTS = {
     "ExternalDns",
     "GrpcIngress",
     "GrpcService",
+    "Monitoring",
     "Network",
     "Zone",
 }
 
-ELSEWHERE = {"ExistingZone"}
+ELSEWHERE = {"ExistingZone", "Monitoring"}
 """Components that no committed stack has."""
 
 # AWS has no tags for these.

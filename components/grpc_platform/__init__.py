@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from .grpc_ingress import GrpcIngressArgs as GrpcIngressArgs
     from .grpc_service import GrpcService as GrpcService
     from .grpc_service import GrpcServiceArgs as GrpcServiceArgs
+    from .monitoring.monitoring import Monitoring as Monitoring
+    from .monitoring.monitoring import MonitoringArgs as MonitoringArgs
+    from .monitoring.scrapers import Scraper as Scraper
     from .network.existing import AnyNetwork as AnyNetwork
     from .network.existing import ExistingNetwork as ExistingNetwork
     from .network.existing import ExistingNetworkArgs as ExistingNetworkArgs
@@ -59,6 +62,8 @@ _HOMES = {
     "envoy.envoy": ("Envoy", "EnvoyArgs"),
     "grpc_ingress": ("GrpcIngress", "GrpcIngressArgs"),
     "grpc_service": ("GrpcService", "GrpcServiceArgs"),
+    "monitoring.monitoring": ("Monitoring", "MonitoringArgs"),
+    "monitoring.scrapers": ("Scraper",),
     "network.existing": ("AnyNetwork", "ExistingNetwork", "ExistingNetworkArgs"),
     "network.network": ("Network", "NetworkArgs"),
     "outstanding": ("await_outputs",),

@@ -32,9 +32,12 @@ import pulumi_kubernetes as k8s
 from . import pods
 from .conventions import ENVOY, ENVOY_METRICS_PORT
 from .inputs import checked, known
+from .monitoring.scrapers import Scraper, scraped, scraper_rules
+from .network_policy import addresses, pods_of, tcp
 from .options import for_children_too
 from .rules import Mistake, refuse
 from .rules.callers import caller_is_one_source, calling_cluster
+from .rules.scrapers import scraper_is_one_source
 from .specs import EnvoySpec
 from .specs.base import Cidr, Label
 
@@ -78,6 +81,8 @@ class CallersArgs:
     rules are made: the owner of an existing cluster opens Envoy's ports."""
     pod_cidrs: pulumi.Input[Sequence[str]] | None = None
     """Blocks that contain the other clusters' pods: the network's private subnets."""
+    scrapers: Mapping[str, Scraper] = field(default_factory=dict[str, Scraper])
+    """The sources that may read metrics, by name. When empty, every pod of the cluster may."""
     envoy: EnvoySpec = field(default_factory=EnvoySpec)
     """Gives Envoy's ports: clients dial the container itself."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -85,8 +90,9 @@ class CallersArgs:
 
 class Callers(pulumi.ComponentResource):
     """Creates one ingress rule on the serving cluster's security group for each source outside the
-    cluster and each of Envoy's two ports. Creates a NetworkPolicy `envoy-callers` that admits all
-    callers to these ports, every pod of the cluster to the metrics port, and nothing else.
+    cluster and each of Envoy's two ports, and for each scraper outside and each metrics port.
+    Creates a NetworkPolicy `envoy-callers` that admits all callers to Envoy's ports, the scrapers
+    to its metrics, and nothing else.
 
     Callers in the serving cluster need no security-group rule. Another cluster's pods are admitted
     by that cluster's security group, other callers by `security_group_id`, or by `cidr` without
@@ -111,6 +117,7 @@ class Callers(pulumi.ComponentResource):
         if group_id is not None:
             for source in sources.values():
                 _rules(name, args, group_id, source, self)
+            scraper_rules(name, args.scrapers, group_id, args.tags, self)
         self.register_outputs({})
 
 
@@ -124,6 +131,8 @@ def _mistakes(args: CallersArgs) -> Iterator[Mistake]:
         path = ("callers", key)
         yield from caller_is_one_source(caller, path)
         yield from calling_cluster(caller, clusters=clusters, serving=[args.cluster], path=path)
+    for key, scraper in args.scrapers.items():
+        yield from scraper_is_one_source(scraper, ("scrapers", key))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,19 +194,19 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
     dialled = [
         k8s.networking.v1.NetworkPolicyIngressRuleArgs(
             from_=pulumi.Output.all(*peers).apply(lambda lists: [p for ps in lists for p in ps]),
-            ports=[_tcp(args.envoy.http_port), _tcp(args.envoy.https_port)],
+            ports=[tcp(args.envoy.http_port), tcp(args.envoy.https_port)],
         )
     ]
-    scraped = k8s.networking.v1.NetworkPolicyIngressRuleArgs(
-        from_=[_pods_of(())], ports=[_tcp(ENVOY_METRICS_PORT)]
-    )
     k8s.networking.v1.NetworkPolicy(
         name,
         metadata=pods.metadata("envoy-callers", args.namespace, ENVOY),
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
             pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY)),
             policy_types=["Ingress"],
-            ingress=[*(dialled if peers else []), scraped],
+            ingress=[
+                *(dialled if peers else []),
+                scraped(args.scrapers, ENVOY_METRICS_PORT),
+            ],
         ),
         opts=opts,
     )
@@ -206,33 +215,9 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
 def _peers(args: CallersArgs, key: str, caller: Caller) -> pulumi.Input[_Peers]:
     who = f"Callers: {key}"
     if caller.cluster == args.cluster:
-        return [_pods_of([checked(who, "namespaces", Label, each) for each in caller.namespaces])]
+        return [pods_of([checked(who, "namespaces", Label, each) for each in caller.namespaces])]
     if caller.cidr is not None:
-        return [_addresses(checked(who, "cidr", Cidr, caller.cidr))]
+        return [addresses(checked(who, "cidr", Cidr, caller.cidr))]
     return pulumi.Output.from_input(args.pod_cidrs or ()).apply(
-        lambda cidrs: [_addresses(cidr) for cidr in cidrs]
+        lambda cidrs: [addresses(cidr) for cidr in cidrs]
     )
-
-
-def _pods_of(
-    namespaces: Sequence[pulumi.Input[str]],
-) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    """Pods in these namespaces of the policy's own cluster; in all namespaces if the list is
-    empty."""
-    selector = k8s.meta.v1.LabelSelectorArgs()
-    if namespaces:
-        named = k8s.meta.v1.LabelSelectorRequirementArgs(
-            key="kubernetes.io/metadata.name", operator="In", values=list(namespaces)
-        )
-        selector = k8s.meta.v1.LabelSelectorArgs(match_expressions=[named])
-    return k8s.networking.v1.NetworkPolicyPeerArgs(namespace_selector=selector)
-
-
-def _addresses(block: pulumi.Input[str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    return k8s.networking.v1.NetworkPolicyPeerArgs(
-        ip_block=k8s.networking.v1.IPBlockArgs(cidr=block)
-    )
-
-
-def _tcp(port: int) -> k8s.networking.v1.NetworkPolicyPortArgs:
-    return k8s.networking.v1.NetworkPolicyPortArgs(protocol="TCP", port=port)

@@ -17,12 +17,14 @@ from .dns.external_dns import ExternalDns, ExternalDnsArgs
 from .eks.existing import AnyCluster
 from .envoy.envoy import Envoy, EnvoyArgs
 from .grpc_service import GrpcServiceArgs
+from .monitoring.monitoring import MonitoringArgs
+from .monitoring.scrapers import Scraper
 from .network.existing import AnyNetwork
 from .options import for_children_too
 from .rules import refuse
 from .rules.serving import envoy_is_possible, released_together
 from .rules.timing import times_agree
-from .specs import ContourSpec, EnvoySpec, ExternalDnsSpec, ServiceSpec
+from .specs import ContourSpec, EnvoySpec, ExternalDnsSpec, MonitoringSpec, ServiceSpec
 from .specs.service import FULL_WEIGHT
 from .timing import Timing, timing_of
 
@@ -52,6 +54,10 @@ class GrpcIngressArgs:
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets that all images are pulled with, by name: in Contour's namespace and in
     external-dns's."""
+    monitoring: MonitoringSpec = field(default_factory=MonitoringSpec)
+    """What `Monitoring` makes of it, this component leaves out: annotations on the pods."""
+    scrapers: Mapping[str, Scraper] = field(default_factory=dict[str, Scraper])
+    """The sources that may read metrics, by name. When empty, every pod of the cluster may."""
     namespaces: Mapping[str, Sequence[pulumi.Alias]] = field(
         default_factory=dict[str, Sequence[pulumi.Alias]]
     )
@@ -108,6 +114,7 @@ class GrpcIngress(pulumi.ComponentResource):
             pulumi.ResourceOptions.merge(for_children_too(opts), inside),
         )
         child = pulumi.ResourceOptions(parent=self)
+        annotate = not args.monitoring.pod_monitors
         contour = Contour(
             f"{name}-contour",
             ContourArgs(
@@ -116,6 +123,8 @@ class GrpcIngress(pulumi.ComponentResource):
                 envoy=args.envoy,
                 image=args.contour_image,
                 image_pull_secrets=args.image_pull_secrets,
+                scrapers=args.scrapers,
+                scrape_annotations=annotate,
             ),
             child,
         )
@@ -129,6 +138,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 namespace=contour.namespace,
                 security_group_ids={key: c.security_group_id for key, c in args.clusters.items()},
                 pod_cidrs=args.network.private_cidrs if args.network else None,
+                scrapers=args.scrapers,
                 envoy=args.envoy,
                 tags=args.tags,
             ),
@@ -146,6 +156,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 image=args.envoy_image,
                 contour_image=args.contour_image,
                 image_pull_secrets=args.image_pull_secrets,
+                scrape_annotations=annotate,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[callers, *cluster.policy_enforcement]),
         )
@@ -163,6 +174,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 spec=args.external_dns,
                 image=args.external_dns_image,
                 image_pull_secrets=args.image_pull_secrets,
+                scrape_annotations=annotate,
                 tags=args.tags,
             ),
             pulumi.ResourceOptions(parent=self, depends_on=[envoy]),
@@ -172,6 +184,7 @@ class GrpcIngress(pulumi.ComponentResource):
             for namespace, former in args.namespaces.items()
         }
         self._args = args
+        self._monitored = contour.namespace, publisher.namespace
         self.last = publisher.deployment
         self.provider = cluster.provider
         self.timing = timing
@@ -214,6 +227,15 @@ class GrpcIngress(pulumi.ComponentResource):
             https_port=self.https_port,
             timing=self.timing,
             cname_after=[self.last],
+        )
+
+    def monitoring_args(self) -> MonitoringArgs:
+        """The arguments of a `Monitoring` of this cluster, in this same program."""
+        contour_namespace, external_dns_namespace = self._monitored
+        return MonitoringArgs(
+            contour_namespace=contour_namespace,
+            external_dns_namespace=external_dns_namespace,
+            spec=self._args.monitoring,
         )
 
 

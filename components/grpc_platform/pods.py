@@ -42,6 +42,31 @@ def metadata(
     )
 
 
+def template_metadata(
+    application: str,
+    port: int,
+    path: str,
+    *,
+    annotate: bool,
+    annotations: Mapping[str, pulumi.Input[str]] | None = None,
+) -> k8s.meta.v1.ObjectMetaArgs:
+    """The metadata of a Deployment's pods, with annotations by which a Prometheus without the
+    operator finds their metrics.
+
+    No API defines these; Prometheus's example configuration and most collectors read them:
+    https://github.com/prometheus/prometheus/blob/main/documentation/examples/prometheus-kubernetes.yml
+    """
+    scraped = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(port),
+        "prometheus.io/path": path,
+    }
+    return k8s.meta.v1.ObjectMetaArgs(
+        labels=labels(application),
+        annotations={**(scraped if annotate else {}), **(annotations or {})},
+    )
+
+
 def pod_security(lowest_port: int = 1024) -> k8s.core.v1.PodSecurityContextArgs:
     """Run as nobody, and allow listening on a `lowest_port` below 1024.
 

@@ -146,7 +146,7 @@ class Builder:
                 shutil.copy(source, work)
         else:
             self._lay_out(part)
-        packages = set(self._go(part, "list", "-deps", part.package))
+        packages = set(self._go(part, "list", *_tags(part), "-deps", part.package))
         self._set(part, "waiting")
         return packages
 
@@ -192,7 +192,7 @@ class Builder:
         new = packages - self._compiled
         binary = self._work(part) / part.name
         self._set(part, "building", 0, len(new))
-        arguments = ("build", "-v", "-trimpath", f"-ldflags={part.ldflags}", "-o", str(binary))
+        arguments = ("build", "-v", "-trimpath", f"-ldflags={part.ldflags}", *_tags(part))
         seen: set[str] = set()
 
         def count(line: str) -> None:  # Go names each package as it begins to compile it
@@ -201,7 +201,7 @@ class Builder:
                 seconds = time.monotonic() - started
                 self._set(part, "building", len(seen), len(new), seconds)
 
-        self._go(part, *arguments, part.package, on_line=count)
+        self._go(part, *arguments, "-o", str(binary), part.package, on_line=count)
         built.parent.mkdir(exist_ok=True)
         binary.rename(built)
 
@@ -313,6 +313,10 @@ class Builder:
 
     def _log(self, part: GoPart) -> Path:
         return self.root / f"{part.key}.log"
+
+
+def _tags(part: GoPart) -> list[str]:
+    return [f"-tags={','.join(part.tags)}"] if part.tags else []
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -94,6 +94,8 @@ class GoPart:
     `MODULES`."""
     patch: Patch | None = None
     """What is changed in a module that it is built from."""
+    tags: tuple[str, ...] = ()
+    """Go's build tags."""
     installed: Path | None = None
     """Where others install a version that will do; it need not be there."""
 
@@ -113,7 +115,7 @@ class GoPart:
         if self.module:
             source = self.patch and self.patch.source
             files = [*self.sources, source] if source else self.sources
-            inputs = json.dumps([(path.name, path.read_text()) for path in files])
+            inputs = json.dumps([*((path.name, path.read_text()) for path in files), *self.tags])
         else:
             patch = astuple(self.patch) if self.patch else ()
             inputs = json.dumps(

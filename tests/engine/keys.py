@@ -165,6 +165,8 @@ STRUCTURE: dict[str, tuple[Sections, Sections]] = {
 _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
+_POLICY = "a NetworkPolicy that changes as that of callers, and the testbed enforces none"
+_OPERATOR = "the Prometheus operator's kinds (test_monitors.py)"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
     "zone.name": "another zone, whose names no client dials",
@@ -176,6 +178,10 @@ NOT_LOCAL: dict[str, str] = {
     "external_dns.credentials_secret": _FIXED,
     "external_dns.route53_endpoint": _FIXED,
     "image_pull_secrets": "its Secrets have to be there before",
+    "monitoring.pod_monitors": _OPERATOR,
+    "monitoring.rules.": _OPERATOR,
+    "monitoring.labels": _OPERATOR,
+    "monitoring.scrapers.": _POLICY,
     "callers.*.security_group_id": _NETWORK,
     "callers.*.vpc_id": _NETWORK,
     "callers.*.account_id": _NETWORK,

@@ -1,6 +1,6 @@
 """Contour, the control plane that configures every Envoy from the cluster's Ingresses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pulumi
@@ -8,7 +8,9 @@ import pulumi_kubernetes as k8s
 
 from .. import pods, versions
 from ..conventions import CONTOUR, CONTOUR_METRICS_PORT, CONTOUR_NAMESPACE, ENVOY, XDS_PORT
+from ..monitoring.scrapers import Scraper, scraped
 from ..names import named_after
+from ..network_policy import tcp
 from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from .certificates import CONTOUR_SECRET, contour_certificates
@@ -32,6 +34,11 @@ class ContourArgs:
     """Replaces `spec.image` if the same program makes the repository."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets in Contour's namespace that its images are pulled with, by name."""
+    scrapers: Mapping[str, Scraper] = field(default_factory=dict[str, Scraper])
+    """The sources that may read metrics, by name. When empty, every pod of the cluster may."""
+    scrape_annotations: bool = True
+    """Whether the pods have `prometheus.io/` annotations; `Monitoring`'s PodMonitors replace
+    them."""
 
     def pulled(self) -> pulumi.Input[str]:
         """The image to run."""
@@ -106,7 +113,7 @@ class Contour(pulumi.ComponentResource):
             opts=child,
         )
         pods.disruption_budget(f"{name}-disruption-budget", CONTOUR, self.namespace, child)
-        _network_policy(f"{name}-network-policy", self.namespace, child)
+        _network_policy(f"{name}-network-policy", self.namespace, args.scrapers, child)
         ingress_class = k8s.networking.v1.IngressClass(
             f"{name}-ingress-class",
             metadata=pods.metadata(_INGRESS_CLASS, None, CONTOUR),
@@ -162,7 +169,9 @@ def _deployment(
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1)
         ),
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(CONTOUR)),
+            metadata=pods.template_metadata(
+                CONTOUR, CONTOUR_METRICS_PORT, "/metrics", annotate=args.scrape_annotations
+            ),
             spec=k8s.core.v1.PodSpecArgs(
                 containers=[_container(args, image)],
                 image_pull_secrets=pods.pull_secrets(args.image_pull_secrets),
@@ -220,16 +229,18 @@ def _container(args: ContourArgs, image: pulumi.Input[str]) -> k8s.core.v1.Conta
 
 
 def _network_policy(
-    name: str, namespace: pulumi.Input[str], child: pulumi.ResourceOptions
+    name: str,
+    namespace: pulumi.Input[str],
+    scrapers: Mapping[str, Scraper],
+    child: pulumi.ResourceOptions,
 ) -> k8s.networking.v1.NetworkPolicy:
-    """Admit only Envoy to the configuration, which contains TLS services' keys; all pods to
+    """Admit only Envoy to the configuration, which contains TLS services' keys; the scrapers to
     metrics."""
     peer, rule = (
         k8s.networking.v1.NetworkPolicyPeerArgs,
         k8s.networking.v1.NetworkPolicyIngressRuleArgs,
     )
     envoy = k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY))
-    anywhere = k8s.meta.v1.LabelSelectorArgs()
     return k8s.networking.v1.NetworkPolicy(
         name,
         metadata=pods.metadata(CONTOUR, namespace, CONTOUR),
@@ -239,12 +250,9 @@ def _network_policy(
             ingress=[
                 rule(
                     from_=[peer(pod_selector=envoy)],
-                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=XDS_PORT)],
+                    ports=[tcp(XDS_PORT)],
                 ),
-                rule(
-                    from_=[peer(namespace_selector=anywhere)],
-                    ports=[k8s.networking.v1.NetworkPolicyPortArgs(port=CONTOUR_METRICS_PORT)],
-                ),
+                scraped(scrapers, CONTOUR_METRICS_PORT),
             ],
         ),
         opts=child,

@@ -30,6 +30,7 @@ from ..pods import (
     pod_security,
     pull_secrets,
     selector,
+    template_metadata,
 )
 from ..rules import refuse
 from ..rules.serving import dns_credentials
@@ -61,6 +62,9 @@ class ExternalDnsArgs:
     """Replaces `spec.image` if the same program makes the repository."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets in external-dns's namespace that the image is pulled with, by name."""
+    scrape_annotations: bool = True
+    """Whether the pods have `prometheus.io/` annotations; `Monitoring`'s PodMonitors replace
+    them."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -123,8 +127,12 @@ class ExternalDns(pulumi.ComponentResource):
                 min_ready_seconds=15,
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selector(EXTERNAL_DNS)),
                 template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(
-                        labels=labels(EXTERNAL_DNS), annotations=identity
+                    metadata=template_metadata(
+                        EXTERNAL_DNS,
+                        EXTERNAL_DNS_METRICS_PORT,
+                        "/metrics",
+                        annotate=args.scrape_annotations,
+                        annotations=identity,
                     ),
                     spec=k8s.core.v1.PodSpecArgs(
                         service_account_name=account.metadata["name"],

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from .. import pods, versions
-from ..conventions import ENVOY, EXTERNAL_DNS_ANNOTATION_PREFIX
+from ..conventions import ENVOY, ENVOY_METRICS_PORT, EXTERNAL_DNS_ANNOTATION_PREFIX
 from ..options import for_children_too
 from ..rules import refuse
 from ..rules.serving import envoy_is_possible
@@ -40,6 +40,9 @@ class EnvoyArgs:
     """The same for `contour.image`."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets in `namespace` that the images are pulled with, by name."""
+    scrape_annotations: bool = True
+    """Whether the pods have `prometheus.io/` annotations; `Monitoring`'s PodMonitors replace
+    them."""
 
     @property
     def timing(self) -> Timing:
@@ -138,7 +141,9 @@ def _deployment(
         ),
         progress_deadline_seconds=whole_seconds(args.timing.rollout_deadline),
         template=k8s.core.v1.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=pods.labels(ENVOY)),
+            metadata=pods.template_metadata(
+                ENVOY, ENVOY_METRICS_PORT, "/stats/prometheus", annotate=args.scrape_annotations
+            ),
             spec=envoy_pod(
                 spec=spec,
                 image=pods.image(

@@ -16,6 +16,7 @@ from .cluster import (
 from .contour import ContourSpec
 from .envoy import EnvoySpec
 from .external_dns import ExternalDnsSpec
+from .monitoring import MonitoringSpec, RulesSpec, ScraperSpec
 from .namespace import NamespaceSpec
 from .network import ExistingNetworkSpec, NetworkSpec
 from .service import CircuitBreakers, ServiceSpec
@@ -31,9 +32,12 @@ __all__ = [
     "ExistingClusterSpec",
     "ExistingNetworkSpec",
     "ExternalDnsSpec",
+    "MonitoringSpec",
     "NamespaceSpec",
     "NetworkSpec",
     "NodeGroupSpec",
+    "RulesSpec",
+    "ScraperSpec",
     "ServiceSpec",
     "Taint",
     "TeamSpec",

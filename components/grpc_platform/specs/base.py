@@ -175,6 +175,8 @@ def _role_arn(arn: str) -> str:
 
 RoleArn = Annotated[str, AfterValidator(_role_arn)]
 
+SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[a-z0-9-]+$")]
+
 VpcId = Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")]
 
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .base import Cidr, Label, Spec, VpcId
+from .base import Cidr, Label, SecurityGroupId, Spec, VpcId
 
 
 class CallerSpec(Spec):
@@ -18,7 +18,7 @@ class CallerSpec(Spec):
     addresses."""
     namespaces: tuple[Label, ...] = ()
     """Only these namespaces, if `cluster` is the serving cluster; all when empty."""
-    security_group_id: Annotated[str, Field(pattern=r"^sg-[a-z0-9-]+$")] | None = None
+    security_group_id: SecurityGroupId | None = None
     """A security group of the callers' network interfaces, in this VPC or one peered with it."""
     cidr: Cidr | None = None
     """The callers' addresses: NetworkPolicy identifies callers outside the cluster by address

@@ -221,9 +221,9 @@ def test_configuration_is_for_envoy_and_metrics_are_for_the_cluster(graph: Graph
     assert spec["ingress"] == [
         {
             "from": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "envoy"}}}],
-            "ports": [{"port": 8001}],
+            "ports": [{"port": 8001, "protocol": "TCP"}],
         },
-        {"from": [{"namespaceSelector": {}}], "ports": [{"port": 8000}]},
+        {"from": [{"namespaceSelector": {}}], "ports": [{"port": 8000, "protocol": "TCP"}]},
     ]
 
 

@@ -129,9 +129,8 @@ def test_the_identity_and_envoy_come_before_the_pod_and_a_new_identity_replaces_
     assert "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding" in needs
     fleet = graph.only("kubernetes:core/v1:Namespace", "envoy")
     assert fleet.urn in graph.needs(deployment)
-    assert pod(graph)["metadata"]["annotations"] == {
-        "grpc-platform/pod-identity": "a-external-dns-identity"
-    }
+    annotations = pod(graph)["metadata"]["annotations"]
+    assert annotations["grpc-platform/pod-identity"] == "a-external-dns-identity"
 
 
 def test_it_reads_the_services_pods_and_endpoint_slices_of_envoys_namespace_and_nothing_else(

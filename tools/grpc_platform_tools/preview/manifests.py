@@ -80,7 +80,27 @@ def manifest_warnings(graph: Graph) -> list[str]:
         namespace = namespaces.get((r.provider, metadata.get("namespace")))
         if namespace and namespace not in graph.needs(r):
             lines.append(f"{label} does not wait for its namespace, which this program makes")
-    return lines
+    return [*lines, *_missing_definitions(graph)]
+
+
+def _missing_definitions(graph: Graph) -> list[str]:
+    """A line for each custom API whose CRDs the program does not make."""
+    made = {
+        (spec["group"], spec["names"]["kind"])
+        for r in kubernetes_objects(graph)
+        if r.inputs["kind"] == "CustomResourceDefinition" and (spec := r.inputs.get("spec"))
+    }
+    kinds: dict[str, set[str]] = {}
+    for r in kubernetes_objects(graph):
+        version, kind = r.inputs["apiVersion"], r.inputs["kind"]
+        group = version.rpartition("/")[0]
+        # Kubernetes's own groups have no dot, or end so.
+        if "." in group and not group.endswith(".k8s.io") and (group, kind) not in made:
+            kinds.setdefault(version, set()).add(kind)
+    return [
+        f"the cluster must have the CRDs of {version} before the update: {', '.join(sorted(found))}"
+        for version, found in sorted(kinds.items())
+    ]
 
 
 def kubernetes_objects(graph: Graph) -> list[Resource]:
