@@ -49,11 +49,9 @@ for name, spec, where, weight in settings.placements:
     opts.aliases = [pulumi.Alias(name=former) for former in settings.former_names(name)]
     services[name] = gp.GrpcService(f"{name}.{where}", entry.service_args(spec, name, weight), opts)
 
-for name in settings.monitored:
-    # After everything else, so that only these fail without the Prometheus operator's CRDs.
-    opts = pulumi.ResourceOptions(provider=ingresses[name].provider)
-    before = [network, zone, *clusters.values(), *ingresses.values(), *services.values()]
-    opts.depends_on = [each for each in before if each]
+for name in settings.monitored:  # last: without the Prometheus operator's CRDs only these fail
+    before = [network or zone, zone, *clusters.values(), *ingresses.values(), *services.values()]
+    opts = pulumi.ResourceOptions(provider=ingresses[name].provider, depends_on=before)
     gp.Monitoring(name, ingresses[name].monitoring_args(), opts)
 
 for name, value in gp.exports(zone, clusters, ingresses, services).items():
