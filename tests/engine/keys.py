@@ -166,7 +166,7 @@ _NETWORK = "the local stack has no VPC"
 _EKS = "the local stack's cluster exists"
 _FIXED = "what the testbed is made of"
 _POLICY = "a NetworkPolicy that changes as that of callers, and the testbed enforces none"
-_OPERATOR = "the Prometheus operator's kinds (test_monitors.py)"
+_OPERATOR = "the Prometheus operator's kinds"
 NOT_LOCAL: dict[str, str] = {
     "network.": _NETWORK,
     "zone.name": "another zone, whose names no client dials",
