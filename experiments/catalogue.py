@@ -13,6 +13,7 @@ from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.policies import POLICIES_COMPARED
+from experiments.routes import ROUTES
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -31,6 +32,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,
+    "routes": ROUTES,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")
