@@ -20,15 +20,22 @@ _MEMORY = "4Gi"  # of an Envoy: 5,000 routes do not fit its default
 _QUIET = 20.0
 _AFTER = 5.0  # seconds after a change whose calls count with it
 _STREAM = 2.0
-_STREAMING = ("--policy=round_robin", "--channels=4", f"--stream={_STREAM}s", "--interval=100ms")
+_STREAMS = "streams"
+_STREAMING = (
+    "--policy=round_robin",
+    "--channels=4",
+    "--rate=4",
+    f"--stream={_STREAM}s",
+    "--interval=100ms",
+)
 OTHERS = "others"
 CLIENTS: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     (OTHERS, "round_robin"): ("load", ("--policy=round_robin", "--channels=4", "--rate=200")),
     (OTHERS, "pick_first"): ("load", ("--policy=pick_first", "--channels=8", "--rate=200")),
-    (OTHERS, "streams"): ("streams", _STREAMING),
+    (OTHERS, _STREAMS): ("streams", _STREAMING),
     (CHANGED, "round_robin"): (CHANGED, ("--policy=round_robin", "--channels=4", "--rate=100")),
     (CHANGED, "pick_first"): (CHANGED, ("--policy=pick_first", "--channels=8", "--rate=100")),
-    (CHANGED, "streams"): (CHANGED, _STREAMING),
+    (CHANGED, _STREAMS): (CHANGED, _STREAMING),
 }
 """By whom they call and how: the service, and the arguments."""
 
@@ -76,7 +83,7 @@ def _measure(lab: Lab, services: Services, names: list[str]) -> Result:
         "missed": len(missed),
         "mebibytes": highest_memory(sampler.samples),
         "phases": [phase | _accounts(reports, phase) for phase in phases],
-        "slow": sum(report["slow"] for report in reports.values()),
+        "slow": sum(report["slow"] for report in _unary(reports).values()),
         "failures": [f for report in reports.values() for f in report["failures"]][:20],
         **means(before, updates(lab)),
     }
@@ -117,8 +124,7 @@ def _account(reports: dict[str, Result], began: float, seconds: float) -> Result
     each = {name: account(report, began, seconds) for name, report in reports.items()}
     unary = [
         window["p99"]
-        for name, report in reports.items()
-        if not name.endswith("streams")
+        for report in _unary(reports).values()
         for window in report["windows"]
         if began - 1 < window["at"] <= began + seconds - 1 and window["p99"] is not None
     ]
@@ -127,6 +133,10 @@ def _account(reports: dict[str, Result], began: float, seconds: float) -> Result
         "failed": {name.rpartition(" ")[2]: a["failed"] for name, a in each.items()},
         "p99": spread(unary),
     }
+
+
+def _unary(reports: dict[str, Result]) -> dict[str, Result]:
+    return {name: report for name, report in reports.items() if not name.endswith(_STREAMS)}
 
 
 def failed(row: Result, whom: str, phases: Iterable[str]) -> int:
@@ -174,7 +184,7 @@ def findings(result: Result) -> list[Finding]:
                 control=True,
             ),
             Finding(
-                f"{size}: no call is over a second late",
+                f"{size}: no unary call is over a second late",
                 not row["slow"],
                 f"{row['slow']}",
                 # A time: other load on the machine makes calls late.
