@@ -68,7 +68,7 @@ _CONTAINER = {
 _POD = {
     "activeDeadlineSeconds": YES,
     "affinity.nodeAffinity": _PLACE,
-    "affinity.podAffinity": YES,  # one node: always together
+    "affinity.podAffinity": YES,  # one node, but for experiments: always together
     "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution": _PLACE,
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution": YES,
     "automountServiceAccountToken": YES,
