@@ -85,9 +85,11 @@ def _followed(result: Result) -> list[str]:
         if name in result:
             each = result[name]
             endpoints = ", ".join(f"{seconds:.0f}" for seconds in each["endpoints"]) or "never"
-            dns = f"left it out {each['name']:.0f} s after"
-            if each["name"] is None:
-                dns = f"still led there {each['period']:.0f} s after"
+            dns = (
+                f"still led there {each['period']:.0f} s after"
+                if each["name"] is None
+                else f"left it out {each['name']:.0f} s after"
+            )
             told.append(
                 f"{when}, the other Envoys left out the lost servers {endpoints} s after the loss "
                 f"({each['configured']} of {ZONES} Envoys had their configuration from the lost "
