@@ -103,8 +103,9 @@ def _conclusions(result: Result) -> list[str]:
     last = result["rows"][-1]
     return [
         "A change of a route or of a cluster's settings is new configuration for the same "
-        "listener, so connections stay. Another port is another cluster for Envoy: the old one "
-        "goes, and takes the calls in flight with it. An Ingress that is deleted and made again "
+        "listener, so connections stay. Another port is another cluster for Envoy: calls that come "
+        "after the old one is gone and before the new route fail (UNAVAILABLE, without a message: "
+        "no cluster), those in flight end well. An Ingress that is deleted and made again "
         f"loses every call in between: the control does so for {NO_ROUTE:g} s.",
         "",
         "Contour sends all routes and all clusters anew at each change, whatever changed, so the "
