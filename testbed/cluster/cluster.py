@@ -40,6 +40,8 @@ class Cluster:
     """SECOND for a second cluster in the same sandbox; the first one must be started before."""
     kubeconfig: Path | None = None
     """The kubeconfig for `kubectl`; the administrator's unless given."""
+    zones: int = 1
+    """Availability zones, with a node in each (`control_plane.nodes`)."""
     propagation: float = 0.0
     """Seconds until answers show a change made at Route53; up to 60 at the real one."""
     started: dict[str, float] = field(default_factory=dict[str, float])
@@ -71,7 +73,7 @@ class Cluster:
             blame="kube-apiserver",
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
-        self._run("node-agent", control_plane.agent(self.state, self.place))
+        self._run("node-agent", control_plane.agent(self.state, self.place, self.zones))
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
         self.wait("the node to be ready", self._node_ready, blame="node-agent")
         self.started["node-agent"] = self._since("node-agent")

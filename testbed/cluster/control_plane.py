@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from string import ascii_lowercase
 
 import yaml
 
@@ -92,11 +93,11 @@ def kube_apiserver(state: Path, place: Place) -> list[str]:
     ]
 
 
-def kube_controller_manager(state: Path) -> list[str]:
-    """The controllers of `CONTROLLERS`; a single replica, so without leader election."""
+def kube_controller_manager(state: Path, controllers: Iterable[str] = CONTROLLERS) -> list[str]:
+    """The controllers; a single replica, so without leader election."""
     return [
         f"--kubeconfig={state}/pki/admin.conf",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(controllers)}",
         f"--root-ca-file={state}/pki/ca.crt",
         f"--service-account-private-key-file={state}/pki/service-accounts.key",
         "--leader-elect=false",
@@ -106,8 +107,14 @@ def kube_controller_manager(state: Path) -> list[str]:
     ]
 
 
-def agent(state: Path, place: Place) -> list[str]:
-    """The node agent, which also binds pods to itself: there is no scheduler."""
+def nodes(zones: int) -> dict[str, str]:
+    """A node in each zone: zones by node."""
+    names = [NODE, *(f"{NODE}-{number}" for number in range(2, zones + 1))]
+    return {name: f"local-{letter}" for name, letter in zip(names, ascii_lowercase, strict=False)}
+
+
+def agent(state: Path, place: Place, zones: int) -> list[str]:
+    """The node agent, which also binds pods to its nodes: there is no scheduler."""
     pki = state / "pki"
     options = {
         "kubeconfig": f"{pki}/admin.conf",
@@ -117,7 +124,7 @@ def agent(state: Path, place: Place) -> list[str]:
         "pod-cidr": POD_CIDR,
         "first-pod": place.first_pod,
         "dns": place.dns_address,
-        "node": NODE,
+        "nodes": ",".join(f"{name}={zone}" for name, zone in nodes(zones).items()),
         "address": GATEWAY,
         "port": place.agent_port,
         "serving-cert": f"{pki}/node.crt",
