@@ -128,10 +128,10 @@ def _idle(lab: Lab, monitoring: Monitoring, scope: Scope) -> Result:
 def _undisturbed(lab: Lab, monitoring: Monitoring, scope: Scope, scenario: Scenario) -> Result:
     """A lossless scenario, with the alerts that began to fire in it or in the minutes after it."""
     lab.say(scenario.what)
-    scenario.prepare(lab)
     began, error = time.time(), ""
     client = lab.client("--policy=round_robin", "--rate=100")
     try:
+        scenario.prepare(lab)
         lab.wait_until_running(client)
         scenario.act(lab)
         lab.wait_until_settled()

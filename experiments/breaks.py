@@ -40,17 +40,17 @@ def break_all(
 ) -> list[Result]:
     """Break several things at once, until the alert of each fires or is late."""
     names = {each.alert for each in breaks}
-    lab.cluster.wait(
-        f"{', '.join(names)} to be quiet",
-        lambda: not names & set(monitoring.active()),
-        timeout=_forgotten(scope),
-    )
     for each in breaks:
         lab.say(f"{each.alert}: {each.what}")
     began = time.time()
     broken: list[Broken] = []
     error = ""
     try:
+        lab.cluster.wait(
+            f"{', '.join(names)} to be quiet",
+            lambda: not names & set(monitoring.active()),
+            timeout=_forgotten(scope),
+        )
         with contextlib.ExitStack() as after:
             for each in breaks:
                 labels = after.enter_context(each.act(lab, monitoring))
