@@ -63,9 +63,11 @@ def break_all(
         lab.say(f"it could not be done: {error}")
     fired = monitoring.fired(began, time.time())
     lab.say(f"fired: {', '.join(sorted({each.name for each in fired})) or 'none'}")
-    done = [judged(each, broken, fired, scope) | {"error": error} for each in broken]
-    undone = breaks[len(broken) :]
-    return done + [{"alert": each.alert, "what": each.what, "error": error} for each in undone]
+    undone = [Broken(each, {}, began) for each in breaks[len(broken) :]]
+    return [
+        *(judged(each, broken, fired, scope) | {"error": error} for each in broken),
+        *(judged(each, undone, [], scope) | {"error": error} for each in undone),
+    ]
 
 
 @dataclass(frozen=True)
