@@ -22,8 +22,13 @@ def alerts(scope: Scope) -> list[Alert]:
     autoscaler = f'{here}, horizontalpodautoscaler="envoy"'
     margin = scope.seconds(limits.drain_margin_seconds)
     terminating = f'kube_pod_deletion_timestamp{{{here}, pod=~"envoy-.+"}}'
-    refused = f"envoy_cluster_upstream_rq_pending_overflow{{{scope.services}}}"
-    overflow = by_service(f"increase({refused}[{scope.time('5m')}])")
+    # Envoy 1.38 counts refusals at max_requests as active, at max_pending_requests as pending.
+    refused = [
+        f"increase(envoy_cluster_upstream_rq_{kind}_overflow{{{scope.services}}}"
+        f"[{scope.time('5m')}])"
+        for kind in ("active", "pending")
+    ]
+    overflow = by_service(" + ".join(refused))
     mean = f"avg by (namespace) ({CALLS})"
     return [
         Alert(
