@@ -14,6 +14,7 @@ from grpc_platform.conventions import (
 )
 from testbed.cluster import deploy, readiness
 from testbed.cluster.run import ROUTE53
+from testbed.cluster.supervisor import GATEWAY
 from testbed.disruptions import losses, operations, pods
 from testbed.monitoring.watch import Monitoring
 
@@ -118,23 +119,28 @@ def _hung_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
 
 
 @contextlib.contextmanager
-def _route53_refuses(lab: Lab, _: Monitoring) -> Generator[Labels]:
-    """Route53 refuses every connection."""
+def _route53_refuses(lab: Lab, monitoring: Monitoring) -> Generator[Labels]:
+    """Route53's name leads to an address that refuses every connection."""
     name, namespace = ROUTE53
-    slices = ("endpointslice", name, "-n", namespace)
-    port = lab.cluster.get(*slices)["ports"][0]["port"]
 
-    def serve_at(number: int) -> None:
-        ports = [{"name": "http", "port": number, "protocol": "TCP"}]
-        lab.cluster.kubectl("patch", *slices, "--type=merge", f"-p={json.dumps({'ports': ports})}")
+    def serve_at(address: str) -> None:
+        endpoints = [{"addresses": [address], "conditions": {"ready": True}}]
+        patch = json.dumps({"endpoints": endpoints})
+        slices = ("endpointslice", name, "-n", namespace)
+        lab.cluster.kubectl("patch", *slices, "--type=merge", f"-p={patch}")
 
-    serve_at(1)
+    serve_at(lab.cluster.place.kubernetes_address)
     try:
-        # external-dns looks again when the fleet changes, or after a minute.
         operations.resize_fleet(lab.cluster, steps.ENVOYS - 1)
+        # external-dns looks once a minute or when the fleet changes, which is not shortened.
+        lab.cluster.wait(
+            "external-dns to fail",
+            lambda: bool(monitoring.query("external_dns_controller_consecutive_soft_errors > 0")),
+            timeout=120,
+        )
         yield {"namespace": EXTERNAL_DNS_NAMESPACE}
     finally:
-        serve_at(port)
+        serve_at(GATEWAY)
         _whole_again(lab)
 
 
