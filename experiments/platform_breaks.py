@@ -29,7 +29,12 @@ def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
         lab.cluster.kubectl("scale", "deployment/contour", *PLATFORM, f"--replicas={replicas}")
 
     scale(0)
-    lab.cluster.wait("Contour to be gone", lambda: not pods.of_app(lab.cluster, "contour"))
+    # Also those that terminate: they still serve Envoy.
+    selector = ("-l", "app.kubernetes.io/name=contour")
+    lab.cluster.wait(
+        "Contour to be gone",
+        lambda: not lab.cluster.get("pods", *PLATFORM, *selector)["items"],
+    )
     try:
         yield {"namespace": CONTOUR_NAMESPACE}
     finally:
