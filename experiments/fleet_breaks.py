@@ -21,7 +21,7 @@ def _silent_envoy(lab: Lab, _: Monitoring) -> Generator[Labels]:
     with losses.black_holed(lab.cluster, pod):
         lab.cluster.wait("the Envoy to be unready", lambda: pod not in lab.envoys())
         yield {"pod": pod}
-    lab.cluster.wait("the Envoy to be ready", lambda: pod in lab.envoys())
+    lab.cluster.wait("the Envoy to be ready", lambda: pod in lab.envoys(), timeout=180)
     lab.wait_until_settled()
 
 
