@@ -106,6 +106,7 @@ generated: install
 	@$(BIN)/python -m tests.monitoring.table --check
 	@$(BIN)/python -m tests.engine.table --check
 	@$(BIN)/python -m experiments.clients_page --check
+	@$(BIN)/python -m experiments.alerts_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 
 lock:  ## Pin every dependency by version and hash
@@ -117,6 +118,7 @@ docs: install  ## Regenerate the tables in docs/, the stack file's schema and th
 	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m tests.engine.table
 	@$(BIN)/python -m experiments.clients_page
+	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 
 .PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs

@@ -1,5 +1,6 @@
 """The experiments, by the names that `--only` takes, in the order in which they run."""
 
+from experiments.alerts import ALERTS
 from experiments.balance import BALANCE
 from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
@@ -31,6 +32,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,
+    "alerts": ALERTS,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")

@@ -1,0 +1,365 @@
+"""What is broken on the platform for the alerts of `alerts`."""
+
+import contextlib
+import json
+import re
+from collections.abc import Generator
+
+from experiments import service_breaks, steps
+from experiments.breaks import Break, Labels
+from experiments.lab import PLATFORM, ZONE, Lab
+from grpc_platform.conventions import CONTOUR_NAMESPACE, EXTERNAL_DNS_NAMESPACE
+from testbed.cluster import deploy, readiness
+from testbed.cluster.run import ROUTE53
+from testbed.disruptions import losses, operations, pods
+from testbed.monitoring.watch import Monitoring
+
+# --- Contour and certificates --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    lab.cluster.kubectl("scale", "deployment/contour", *PLATFORM, "--replicas=0")
+    lab.cluster.wait("Contour to be gone", lambda: not pods.of_app(lab.cluster, "contour"))
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        manifest = lab.manifest("Deployment", "contour")
+        deploy.apply(lab.cluster, [manifest])
+        readiness.wait_until_ready(lab.cluster, manifest)
+
+
+# RE2 may use 8 MiB for an expression, and Go's own library has no such limit:
+# https://github.com/google/re2/blob/main/re2/re2.h (max_mem)
+_TOO_LARGE = "/" + 3 * r"\pL{1000}"
+
+
+@contextlib.contextmanager
+def _rejected_route(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    ingress = lab.manifest("Ingress", "load")
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    rule["http"]["paths"] = [path, {**path, "path": _TOO_LARGE}]
+    deploy.apply(lab.cluster, [ingress])
+    try:
+        yield {"kind": "routes"}
+    finally:
+        deploy.apply(lab.cluster, [lab.manifest("Ingress", "load")])
+
+
+@contextlib.contextmanager
+def _short_certificates(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    _run_certgen(lab, "short-lived", "--overwrite", "--certificate-lifetime=10")
+    lab.cluster.wait("the Job to be done", lambda: _succeeded(lab, "short-lived"))
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        lab.cluster.kubectl("delete", "job", *PLATFORM, "short-lived")
+        operations.renew_certificates(lab.cluster)
+
+
+@contextlib.contextmanager
+def _failed_renewal(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    job = "contour-certgen-renewal-broken"  # named as the CronJob names its Jobs
+    _run_certgen(lab, job, "--no-such-flag")
+    lab.cluster.wait("the Job to fail", lambda: _failed(lab, job))
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        lab.cluster.kubectl("delete", "job", *PLATFORM, job)
+
+
+def _run_certgen(lab: Lab, name: str, *arguments: str) -> None:
+    spec = lab.manifest("CronJob", "contour-certgen-renewal")["spec"]["jobTemplate"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    container["args"] = [one for one in container["args"] if one != "--overwrite"]
+    container["args"] += arguments
+    metadata = {"name": name, "namespace": CONTOUR_NAMESPACE}
+    job = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata,
+        "spec": {**spec, "backoffLimit": 0},
+    }
+    deploy.apply(lab.cluster, [job])
+
+
+def _succeeded(lab: Lab, job: str) -> bool:
+    return readiness.has_condition(lab.cluster.get("job", *PLATFORM, job), "Complete")
+
+
+def _failed(lab: Lab, job: str) -> bool:
+    return readiness.has_condition(lab.cluster.get("job", *PLATFORM, job), "Failed")
+
+
+# --- DNS -----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _dns_behind(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    with losses.without_external_dns(lab.cluster):
+        operations.resize_fleet(lab.cluster, steps.ENVOYS - 1)
+        yield {}
+    _whole_again(lab)
+
+
+@contextlib.contextmanager
+def _route53_refuses(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """Route53 refuses every connection."""
+    name, namespace = ROUTE53
+    slices = ("endpointslice", name, "-n", namespace)
+    port = lab.cluster.get(*slices)["ports"][0]["port"]
+
+    def serve_at(number: int) -> None:
+        ports = [{"name": "http", "port": number, "protocol": "TCP"}]
+        lab.cluster.kubectl("patch", *slices, "--type=merge", f"-p={json.dumps({'ports': ports})}")
+
+    serve_at(1)
+    try:
+        # external-dns looks again when the fleet changes, or after a minute.
+        operations.resize_fleet(lab.cluster, steps.ENVOYS - 1)
+        yield {"namespace": EXTERNAL_DNS_NAMESPACE}
+    finally:
+        serve_at(port)
+        _whole_again(lab)
+
+
+@contextlib.contextmanager
+def _foreign_record(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """Another external-dns owns the record; ours skips it without an error."""
+    (container,) = lab.manifest("Deployment", "external-dns")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    flags = dict(flag[2:].split("=", 1) for flag in container["args"] if "=" in flag)
+    name = flags["domain-filter"]
+
+    def owned_by(owner: str) -> None:
+        said = f"heritage=external-dns,external-dns/owner={owner}"
+        text = f'"{said},external-dns/resource=service/{CONTOUR_NAMESPACE}/envoy"'
+        record = {
+            "Name": f"_external-dns-a.{name}",
+            "Type": "TXT",
+            "TTL": 300,
+            "ResourceRecords": [{"Value": text}],
+        }
+        deploy.write_records(lab.cluster, [ZONE], [record])
+
+    owned_by("another")
+    try:
+        operations.resize_fleet(lab.cluster, steps.ENVOYS - 1)
+        yield {"foreign_owner": "another"}
+    finally:
+        owned_by(flags["txt-owner-id"])
+        _whole_again(lab)
+
+
+def _whole_again(lab: Lab) -> None:
+    operations.resize_fleet(lab.cluster, steps.ENVOYS)
+    lab.wait_until_settled()
+
+
+# --- the fleet -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _silent_envoy(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    pod = next(iter(lab.envoys()))
+    with losses.black_holed(lab.cluster, pod):
+        lab.cluster.wait("the Envoy to be unready", lambda: pod not in lab.envoys())
+        yield {"pod": pod}
+    lab.cluster.wait("the Envoy to be ready", lambda: pod in lab.envoys())
+    lab.wait_until_settled()
+
+
+@contextlib.contextmanager
+def _largest_fleet(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """Load that would need more Envoys than the autoscaler may start."""
+    found = lab.manifest("HorizontalPodAutoscaler", "envoy")
+    spec = found["spec"]
+    spec |= {"minReplicas": steps.ENVOYS - 1, "maxReplicas": steps.ENVOYS}
+    for metric in spec["metrics"]:
+        metric["containerResource"]["target"]["averageUtilization"] = 1
+    client = lab.client("--policy=round_robin", "--rate=300")
+    deploy.apply(lab.cluster, [found])
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        client.stop()
+        deploy.apply(lab.cluster, [lab.manifest("HorizontalPodAutoscaler", "envoy")])
+
+
+@contextlib.contextmanager
+def _blind_autoscaler(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """The metrics that the autoscaler reads are away."""
+
+    def serve_at(port: int) -> None:
+        patch = json.dumps({"spec": {"service": {"port": port}}})
+        source = ("apiservice", "v1beta1.metrics.k8s.io")
+        lab.cluster.kubectl("patch", *source, "--type=merge", f"-p={patch}")
+
+    serve_at(1)
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        serve_at(443)
+
+
+@contextlib.contextmanager
+def _uneven_load(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    pod, address = next(iter(lab.envoys().items()))
+    client = lab.client(
+        "--rate=100",
+        f"--authority=load.{ZONE}",
+        targets={"one": f"{address}:{lab.http_port}"},
+    )
+    lab.wait_until_running(client)
+    try:
+        yield {"pod": pod}
+    finally:
+        client.stop()
+
+
+@contextlib.contextmanager
+def _little_heap(lab: Lab, monitoring: Monitoring) -> Generator[Labels]:
+    """Envoys with a heap that is hardly larger than what they use."""
+    # What the overload manager counts, which lies between these two.
+    used = [
+        float(series["value"][1])
+        for metric in ("envoy_server_memory_allocated", "envoy_server_memory_heap_size")
+        for series in monitoring.query(f"max({metric})")
+    ]
+    lab.say(f"Envoys use {used} bytes")
+    limit = round(used[0] / 0.9)
+    manifest = lab.manifest("Deployment", "envoy")
+    (bootstrap,) = manifest["spec"]["template"]["spec"]["initContainers"]
+    bootstrap["args"] = [
+        re.sub(r"(--overload-max-heap)=\d+", rf"\1={limit}", word) for word in bootstrap["args"]
+    ]
+    deploy.apply(lab.cluster, [manifest])
+    readiness.wait_until_ready(lab.cluster, manifest, timeout=300)
+    try:
+        yield {"namespace": CONTOUR_NAMESPACE}
+    finally:
+        whole = lab.manifest("Deployment", "envoy")
+        deploy.apply(lab.cluster, [whole])
+        readiness.wait_until_ready(lab.cluster, whole, timeout=300)
+        lab.wait_until_settled()
+
+
+_SHORT_GRACE = 20  # seconds
+
+
+@contextlib.contextmanager
+def _long_stream(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """A stream that outlives the grace period of its Envoy."""
+    pod, address = next(iter(lab.envoys().items()))
+    client = lab.client(
+        "--stream=10m",
+        f"--authority=streams.{ZONE}",
+        targets={"one": f"{address}:{lab.http_port}"},
+    )
+    lab.wait_until_running(client)
+    grace = f"--grace-period={_SHORT_GRACE}"
+    lab.cluster.kubectl("delete", "pod", *PLATFORM, pod, grace, "--wait=false")
+    lab.cluster.wait("the Envoy to be ended", lambda: not _exists(lab, pod))
+    try:
+        yield {"pod": pod}
+    finally:
+        client.remove()
+        lab.wait_until_settled()
+
+
+def _exists(lab: Lab, pod: str) -> bool:
+    found = lab.cluster.get("pods", *PLATFORM)["items"]
+    return any(one["metadata"]["name"] == pod for one in found)
+
+
+# --- the monitoring itself -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _without_kube_state_metrics(_: Lab, monitoring: Monitoring) -> Generator[Labels]:
+    with monitoring.without_kube_state_metrics():
+        yield {"source": "kube-state-metrics"}
+
+
+BREAKS = (
+    Break(
+        alert="EnvoyConfigurationRejected",
+        what="an Ingress with a path whose expression is too large for Envoy",
+        act=_rejected_route,
+    ),
+    Break(
+        alert="EnvoyWithoutContour",
+        what="Contour scaled to zero",
+        act=_without_contour,
+    ),
+    Break(
+        alert="EnvoyNotReady",
+        what="an Envoy that answers nothing",
+        act=_silent_envoy,
+    ),
+    Break(
+        alert="EnvoyCertificateExpires",
+        what="certificates that are valid for ten days",
+        act=_short_certificates,
+    ),
+    Break(
+        alert="ContourCertificateRenewalFailed",
+        what="a renewal whose Job fails",
+        act=_failed_renewal,
+    ),
+    Break(
+        alert="EnvoyDNSDiffersFromReadyPods",
+        what="an Envoy removed while external-dns is away",
+        act=_dns_behind,
+    ),
+    Break(
+        alert="ExternalDNSSyncFails",
+        what="Route53 refuses every connection",
+        act=_route53_refuses,
+        follows={"EnvoyDNSDiffersFromReadyPods": "an Envoy was removed, and DNS still lists it"},
+    ),
+    Break(
+        alert="ExternalDNSRecordOfAnotherOwner",
+        what="the name's record belongs to another external-dns",
+        act=_foreign_record,
+        follows={"EnvoyDNSDiffersFromReadyPods": "an Envoy was removed, and DNS still lists it"},
+    ),
+    Break(
+        alert="EnvoyAutoscalerAtMaximum",
+        what="more load than the largest fleet is for",
+        act=_largest_fleet,
+    ),
+    Break(
+        alert="EnvoyAutoscalerBlind",
+        what="the metrics API is away",
+        act=_blind_autoscaler,
+    ),
+    Break(
+        alert="EnvoyLoadUneven",
+        what="all clients on one Envoy",
+        act=_uneven_load,
+    ),
+    Break(
+        alert="EnvoyHeapNearLimit",
+        what="Envoys with a heap hardly larger than what they use",
+        act=_little_heap,
+    ),
+    Break(
+        alert="EnvoyDrainCutShort",
+        what=f"an Envoy deleted with {_SHORT_GRACE} s of grace, and a stream longer than that",
+        act=_long_stream,
+    ),
+    Break(
+        alert="EnvoyEndpointsDiffer",
+        what="a server added while every Contour hangs (SIGSTOP)",
+        act=service_breaks.hung_contour,
+    ),
+    Break(
+        alert="GrpcPlatformMetricsMissing",
+        what="kube-state-metrics ended",
+        act=_without_kube_state_metrics,
+    ),
+)
+"""One after another."""
