@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments import platform_breaks, service_breaks
+from experiments import fleet_breaks, platform_breaks, service_breaks
 from experiments.breaks import Break, Labels
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, STACK, ZONE, Lab
@@ -58,7 +58,7 @@ def run(lab: Lab) -> Result:
     found: Result = {"scrapes": _scrapes(lab, monitors), "breaks": [], "quiet": []}
     found["quiet"].append(_idle(lab, monitoring, scope))
     found["breaks"] += _break(lab, monitoring, scope, service_breaks.BREAKS)
-    for each in platform_breaks.BREAKS:
+    for each in (*platform_breaks.BREAKS, *fleet_breaks.BREAKS):
         if not lab.quick or each.alert in _QUICK_BREAKS:
             found["breaks"] += _break(lab, monitoring, scope, [each])
     for scenario in SCENARIOS:
