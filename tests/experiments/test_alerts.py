@@ -12,8 +12,8 @@ from experiments.alerts import EXPLAINED, findings, scope_of
 from experiments.scenarios import SCENARIOS
 from grpc_platform.monitoring import rules
 
-FIRED = {"name": "EnvoyNotReady", "labels": [], "at": 0.0, "why": None}
-BREAK = {
+FIRED: dict[str, Any] = {"name": "EnvoyNotReady", "labels": [], "at": 0.0, "why": None}
+BREAK: dict[str, Any] = {
     "alert": "EnvoyWithoutContour",
     "what": "Contour scaled to zero",
     "for": 30.0,
