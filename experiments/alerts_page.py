@@ -21,8 +21,9 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
     page = (root / PAGE).read_text()
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    record = json.loads((root / FIGURES).read_text())
-    wanted = f"{before}{BEGIN}{generated(record)}{END}{after}"
+    figures = root / FIGURES
+    told = generated(json.loads(figures.read_text())) if figures.exists() else ""
+    wanted = f"{before}{BEGIN}{told}{END}{after}"
     if "--check" not in arguments:
         (root / PAGE).write_text(wanted)
     elif wanted != page:
