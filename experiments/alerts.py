@@ -1,6 +1,5 @@
 """Alerts: each fires for its reason and only for it, and none while nothing is lost."""
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from experiments import fleet_breaks, platform_breaks, service_breaks
-from experiments.breaks import Break, Labels
+from experiments.breaks import INTERVAL, NOTICE, Break, break_all, promised
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import PLATFORM, STACK, ZONE, Lab
 from experiments.scenarios import SCENARIOS, Scenario
@@ -21,16 +20,34 @@ from testbed.cluster import deploy
 from testbed.cluster.errors import LocalError
 from testbed.monitoring import scrape
 from testbed.monitoring.parts import MONITORING_PARTS
-from testbed.monitoring.watch import Fired, Monitoring, watch
+from testbed.monitoring.watch import Monitoring, watch
 
-_INTERVAL = 30.0
-"""Seconds between scrapes and between evaluations, at the true times."""
-_NOTICE = 4 * _INTERVAL
-"""Seconds, at the true times, that an alert may take beyond its `for`: two scrapes and two
-evaluations."""
 _SYNC = 180.0
 """external-dns syncs every 60 s here too, so that its alert's threshold is not shortened."""
-_QUICK_BREAKS = ("EnvoyConfigurationRejected", "EnvoyWithoutContour")
+BREAKS: dict[str, Break] = {
+    each.alert: each
+    for part in (service_breaks, platform_breaks, fleet_breaks)
+    for each in part.BREAKS
+}
+ROUNDS = (
+    (
+        *(each.alert for each in service_breaks.BREAKS),
+        "EnvoyConfigurationRejected",
+        "ContourCertificateRenewalFailed",
+        "EnvoyAutoscalerBlind",
+        "EnvoyLoadUneven",
+    ),
+    ("EnvoyEndpointsDiffer", "ExternalDNSRecordOfAnotherOwner"),
+    ("EnvoyNotReady", "EnvoyDrainCutShort"),
+    ("EnvoyHeapNearLimit",),
+    ("EnvoyCertificateExpires", "EnvoyAutoscalerAtMaximum"),
+    ("EnvoyWithoutContour",),
+    ("ExternalDNSSyncFails",),
+    ("EnvoyDNSDiffersFromReadyPods",),
+    ("GrpcPlatformMetricsMissing",),
+)
+"""What is broken at the same time, by alert: things that have nothing to do with each other."""
+_QUICK_ROUNDS = 1
 _QUICK_SCENARIOS = ("scale-in",)
 EXPLAINED = {
     ("no-api-server", "ExternalDNSSyncFails"): "external-dns cannot read the cluster for as long "
@@ -40,7 +57,7 @@ EXPLAINED = {
 
 
 def run(lab: Lab) -> Result:
-    """Break one thing after the other, then run the lossless scenarios, under one Prometheus."""
+    """Break everything in rounds, then run the lossless scenarios, under one Prometheus."""
     lab.deploy(
         envoy={"min_replicas": ENVOYS, "max_replicas": ENVOYS}, services=service_breaks.SERVICES
     )
@@ -53,14 +70,12 @@ def run(lab: Lab) -> Result:
         groups=rules.groups(scope),
         name=f"{STACK}.{ZONE}",
         probe_job=scope.dns_probe_job,
-        interval=_INTERVAL / lab.factor,
+        interval=INTERVAL / lab.factor,
     )
     found: Result = {"scrapes": _scrapes(lab, monitors), "breaks": [], "quiet": []}
     found["quiet"].append(_idle(lab, monitoring, scope))
-    found["breaks"] += _break(lab, monitoring, scope, service_breaks.BREAKS)
-    for each in (*platform_breaks.BREAKS, *fleet_breaks.BREAKS):
-        if not lab.quick or each.alert in _QUICK_BREAKS:
-            found["breaks"] += _break(lab, monitoring, scope, [each])
+    for names in ROUNDS[: _QUICK_ROUNDS if lab.quick else None]:
+        found["breaks"] += break_all(lab, monitoring, scope, [BREAKS[name] for name in names])
     for scenario in SCENARIOS:
         wanted = not lab.quick or scenario.name in _QUICK_SCENARIOS
         if wanted and scenario.lossless and not scenario.control:
@@ -98,105 +113,13 @@ def _jobs(monitoring: Monitoring) -> list[str]:
     return sorted({target["labels"]["job"] for target in monitoring.targets()})
 
 
-# --- breaks --------------------------------------------------------------------------------------
-
-
-def _break(lab: Lab, monitoring: Monitoring, scope: Scope, breaks: Sequence[Break]) -> list[Result]:
-    """Break several things at once, until the alert of each fires or is late."""
-    names = {each.alert for each in breaks}
-    longest = max(_promised(name, scope) for name in names)
-    lab.cluster.wait(
-        f"{', '.join(names)} to be quiet",
-        lambda: not names & set(monitoring.active()),
-        timeout=_forgotten(scope),
-    )
-    for each in breaks:
-        lab.say(f"{each.alert}: {each.what}")
-    began = time.time()
-    expected: list[tuple[Break, Labels, float]] = []
-    error = ""
-    try:
-        with contextlib.ExitStack() as after:
-            for each in breaks:
-                labels = after.enter_context(each.act(lab, monitoring))
-                expected.append((each, labels, time.time()))
-            until = time.time() + longest + _INTERVAL * scope.scale
-            while time.time() < until and not names <= _firing(monitoring):
-                lab.pause(0.5)
-            lab.pause(_INTERVAL * scope.scale)
-    except LocalError as problem:
-        error = problem.cause
-        lab.say(f"it could not be done: {error}")
-    fired = monitoring.fired(began, time.time())
-    lab.say(f"fired: {', '.join(sorted({each.name for each in fired})) or 'none'}")
-    return [
-        _judged(each, labels, at, fired, scope, names, error) for each, labels, at in expected
-    ] or [{"alert": each.alert, "what": each.what, "error": error} for each in breaks]
-
-
-def _judged(
-    each: Break,
-    labels: Labels,
-    at: float,
-    fired: Sequence[Fired],
-    scope: Scope,
-    together: set[str],
-    error: str,
-) -> Result:
-    """What one break did. Another alert of the same round belongs to another break, unless it names
-    what is broken here."""
-    right = [f for f in fired if f.name == each.alert and _names(f, labels)]
-    others = [
-        f
-        for f in fired
-        if f not in right and (f.name not in together or (labels and _names(f, labels)))
-    ]
-    return {
-        "alert": each.alert,
-        "what": each.what,
-        "labels": dict(labels),
-        "for": _wait(each.alert, scope),
-        "promised": _promised(each.alert, scope),
-        "after": right[0].at - at if right else None,
-        "others": [asdict(f) | {"why": each.follows.get(f.name)} for f in others],
-        "error": error,
-    }
-
-
-def _names(fired: Fired, labels: Labels) -> bool:
-    return labels.items() <= dict(fired.labels).items()
-
-
-def _firing(monitoring: Monitoring) -> set[str]:
-    return {name for name, state in monitoring.active().items() if state == "firing"}
-
-
-def _wait(name: str, scope: Scope) -> float:
-    (alert,) = (alert for alert in rules.alerts(scope) if alert.name == name)
-    return _seconds(alert.wait) * scope.scale
-
-
-def _promised(name: str, scope: Scope) -> float:
-    """Seconds within which an alert must fire."""
-    return _wait(name, scope) + _NOTICE * scope.scale
-
-
-def _seconds(text: str) -> float:
-    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]
-
-
-def _forgotten(scope: Scope) -> float:
-    """Seconds after which no rule sees what was before: the longest range is 15 minutes."""
-    return (900 + _NOTICE) * scope.scale + 30
-
-
 # --- nothing broken ------------------------------------------------------------------------------
 
 
 def _idle(lab: Lab, monitoring: Monitoring, scope: Scope) -> Result:
     lab.say("idle")
     began = time.time()
-    longest = max(_promised(alert.name, scope) for alert in rules.alerts(scope))
+    longest = max(promised(alert.name, scope) for alert in rules.alerts(scope))
     lab.pause(longest)
     return _told("idle", "no calls", began, monitoring)
 
@@ -211,7 +134,7 @@ def _undisturbed(lab: Lab, monitoring: Monitoring, scope: Scope, scenario: Scena
         lab.wait_until_running(client)
         scenario.act(lab)
         lab.wait_until_settled()
-        lab.pause(_NOTICE * scope.scale)
+        lab.pause(NOTICE * scope.scale)
     except LocalError as problem:
         error = problem.cause
         lab.say(f"it could not be done: {error}")

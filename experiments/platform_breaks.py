@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Generator
 
-from experiments import service_breaks, steps
+from experiments import steps
 from experiments.breaks import Break, Labels
 from experiments.lab import PLATFORM, ZONE, Lab
 from grpc_platform.conventions import (
@@ -96,6 +96,18 @@ def _succeeded(lab: Lab, job: str) -> bool:
 
 def _failed(lab: Lab, job: str) -> bool:
     return readiness.has_condition(lab.cluster.get("job", *PLATFORM, job), "Failed")
+
+
+@contextlib.contextmanager
+def _hung_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
+    """Every Contour misses an EndpointSlice: it hangs while a server is added."""
+    contours = [pod["metadata"]["name"] for pod in pods.of_app(lab.cluster, "contour")]
+    processes = [pods.process(lab.cluster, CONTOUR_NAMESPACE, pod, "contour") for pod in contours]
+    with losses.frozen(lab.cluster, processes):
+        lab.serve(3)
+        yield {"service": "default/load"}
+    lab.serve(2)
+    lab.wait_until_settled()
 
 
 # --- DNS -----------------------------------------------------------------------------------------
@@ -214,7 +226,7 @@ BREAKS = (
     Break(
         alert="EnvoyEndpointsDiffer",
         what="a server added while every Contour hangs (SIGSTOP)",
-        act=service_breaks.hung_contour,
+        act=_hung_contour,
     ),
     Break(
         alert="GrpcPlatformMetricsMissing",

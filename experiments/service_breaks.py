@@ -5,24 +5,21 @@ from collections.abc import Generator
 from typing import Any
 
 from experiments.breaks import Break, Labels
-from experiments.lab import PLATFORM, Lab
+from experiments.lab import Lab
 from testbed.cluster import deploy, readiness
-from testbed.disruptions import losses, pods
 from testbed.load.clients import Client, server_manifest
 from testbed.monitoring.watch import Monitoring
 
 _NAMESPACE = "default"
 _SLOW = "slow"
+_TIGHT = "tight"
 _EMPTY = "empty"
 _DELAY = "1500ms"
 """Of the slow servers' answers; the alert's threshold is a second."""
 SERVICES: dict[str, dict[str, Any]] = {
     _SLOW: {},
     "failing": {"deadline": "500ms", "selector": {"app.kubernetes.io/name": _SLOW}},
-    "tight": {
-        "circuit_breakers": {"max_requests": 1},
-        "selector": {"app.kubernetes.io/name": "load"},
-    },
+    _TIGHT: {"circuit_breakers": {"max_requests": 1}},
     _EMPTY: {},
 }
 """The stack file's services."""
@@ -30,7 +27,11 @@ SERVICES: dict[str, dict[str, Any]] = {
 
 def serve(lab: Lab) -> None:
     """Run the servers of `SERVICES`."""
-    for manifest in (_servers(_SLOW, 1, f"--delay={_DELAY}"), _servers(_EMPTY, 1)):
+    for manifest in (
+        _servers(_SLOW, 1, f"--delay={_DELAY}"),
+        _servers(_TIGHT, 1, "--delay=200ms"),
+        _servers(_EMPTY, 1),
+    ):
         deploy.apply(lab.cluster, [manifest])
         readiness.wait_until_ready(lab.cluster, manifest)
 
@@ -65,7 +66,7 @@ def _failing(lab: Lab, _: Monitoring) -> contextlib.AbstractContextManager[Label
 
 
 def _overflow(lab: Lab, _: Monitoring) -> contextlib.AbstractContextManager[Labels]:
-    return _called(lab, "tight", "--channels=3", "--rate=500")
+    return _called(lab, _TIGHT, "--rate=30")
 
 
 @contextlib.contextmanager
@@ -77,19 +78,6 @@ def _without_pods(lab: Lab, _: Monitoring) -> Generator[Labels]:
         manifest = _servers(_EMPTY, 1)
         deploy.apply(lab.cluster, [manifest])
         readiness.wait_until_ready(lab.cluster, manifest)
-
-
-@contextlib.contextmanager
-def hung_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
-    """Every Contour misses an EndpointSlice: it hangs while a server is added."""
-    contours = [pod["metadata"]["name"] for pod in pods.of_app(lab.cluster, "contour")]
-    namespace = PLATFORM[1]
-    processes = [pods.process(lab.cluster, namespace, pod, "contour") for pod in contours]
-    with losses.frozen(lab.cluster, processes):
-        lab.serve(3)
-        yield {"service": f"{_NAMESPACE}/load"}
-    lab.serve(2)
-    lab.wait_until_settled()
 
 
 BREAKS = (
@@ -111,4 +99,3 @@ BREAKS = (
         act=_without_pods,
     ),
 )
-"""All at once, each on a service of its own."""
