@@ -37,16 +37,17 @@ ROUNDS = (
         "EnvoyAutoscalerBlind",
         "EnvoyLoadUneven",
     ),
-    ("EnvoyEndpointsDiffer", "ExternalDNSRecordOfAnotherOwner"),
-    ("EnvoyNotReady", "EnvoyDrainCutShort"),
+    ("EnvoyEndpointsDiffer", "EnvoyAutoscalerAtMaximum"),
+    ("EnvoyDrainCutShort", "EnvoyNotReady"),
     ("EnvoyHeapNearLimit",),
-    ("EnvoyCertificateExpires", "EnvoyAutoscalerAtMaximum"),
+    ("ExternalDNSRecordOfAnotherOwner", "EnvoyCertificateExpires"),
     ("EnvoyWithoutContour",),
     ("ExternalDNSSyncFails",),
     ("EnvoyDNSDiffersFromReadyPods",),
     ("GrpcPlatformMetricsMissing",),
 )
-"""What is broken at the same time, by alert: things that have nothing to do with each other."""
+"""What is broken at the same time, by alert: things that have nothing to do with each other. The
+last is restored first."""
 _QUICK_ROUNDS = 1
 _QUICK_SCENARIOS = ("scale-in",)
 EXPLAINED = {

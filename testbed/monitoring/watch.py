@@ -49,9 +49,10 @@ class Monitoring:
         return self._ask("query", query=expression)["result"]
 
     def names(self, job: str) -> dict[str, list[str]]:
-        """The metrics of a job, each with its labels' names."""
+        """The metrics that a job exports, each with its labels' names."""
+        selector = f'{{job="{job}", __name__!~"ALERTS.*|.*:.*"}}'  # not those of rules
         found: dict[str, set[str]] = {}
-        for series in self._ask("series", **{"match[]": f'{{job="{job}"}}'}):
+        for series in self._ask("series", **{"match[]": selector}):
             found.setdefault(series.pop("__name__"), set()).update(series)
         return {name: sorted(labels) for name, labels in sorted(found.items())}
 
