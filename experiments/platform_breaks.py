@@ -21,13 +21,17 @@ from testbed.monitoring.watch import Monitoring
 
 @contextlib.contextmanager
 def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
-    lab.cluster.kubectl("scale", "deployment/contour", *PLATFORM, "--replicas=0")
+    manifest = lab.manifest("Deployment", "contour")
+
+    def scale(replicas: int) -> None:
+        lab.cluster.kubectl("scale", "deployment/contour", *PLATFORM, f"--replicas={replicas}")
+
+    scale(0)
     lab.cluster.wait("Contour to be gone", lambda: not pods.of_app(lab.cluster, "contour"))
     try:
         yield {"namespace": CONTOUR_NAMESPACE}
     finally:
-        manifest = lab.manifest("Deployment", "contour")
-        deploy.apply(lab.cluster, [manifest])
+        scale(manifest["spec"]["replicas"])
         readiness.wait_until_ready(lab.cluster, manifest)
 
 
