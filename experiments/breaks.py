@@ -48,13 +48,13 @@ def break_all(
     for each in breaks:
         lab.say(f"{each.alert}: {each.what}")
     began = time.time()
-    broken: list[_Broken] = []
+    broken: list[Broken] = []
     error = ""
     try:
         with contextlib.ExitStack() as after:
             for each in breaks:
                 labels = after.enter_context(each.act(lab, monitoring))
-                broken.append(_Broken(each, labels, time.time()))
+                broken.append(Broken(each, labels, time.time()))
             until = time.time() + max(promised(name, scope) for name in names) + scope.scale * 60
             while time.time() < until and not names <= _firing(monitoring):
                 lab.pause(0.5)
@@ -63,13 +63,15 @@ def break_all(
         lab.say(f"it could not be done: {error}")
     fired = monitoring.fired(began, time.time())
     lab.say(f"fired: {', '.join(sorted({each.name for each in fired})) or 'none'}")
-    done = [_judged(each, broken, fired, scope) | {"error": error} for each in broken]
+    done = [judged(each, broken, fired, scope) | {"error": error} for each in broken]
     undone = breaks[len(broken) :]
     return done + [{"alert": each.alert, "what": each.what, "error": error} for each in undone]
 
 
 @dataclass(frozen=True)
-class _Broken:
+class Broken:
+    """A thing that is broken, since a time, with the labels that its alert must have."""
+
     cause: Break
     labels: Labels
     at: float
@@ -79,19 +81,18 @@ class _Broken:
         return self.labels.items() <= dict(fired.labels).items()
 
     def meant(self, fired: Fired) -> bool:
+        """Whether an alert is the one of this thing."""
         return fired.name == self.cause.alert and self.names(fired)
 
 
-def _judged(
-    one: _Broken, together: Sequence[_Broken], fired: Sequence[Fired], scope: Scope
-) -> Result:
+def judged(one: Broken, together: Sequence[Broken], fired: Sequence[Fired], scope: Scope) -> Result:
     """What was broken, and what fired for it."""
     alert = one.cause.alert
     meant = [each for each in fired if one.meant(each)]
     others = [
         asdict(each) | {"why": one.cause.follows.get(each.name)}
         for each in fired
-        if one in _charged(each, together)
+        if one in charged(each, together)
     ]
     return {
         "alert": alert,
@@ -104,7 +105,7 @@ def _judged(
     }
 
 
-def _charged(fired: Fired, together: Sequence[_Broken]) -> list[_Broken]:
+def charged(fired: Fired, together: Sequence[Broken]) -> list[Broken]:
     """Which of the things broken together an unmeant alert is charged to: the one that it follows
     from, else the one whose alert it is, else all."""
     if any(each.meant(fired) for each in together):

@@ -153,6 +153,7 @@ BREAKS = (
         alert="EnvoyNotReady",
         what="an Envoy that answers nothing",
         act=_silent_envoy,
+        follows={"EnvoyWithoutContour": "it was cut off from Contour too, and reconnects later"},
     ),
     Break(
         alert="EnvoyAutoscalerAtMaximum",

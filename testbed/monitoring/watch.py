@@ -24,6 +24,11 @@ _PROMETHEUS_PORT = 9090
 _PROBE_PORT = 9115
 _KUBE_STATE_METRICS_PORT = 8085
 _TELEMETRY_PORT = 8086
+_RESOURCES = (
+    *("cronjobs", "deployments", "endpointslices", "horizontalpodautoscalers", "ingresses"),
+    *("jobs", "namespaces", "nodes", "poddisruptionbudgets", "pods", "replicasets", "services"),
+)
+"""EndpointSlices are not among kube-state-metrics's defaults before 2.18 (docs/monitoring.md)."""
 _OF_ALERTS = ("__name__", "alertname", "alertstate", "severity", "job", "container", "endpoint")
 _RESOLUTION = 1.0  # seconds between the points of a range query
 
@@ -181,6 +186,7 @@ def _run_kube_state_metrics(cluster: Cluster) -> None:
     program = str(cluster.builder.result(KUBE_STATE_METRICS.name))
     arguments = [
         f"--kubeconfig={_kubeconfig(cluster)}",
+        f"--resources={','.join(_RESOURCES)}",
         f"--host={GATEWAY}",
         f"--port={_KUBE_STATE_METRICS_PORT}",
         f"--telemetry-host={GATEWAY}",
