@@ -40,10 +40,9 @@ ROUNDS = (
     ("EnvoyEndpointsDiffer",),
     ("EnvoyDrainCutShort", "EnvoyNotReady", "EnvoyAutoscalerAtMaximum"),
     ("EnvoyHeapNearLimit",),
-    ("ExternalDNSRecordOfAnotherOwner", "EnvoyCertificateExpires"),
     ("EnvoyWithoutContour",),
     ("ExternalDNSSyncFails",),
-    ("EnvoyDNSDiffersFromReadyPods",),
+    ("EnvoyDNSDiffersFromReadyPods", "EnvoyCertificateExpires"),
     ("GrpcPlatformMetricsMissing",),
 )
 """What is broken at the same time, by alert: things that have nothing to do with each other. The
@@ -73,7 +72,8 @@ def run(lab: Lab) -> Result:
         probe_job=scope.dns_probe_job,
         interval=INTERVAL / lab.factor,
     )
-    found: Result = {"scrapes": _scrapes(lab, monitors), "breaks": [], "quiet": []}
+    scraped = _scrapes(lab, monitors)
+    found: Result = {"factor": lab.factor, "scrapes": scraped, "breaks": [], "quiet": []}
     found["quiet"].append(_idle(lab, monitoring, scope))
     for names in ROUNDS[: _QUICK_ROUNDS if lab.quick else None]:
         found["breaks"] += break_all(lab, monitoring, scope, [BREAKS[name] for name in names])

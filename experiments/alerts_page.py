@@ -35,12 +35,13 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
 
 def generated(record: Any) -> str:
     """A table of what was broken, and one of what was not."""
-    result, factor = record["result"], record["factor"]
+    result = record["result"]
+    factor = result["factor"]
     machine = f"{record['machine']['cores']} × {record['machine']['cpu']}"
     lines = [
-        f"Run on {record['date']} ({machine}), all times divided by {factor:g}. *Fired after* "
-        "counts from the moment when the thing was broken, in seconds of the run; *promised* are "
-        f"the alert's `for` and two minutes, also divided by {factor:g}.",
+        f"Run on {record['date']} ({machine}), the rules' times divided by {factor:g}. "
+        "*Fired after* counts from the moment when the thing was broken, in seconds of the run; "
+        f"*promised* are the alert's `for` and two minutes, also divided by {factor:g}.",
         "",
         "| alert | broken by | `for` | fired after | promised | also fired |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -23,6 +23,7 @@ BREAK: dict[str, Any] = {
     "error": "",
 }
 RESULT: dict[str, Any] = {
+    "factor": 10,
     "breaks": [BREAK],
     "quiet": [{"name": "idle", "what": "no calls", "seconds": 130.0, "alerts": []}],
     "scrapes": {
@@ -67,12 +68,8 @@ def test_what_is_not_as_promised_is_told(result: dict[str, Any], said: str) -> N
 def test_an_alert_with_a_reason_is_told_with_it() -> None:
     explained = changed("breaks", others=[FIRED | {"why": "the pod waits for Contour"}])
     assert wrong(explained) == []
-    record = {
-        "result": explained,
-        "factor": 10,
-        "date": "2026-11-30",
-        "machine": {"cores": 2, "cpu": "x"},
-    }
+    machine = {"cores": 2, "cpu": "x"}
+    record = {"result": explained, "date": "2026-11-30", "machine": machine}
     assert "| EnvoyNotReady: the pod waits for Contour |" in alerts_page.generated(record)
 
 
