@@ -7,6 +7,7 @@ from collections.abc import Generator
 from experiments import steps
 from experiments.breaks import Break, Labels
 from experiments.lab import PLATFORM, ZONE, Lab
+from experiments.service_breaks import serve_tight
 from grpc_platform.conventions import (
     CONTOUR_NAMESPACE,
     EXTERNAL_DNS_NAMESPACE,
@@ -108,9 +109,8 @@ def _hung_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
     contours = [pod["metadata"]["name"] for pod in pods.of_app(lab.cluster, "contour")]
     processes = [pods.process(lab.cluster, CONTOUR_NAMESPACE, pod, "contour") for pod in contours]
     with losses.frozen(lab.cluster, processes):
-        lab.serve(3)
-        yield {"service": "default/load"}
-    lab.serve(2)
+        yield serve_tight(lab, 2)
+    serve_tight(lab, 1)
     lab.wait_until_settled()
 
 

@@ -30,13 +30,18 @@ SERVICES: dict[str, dict[str, Any] | None] = {
 
 def serve(lab: Lab) -> None:
     """Run the servers of `SERVICES`."""
-    for manifest in (
-        _servers(_SLOW, 1, f"--delay={_DELAY}"),
-        _servers(_TIGHT, 1, "--delay=200ms"),
-        _servers(_EMPTY, 1),
-    ):
+    for manifest in (_servers(_SLOW, 1, f"--delay={_DELAY}"), _servers(_EMPTY, 1)):
         deploy.apply(lab.cluster, [manifest])
         readiness.wait_until_ready(lab.cluster, manifest)
+    serve_tight(lab, 1)
+
+
+def serve_tight(lab: Lab, replicas: int) -> Labels:
+    """Run so many servers of a service that shares its pods with no other. Returns its labels."""
+    manifest = _servers(_TIGHT, replicas, "--delay=200ms")
+    deploy.apply(lab.cluster, [manifest])
+    readiness.wait_until_ready(lab.cluster, manifest)
+    return {"service": f"{_NAMESPACE}/{_TIGHT}"}
 
 
 def _servers(name: str, replicas: int, *arguments: str) -> readiness.Object:
