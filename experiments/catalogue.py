@@ -4,6 +4,7 @@ from experiments.alerts import ALERTS
 from experiments.balance import BALANCE
 from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
+from experiments.dashboards import DASHBOARDS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
 from experiments.few_clients import FEW_CLIENTS
@@ -14,6 +15,7 @@ from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.policies import POLICIES_COMPARED
+from experiments.series import SERIES
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -33,6 +35,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "elasticity": ELASTICITY,
     "growth": GROWTH,
     "alerts": ALERTS,
+    "dashboards": DASHBOARDS,
+    "series": SERIES,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")
