@@ -50,7 +50,7 @@ def run(lab: Lab) -> Result:
                 "missed": len(missing),
                 "idle_service": _of_one(idle, called),
                 "used_service": _of_one(text, called),
-                "envoy": len(samples(text)),
+                "envoy": samples(text).total(),
                 "envoy_used": sum(name in used for name in samples(text).elements()),
                 "megabytes": len(text) / 1e6,
                 "seconds": seconds,
@@ -103,7 +103,7 @@ def _by_metric(text: str, names: Sequence[str]) -> Mapping[str, int]:
 def _largest(lab: Lab, namespace: str, app: str, port: int) -> int:
     """The most series of any pod of an application."""
     addresses = [pod["status"]["podIP"] for pod in of_app(lab.cluster, app, namespace)]
-    return max(sum(samples(t).values()) for t in lab.read(addresses, port, "metrics").values())
+    return max(samples(t).total() for t in lab.read(addresses, port, "metrics").values())
 
 
 def formula(result: Result) -> tuple[float, float]:
