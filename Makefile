@@ -97,7 +97,7 @@ locked: install
 	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
 
-# Every metric that a rule names is one that something exports.
+# Every metric that a rule or a dashboard names is one that something exports.
 rules: install
 	@$(BIN)/python -m tests.monitoring.lint
 

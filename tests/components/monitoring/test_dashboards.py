@@ -10,6 +10,8 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from dashboards import __main__ as command
 from grpc_platform.monitoring.grafana import dashboards
 from grpc_platform.monitoring.rules import alerts
+from tests.monitoring import panels as lint
+from tests.monitoring.lint import exported
 from tests.test_program import variation
 
 BOARDS: dict[str, dict[str, Any]] = {name: json.loads(t) for name, t in dashboards().items()}
@@ -72,7 +74,29 @@ def test_grafanas_own_model_reads_it(name: str) -> None:
     assert len(read.panels or []) == len(BOARDS[name]["panels"])
 
 
-def test_the_files_are_those_that_the_command_makes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_queries_name_only_what_is_exported() -> None:
+    assert lint.problems(dashboards(), exported()) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("envoy_http_no_route", "envoy_http_no_rout", "envoy_http_no_rout: nobody exports"),
+        ("horizontalpodautoscaler=", "hpa=", "has no label hpa"),
+        ("{{pod}}", "{{pods}}", "the series have no label pods"),
+    ],
+)
+def test_make_check_refuses_a_query_of_what_nobody_exports(
+    before: str, after: str, problem: str
+) -> None:
+    text = dashboards()["fleet.json"]
+    assert before in text
+    found = lint.problems({"fleet.json": text.replace(before, after)}, exported())
+    assert found
+    assert all(problem in line for line in found)
+
+
+def test_the_files_are_those_that_the_command_makes() -> None:
     assert command.main(["--check"]) == 0
 
 
