@@ -110,8 +110,8 @@ def _add_golden_signals(board: Dashboard) -> None:
         panel(
             "Time to answer",
             MILLISECONDS,
-            "From the call's arrival at Envoy to the end of the answer, all services together. "
-            "Streams are in it with their whole length.",
+            "From the end of the request to the end of the server's answer, seen from Envoy, all "
+            "services together. Streams are in it with their whole length.",
             quantiles("envoy_cluster_grpc_upstream_rq_time", SERVICES, 0.5, 0.99),
         ),
         panel(

@@ -134,7 +134,8 @@ def _add_golden_signals(board: Dashboard) -> None:
         panel(
             "Time to answer",
             MILLISECONDS,
-            "From the call's arrival at Envoy to the end of the answer; a stream's is its length.",
+            "From the end of the request to the end of the server's answer, seen from Envoy. A "
+            "stream's is its length.",
             quantiles("envoy_cluster_grpc_upstream_rq_time", _SERVICE, 0.5, 0.9, 0.99),
         ),
         panel(

@@ -110,7 +110,8 @@ def _series(result: Any) -> list[str]:
         ),
         "",
         f"An Envoy has about {first['envoy'] - each * first['services']:,.0f} series and "
-        f"{each:,.0f} more for each service, {kept:,.0f} of which the rules and dashboards read. "
+        f"{each:,.0f} more for each service, {kept:,.0f} of which the rules and dashboards read; "
+        f"one that nobody calls has {last['idle_service']:.0f}. "
         f"With 1,000 services and 10 Envoys that is {thousand / 1e5:.1f} million series, or "
         f"{thousand_kept / 1e5:.1f} million if you drop the others:",
         "",

@@ -112,7 +112,7 @@ def test_each_row_has_the_picture_that_the_page_shows(result: dict[str, Any]) ->
 def test_the_relabelings_keep_what_rules_and_dashboards_read() -> None:
     rows = [
         {"services": n, "envoy": 1000 + 300 * n, "envoy_used": 100 + 40 * n, "megabytes": 1.0}
-        | {"contour": 500}
+        | {"contour": 500, "idle_service": 200.0}
         for n in (10, 100)
     ]
     text = page.generated({}, {"dashboards": None, "series": {"result": {"rows": rows}}})
