@@ -106,13 +106,18 @@ def test_each_alert_leads_to_a_dashboard() -> None:
 
 def test_the_config_map_carries_every_dashboard_to_grafanas_sidecar() -> None:
     graph = variation("prod", {"monitoring": {"dashboards": True, "pod_monitors": True}})
-    (found,) = (
-        each.inputs
+    (config_map,) = (
+        each
         for each in graph.of_type(CONFIG_MAP)
         if "grafana_dashboard" in each.inputs["metadata"]["labels"]
     )
+    found = config_map.inputs
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert {json.loads(text)["uid"] for text in found["data"].values()} == {
         board["uid"] for board in BOARDS.values()
     }
     assert all(file.endswith(".json") for file in found["data"])
+    # It is there even if the cluster lacks the CRDs that the others need.
+    others = [each for each in graph if each.type.startswith("kubernetes:monitoring.coreos.com/")]
+    assert others
+    assert all(config_map.urn in graph.needs(each) for each in others)
