@@ -18,6 +18,7 @@ from dashboards.panels import (
     panel,
     quantiles,
     rate,
+    refused,
     share,
 )
 from grpc_platform.conventions import ENVOY
@@ -77,7 +78,7 @@ def _add_golden_signals(board: Dashboard) -> None:
             "Failed calls by grpc-status",
             CALLS_PER_SECOND,
             "Calls that ended with another status than OK, all services together. UNAVAILABLE is "
-            "what Envoy answers itself when it reaches no server.",
+            "what Envoy answers itself when it reaches no server, and at a service's deadline.",
             failures(SERVICES),
             stacked=True,
         ),
@@ -97,8 +98,7 @@ def _add_golden_signals(board: Dashboard) -> None:
             {
                 "no route": f"sum({rate('envoy_http_no_route', INGRESS)})",
                 "no endpoint": f"sum({rate('envoy_cluster_upstream_cx_none_healthy', SERVICES)})",
-                "circuit breaker": "sum("
-                f"{rate('envoy_cluster_upstream_rq_pending_overflow', SERVICES)})",
+                "circuit breaker": refused(SERVICES),
                 "overload": f"sum({rate('envoy_http_rq_overload_local_reply', INGRESS)})",
                 "timeout": f"sum({rate('envoy_cluster_upstream_rq_timeout', SERVICES)})",
             },

@@ -21,6 +21,7 @@ from grafana_foundation_sdk.builders.timeseries import Panel
 from grafana_foundation_sdk.models import common, dashboard, units
 
 from grpc_platform.monitoring.alert import Scope
+from grpc_platform.monitoring.capacity import OVERFLOWS
 from grpc_platform.monitoring.services import STATUSES
 
 _TAG = "grpc-platform"
@@ -57,6 +58,11 @@ def share(part: str, whole: str) -> str:
 def rate(metric: str, selector: str) -> str:
     """The rate of a counter, by second."""
     return f"rate({metric}{{{selector}}}[$__rate_interval])"
+
+
+def refused(selector: str) -> str:
+    """Calls per second that circuit breakers refused."""
+    return " + ".join(f"sum({rate(metric, selector)})" for metric in OVERFLOWS)
 
 
 def failures(selector: str) -> dict[str, str]:

@@ -51,8 +51,8 @@ def add_balance(board: Dashboard) -> None:
         panel(
             "Hottest Envoy against the mean",
             TIMES,
-            "The highest of the Envoys divided by their mean: 1 is even. Envoys that drain are "
-            "left out.",
+            "The highest of the Envoys divided by their mean: 1 is even. It is higher until "
+            "connections have moved to a new Envoy. Envoys that drain are left out.",
             {
                 "calls": f"max({calls}) / avg({calls})",
                 "connections": f"max({connections}) / avg({connections})",
@@ -213,10 +213,11 @@ def add_control_plane(board: Dashboard) -> None:
         panel(
             "Contour's mean time to work out a configuration",
             SECONDS,
-            "For one change of Ingresses, Services or Secrets; it grows with the services.",
+            "For one change of Ingresses, Services or Secrets within the last hour; it grows with the "
+            "services.",
             {
-                _BY_POD: f"{rate('contour_dagrebuild_seconds_sum', PLATFORM)} / "
-                f"{rate('contour_dagrebuild_seconds_count', PLATFORM)}"
+                _BY_POD: f"rate(contour_dagrebuild_seconds_sum{{{PLATFORM}}}[1h]) / "
+                f"rate(contour_dagrebuild_seconds_count{{{PLATFORM}}}[1h])"
             },
         ),
         panel(

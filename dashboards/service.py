@@ -18,6 +18,7 @@ from dashboards.panels import (
     panel,
     quantiles,
     rate,
+    refused,
     share,
 )
 from grpc_platform.monitoring.services import DASHBOARD
@@ -111,8 +112,7 @@ def _add_golden_signals(board: Dashboard) -> None:
             "the call off.",
             {
                 "no endpoint": f"sum({rate('envoy_cluster_upstream_cx_none_healthy', _SERVICE)})",
-                "circuit breaker": "sum("
-                f"{rate('envoy_cluster_upstream_rq_pending_overflow', _SERVICE)})",
+                "circuit breaker": refused(_SERVICE),
                 "timeout": f"sum({rate('envoy_cluster_upstream_rq_timeout', _SERVICE)})",
                 "reset": f"sum({rate('envoy_cluster_upstream_rq_rx_reset', _SERVICE)})",
             },

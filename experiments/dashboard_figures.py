@@ -72,7 +72,8 @@ def _panel(axes: Axes, panel: Result, result: Result) -> None:
             fontsize=7,
         )
     axes.margins(x=0)
-    axes.set_ylim(bottom=0)
+    highest = max((v or 0 for _, values in lines for v in values), default=0)
+    axes.set_ylim(0, None if highest else 1)
     axes.tick_params(labelsize=8)
     axes.set_ylabel(_UNITS[panel["unit"]], fontsize=8)
     axes.xaxis.set_major_formatter(FuncFormatter(_minutes))

@@ -32,6 +32,7 @@ _CLIENTS: dict[str, tuple[str, ...]] = {
 EVENTS: tuple[tuple[str, Callable[[Lab], None]], ...] = (
     ("an Envoy is added", lambda lab: operations.resize_fleet(lab.cluster, ENVOYS + 1)),
     ("an Envoy is taken away", lambda lab: operations.resize_fleet(lab.cluster, ENVOYS)),
+    ("two services get retries", steps.retries(True)),
     ("a server is killed", steps.kill_server),
     ("every Envoy is replaced", steps.roll_envoys),
     ("every Contour is replaced", steps.roll_contour),

@@ -60,7 +60,7 @@ def test_every_query_is_asked_with_its_variables_filled_in() -> None:
     assert len(prometheus.asked) >= len(targets)
     assert not [query for query in prometheus.asked if "$" in query]
     assert any(f'envoy_cluster_name="{queries.SERVICE}"' in query for query in prometheus.asked)
-    assert {m for q in prometheus.asked for m in re.findall(r"\[(\d\w+)\]", q)} == {"12000ms"}
+    assert {m for q in prometheus.asked for m in re.findall(r"\[(\d\w+)\]", q)} == {"12000ms", "1h"}
 
 
 def test_points_are_kept_at_their_step_and_gaps_as_gaps(result: dict[str, Any]) -> None:
