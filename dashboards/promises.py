@@ -213,8 +213,8 @@ def add_control_plane(board: Dashboard) -> None:
         panel(
             "Contour's mean time to work out a configuration",
             SECONDS,
-            "For one change of Ingresses, Services or Secrets within the last hour; it grows with the "
-            "services.",
+            "For one change of Ingresses, Services or Secrets within the last hour; it grows with "
+            "the services.",
             {
                 _BY_POD: f"rate(contour_dagrebuild_seconds_sum{{{PLATFORM}}}[1h]) / "
                 f"rate(contour_dagrebuild_seconds_count{{{PLATFORM}}}[1h])"
