@@ -97,15 +97,17 @@ locked: install
 	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
 
-# Every metric that a rule names is one that something exports.
+# Every metric that a rule or a dashboard names is one that something exports.
 rules: install
 	@$(BIN)/python -m tests.monitoring.lint
 
 generated: install
 	@$(BIN)/python -m config.docs --check
 	@$(BIN)/python -m tests.monitoring.table --check
+	@$(BIN)/python -m dashboards --check
 	@$(BIN)/python -m tests.engine.table --check
 	@$(BIN)/python -m experiments.clients_page --check
+	@$(BIN)/python -m experiments.dashboards_page --check
 	@$(BIN)/python -m experiments.alerts_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 
@@ -113,11 +115,13 @@ lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
 
-docs: install  ## Regenerate the tables in docs/, the stack file's schema and the tools' snippets
+docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.monitoring.table
+	@$(BIN)/python -m dashboards
 	@$(BIN)/python -m tests.engine.table
 	@$(BIN)/python -m experiments.clients_page
+	@$(BIN)/python -m experiments.dashboards_page
 	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 

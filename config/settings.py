@@ -145,8 +145,9 @@ class Settings(Spec):
 
     @property
     def monitored(self) -> list[str]:
-        """The clusters that get PodMonitors or alerts."""
-        return list(self.serving) if self.monitoring.needs_operator else []
+        """The clusters that get PodMonitors, alerts or dashboards."""
+        wanted = self.monitoring.needs_operator or self.monitoring.dashboards
+        return list(self.serving) if wanted else []
 
     @property
     def zone_lacks_vpc(self) -> bool:

@@ -4,6 +4,7 @@ from experiments.alerts import ALERTS
 from experiments.balance import BALANCE
 from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
+from experiments.dashboards import DASHBOARDS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
 from experiments.few_clients import FEW_CLIENTS
@@ -16,6 +17,7 @@ from experiments.lost_zone import LOST_ZONE
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.policies import POLICIES_COMPARED
 from experiments.routes import ROUTES
+from experiments.series import SERIES
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -37,6 +39,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "growth": GROWTH,
     "routes": ROUTES,
     "alerts": ALERTS,
+    "dashboards": DASHBOARDS,
+    "series": SERIES,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")

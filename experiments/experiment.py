@@ -51,6 +51,8 @@ class Experiment:
     """Markdown: the method, the figures, the conclusions."""
     parts: tuple[GoPart, ...] = ()
     """What it runs beside the cluster and the load generator."""
+    page: str | None = None
+    """The page of docs/ that shows the plots, if they are too many for that of the experiments."""
     shortened: bool = True
     """Whether its waits are divided by the factor; otherwise it runs at the true values."""
     zones: int = 1

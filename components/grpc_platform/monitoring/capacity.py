@@ -7,6 +7,13 @@ DASHBOARD = "grpc-platform-fleet"
 CALLS = "namespace_pod:envoy_downstream_calls:rate"
 """Recorded: calls per second of each Envoy that is not draining."""
 
+OVERFLOWS = (
+    "envoy_cluster_upstream_rq_active_overflow",
+    "envoy_cluster_upstream_rq_pending_overflow",
+)
+"""Calls that a circuit breaker refused: those over `max_requests`, and those that waited for a
+connection. Before Envoy 1.38 the second counted both."""
+
 
 def recordings(scope: Scope) -> list[dict[str, str]]:
     """The recording rules that the alerts below use."""
@@ -22,12 +29,7 @@ def alerts(scope: Scope) -> list[Alert]:
     autoscaler = f'{here}, horizontalpodautoscaler="envoy"'
     margin = scope.seconds(limits.drain_margin_seconds)
     terminating = f'kube_pod_deletion_timestamp{{{here}, pod=~"envoy-.+"}}'
-    # Envoy 1.38 counts refusals at max_requests as active, at max_pending_requests as pending.
-    refused = [
-        f"increase(envoy_cluster_upstream_rq_{kind}_overflow{{{scope.services}}}"
-        f"[{scope.time('5m')}])"
-        for kind in ("active", "pending")
-    ]
+    refused = [f"increase({each}{{{scope.services}}}[{scope.time('5m')}])" for each in OVERFLOWS]
     overflow = by_service(" + ".join(refused))
     mean = f"avg by (namespace) ({CALLS})"
     return [
