@@ -9,6 +9,7 @@ from grpc_platform_tools.errors import UserError
 PLAIN_PORT, TLS_PORT = 8080, 8443
 """Those of the platform's Envoys unless the stack says otherwise."""
 _TLS_PORTS = (TLS_PORT, 443)
+_LONGEST_NAME = 253
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
@@ -24,14 +25,18 @@ def parse_target(text: str, *, tls: bool | None, authority: str | None) -> Targe
     host = host.removesuffix(".")
     if not host:
         raise UserError(f"{text}: the host is missing")
-    if not _NAME.fullmatch(host):
+    if not _NAME.fullmatch(host) or len(host) > _LONGEST_NAME:
         raise UserError(
             f"{text!r}: {host!r} is no DNS name: it has labels of up to 63 letters, digits, - and "
             "_ (others as xn--...)"
         )
     if authority is not None:
         name, with_port, its_port = authority.partition(":")
-        if not _NAME.fullmatch(name) or (with_port and not _is_port(its_port)):
+        if (
+            not _NAME.fullmatch(name)
+            or len(name) > _LONGEST_NAME
+            or (with_port and not _is_port(its_port))
+        ):
             raise UserError(f"--authority {authority!r}: give NAME or NAME:PORT")
     default = TLS_PORT if tls else PLAIN_PORT
     port = _port(number, text) if colon else default
