@@ -63,9 +63,8 @@ def find_contract(outputs: dict[str, Any], service: str, where: str) -> dict[str
     found = {name: value for name, value in outputs.items() if _is_contract(value)}
     found |= services if is_mapping(services) else {}
     if service not in found:
-        others = (
-            f"services: {', '.join(sorted(found)[:_NAMED])}" if found else "it exports no service"
-        )
+        names = ", ".join(sorted(found)[:_NAMED])
+        others = f"services: {names}" if found else "it exports no service"
         raise UserError(f"{where}: no service {service!r}; {others}")
     return _checked(found[service], f"{where}: {service}")
 
