@@ -9,7 +9,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from grpc_platform_tools.cli import app
-from grpc_platform_tools.diff.report import Report
 from tests.hostile.cases import said
 from tests.tools.diff.conftest import Repo
 
@@ -28,15 +27,7 @@ def diff(repo: Repo) -> Result:
     return CliRunner().invoke(app, given, catch_exceptions=False)
 
 
-def problems(repo: Repo) -> list[str]:
-    """The problems of the only stack at HEAD."""
-    assert diff(repo).exit_code == 1
-    report = Report.load((repo.directory / "build" / "diff" / "diff.json").read_bytes())
-    said(report.stacks[0].problems["head"])
-    return report.stacks[0].problems["head"]
-
-
-def test_names_links_and_submodules_that_nobody_expects_are_laid_out_or_named(repo: Repo) -> None:
+def test_names_links_and_submodules_that_nobody_expects_are_laid_out(repo: Repo) -> None:
     root = os.fsencode(repo.root)
     for name in (
         b"\xff\xfe",
@@ -53,19 +44,14 @@ def test_names_links_and_submodules_that_nobody_expects_are_laid_out_or_named(re
     for name in ("-x", "a b", "lib\u202e"):
         repo.git("update-index", "--add", "--cacheinfo", f"160000,{commit},{name}")
     repo.git("commit", "-q", "-m", "x")
-    assert problems(repo) == ["submodules that are not checked out: -x, a b, lib\\u202e"]
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    ["* filter=evil", "* working-tree-encoding=UTF-99", "* text eol=crlf ident", "* \xff[z-a]"],
-)
-def test_attributes_change_no_outcome(repo: Repo, tmp_path: Path, attributes: str) -> None:
-    repo.git("config", "filter.evil.smudge", f"touch {tmp_path}/%f; cat")
-    repo.commit({".gitattributes": f"{attributes}\n", "note": "x\n"})
     result = diff(repo)
-    assert result.exit_code in (0, 1)
-    said([*result.stderr.splitlines(), "nothing else"])
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_attributes_change_no_outcome(repo: Repo) -> None:
+    repo.git("config", "filter.evil.smudge", "exit 1")
+    repo.commit({".gitattributes": "* filter=evil text eol=crlf ident\n* [z-a]\n", "note": "x\n"})
+    assert diff(repo).exit_code == 0
 
 
 def test_no_hook_of_the_branch_runs(repo: Repo, tmp_path: Path) -> None:
