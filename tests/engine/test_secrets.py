@@ -22,13 +22,11 @@ KEYS = {
 }
 PROGRAM = """
 import pulumi
-import pulumi_aws as aws
 import grpc_platform as gp
 
 config = pulumi.Config()
 kubeconfig = config.require_secret("kubeconfig-there")
 gp.ExistingCluster("there", gp.ExistingClusterArgs(kubeconfig=kubeconfig))
-aws.route53.Zone("zone", name="grpc.test", comment=config.require_secret("token"))
 pulumi.export("token", config.require_secret("token"))
 """
 

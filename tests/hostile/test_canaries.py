@@ -21,10 +21,9 @@ ENVIRONMENT = {
     name: f"{CANARY}-{name}"
     for name in (
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN"),
-        *("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN", "PULUMI_CONFIG", "KUBECONFIG"),
-        *("SSH_AUTH_SOCK", "NETRC", "ANYTHING"),
+        *("PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN", "KUBECONFIG", "NETRC", "ANYTHING"),
     )
-}
+} | {"PULUMI_CONFIG": json.dumps({"grpc-platform:tags": f"{CANARY}-config"})}
 COMMAND = [sys.executable, "-m", "grpc_platform_tools"]
 
 
