@@ -44,6 +44,9 @@ diff: install  ## Show what changes in each stack since BASE, without engine or 
 test: install  ## Unit, contract, config and property tests
 	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local --ignore tests/engine --ignore tests/clients
 
+hostile: install  ## Hostile input, with TIMES as many cases as `make test` has (34: 10,000 stack files)
+	@HOSTILE=$(or $(TIMES),34) $(BIN)/pytest -n 2 --dist worksteal tests/hostile
+
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
 	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
 
@@ -125,4 +128,4 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and
 	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 
-.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs
