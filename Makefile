@@ -74,7 +74,7 @@ bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.updates
 
-check: style types workflows locked generated rules  ## Format, lint, types, workflows, lock files, generated docs, alerts
+check: style types workflows locked generated rules policies  ## Format, lint, types, workflows, lock files, generated docs, alerts, policies
 
 # The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
 style: install
@@ -108,6 +108,9 @@ generated: install
 	@$(BIN)/python -m experiments.clients_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 
+policies: install
+	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
+
 lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
@@ -119,4 +122,4 @@ docs: install  ## Regenerate the tables in docs/, the stack file's schema and th
 	@$(BIN)/python -m experiments.clients_page
 	@$(BIN)/python -m examples.clients.snippets
 
-.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules policies lock docs
