@@ -7,7 +7,7 @@ from typing import Any
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
 from grpc_platform_tools.plain import is_list, is_mapping
 
-CLUSTER = "urn:pulumi:prod::shop::pulumi:providers:kubernetes::cluster"
+CLUSTER = "urn:pulumi:prod::shop::pulumi:providers:kubernetes::kubernetes"
 DROP = object()
 """As a value: without the key, or the element."""
 
@@ -167,6 +167,7 @@ def sound() -> dict[str, Resource]:
             outputs={"services": {"api": contract}},
             options={"component": True},
         ),
+        Resource(urn=CLUSTER, type="pulumi:providers:kubernetes", name="kubernetes"),
         kubernetes("v1", "ConfigMap", "contour", {"data": {"contour.yaml": contour}}),
         kubernetes("apps/v1", "Deployment", "envoy", {"spec": deployment}),
         kubernetes(

@@ -7,9 +7,10 @@ from dataclasses import field
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Annotated
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 from grpc_platform_tools.errors import UserError
@@ -39,7 +40,7 @@ class Exemption:
     the resource's label, such as `Deployment edge/*`; without `stacks` it holds in all."""
 
     rule: str
-    reason: str
+    reason: Annotated[str, Field(min_length=1)]
     expires: date
     resource: str = "*"
     stacks: tuple[str, ...] = ()
