@@ -105,4 +105,5 @@ def _read(container: Any, key: Any) -> Any:
 
 def _tell(verdicts: Sequence[Verdict], report: Report) -> None:
     for verdict in verdicts:
-        report(f"{verdict.line}. {verdict.rule.remedy}", verdict.urn)
+        remedy = "" if verdict.outcome == "unknown" else f". {verdict.rule.remedy}"
+        report(f"{verdict.line}{remedy}", verdict.urn)

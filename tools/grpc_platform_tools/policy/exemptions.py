@@ -3,7 +3,7 @@ rule until when."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -65,16 +65,16 @@ class PolicyFile:
     exemptions: tuple[Exemption, ...] = ()
 
 
-@checked(frozen=True, kw_only=True, config=ConfigDict(arbitrary_types_allowed=True))
+@dataclass(frozen=True, kw_only=True)
 class Judged:
     """The verdicts of one stack, and what its exemptions did."""
 
-    verdicts: list[Verdict] = field(default_factory=list[Verdict])
+    verdicts: list[Verdict]
     """Those that count, the worst first."""
-    exempt: int = 0
-    used: frozenset[Exemption] = frozenset()
+    exempt: int
+    used: frozenset[Exemption]
     """The exemptions that cover a verdict, also those that have expired."""
-    expired: tuple[Exemption, ...] = ()
+    expired: tuple[Exemption, ...]
     """Those that would cover a verdict that counts."""
 
 
