@@ -64,15 +64,15 @@ def test_a_stack_that_breaks_no_rule_breaks_none_here() -> None:
     assert verdicts() == []
 
 
-@pytest.mark.parametrize(
-    ("edit", "rule"),
-    [
-        (("key", "enableKeyRotation", False), "key-rotated"),
-        (("cname", "^depends_on", ()), "cname-after-target"),
-        (("cluster", "^options", {}), "cluster-protected"),
-        (("shop-prod", "^outputs services api port", 1), "clients-told-open-port"),
-    ],
-)
+BREACHES: list[tuple[Edit, str]] = [
+    (("key", "enableKeyRotation", False), "key-rotated"),
+    (("cname", "^depends_on", ()), "cname-after-target"),
+    (("cluster", "^options", {}), "cluster-protected"),
+    (("shop-prod", "^outputs services api port", 1), "clients-told-open-port"),
+]
+
+
+@pytest.mark.parametrize(("edit", "rule"), BREACHES)
 def test_a_breach_is_found(edit: Edit, rule: str) -> None:
     assert verdicts(edit) == [("error", rule)]
 

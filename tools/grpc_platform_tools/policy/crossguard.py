@@ -83,11 +83,11 @@ def _resource(each: Any, inputs: Mapping[str, dict[str, Any]]) -> Resource:
 def known(value: Any) -> Any:
     """A value of the engine as plain JSON, with UNKNOWN for what is not known yet: the SDK raises
     an exception where one is read."""
+    container: Any = value
     if isinstance(value, Mapping):
-        keys: list[Any] = list(value)
-        return {str(key): _read(value, key) for key in keys}
+        return {str(key): _read(container, key) for key in container}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_read(value, place) for place in range(len(value))]
+        return [_read(container, place) for place in range(len(container))]
     if isinstance(value, float) and value.is_integer():
         return int(value)  # protobuf has but one kind of number
     return value if isinstance(value, str | int | float | bool | None) else str(value)
