@@ -53,6 +53,16 @@ class Monitoring:
         """The series of an instant query."""
         return self._ask("query", query=expression)["result"]
 
+    def ranges(
+        self, expressions: Sequence[str], *, since: float, until: float, step: float
+    ) -> list[list[dict[str, Any]]]:
+        """The series of each range query, with a point every ``step`` seconds."""
+        asked = [
+            self._url("query_range", query=each, start=since, end=until, step=step)
+            for each in expressions
+        ]
+        return [json.loads(said)["data"]["result"] for said in self.cluster.fetch(*asked)]
+
     def names(self, job: str) -> dict[str, list[str]]:
         """The metrics that a job exports, each with its labels' names."""
         selector = f'{{job="{job}", __name__!~"ALERTS.*|.*:.*"}}'  # not those of rules
@@ -101,8 +111,10 @@ class Monitoring:
             _run_kube_state_metrics(self.cluster)
 
     def _ask(self, what: str, **parameters: Any) -> Any:
-        url = f"http://{GATEWAY}:{_PROMETHEUS_PORT}/api/v1/{what}?{urlencode(parameters)}"
-        return json.loads(self.cluster.fetch(url)[0])["data"]
+        return json.loads(self.cluster.fetch(self._url(what, **parameters))[0])["data"]
+
+    def _url(self, what: str, **parameters: Any) -> str:
+        return f"http://{GATEWAY}:{_PROMETHEUS_PORT}/api/v1/{what}?{urlencode(parameters)}"
 
 
 def watch(

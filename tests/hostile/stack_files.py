@@ -20,6 +20,7 @@ FILES = {path.name.split(".")[1]: path.read_text() for path in sorted(ROOT.glob(
 _TREES: dict[str, dict[str, Any]] = {stack: yaml.safe_load(text) for stack, text in FILES.items()}
 _SCHEMA = stack_file_schema()
 Schema = dict[str, Any]
+_ANYTHING: Schema = {}
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,16 @@ def places(value: Any, schema: Schema = _SCHEMA) -> Iterator[Place]:
         known = _alternatives(schema)
         schemas = {key: s for each in known for key, s in each.get("properties", {}).items()}
         others = next(
-            (s for each in known if is_mapping(s := each.get("additionalProperties"))), {}
+            (s for each in known if is_mapping(s := each.get("additionalProperties"))), _ANYTHING
         )
         for key in {**schemas, **value}:
             yield Place(value, key, schemas.get(key, others))
             if key in value:
                 yield from places(value[key], schemas.get(key, others))
     elif is_list(value):
-        items = next((each["items"] for each in _alternatives(schema) if "items" in each), {})
+        items = next(
+            (each["items"] for each in _alternatives(schema) if "items" in each), _ANYTHING
+        )
         for index, item in enumerate(value):
             yield Place(value, index, items)
             yield from places(item, items)
@@ -99,6 +102,7 @@ def _mutate(draw: st.DrawFn, file: dict[str, Any], *, plausible: bool) -> None:
     kinds = ["fit", "fit", "fit", "delete"]
     kinds += [] if plausible else ["double", "rename", "replace", "replace", "replace"]
     there = is_list(holder) or key in holder
+    other: Any = draw(st.sampled_from(KEYS))
     match draw(st.sampled_from(kinds)):
         case "fit" if place.schema:
             holder[key] = draw(fitting(place.schema))
@@ -107,9 +111,9 @@ def _mutate(draw: st.DrawFn, file: dict[str, Any], *, plausible: bool) -> None:
         case "double" if is_list(holder):
             holder.append(holder[key])
         case "double" if there:
-            holder[draw(st.sampled_from(KEYS))] = holder[key]
+            holder[other] = holder[key]
         case "rename" if is_mapping(holder) and there:
-            holder[draw(st.sampled_from(KEYS))] = holder.pop(key)
+            holder[other] = holder.pop(key)
         case _ if not plausible:
             holder[key] = copy.deepcopy(draw(st.sampled_from(ODD)))
         case _:
@@ -153,8 +157,12 @@ def _spliced(draw: st.DrawFn) -> bytes:
 
 def files() -> st.SearchStrategy[bytes]:
     """The bytes of a stack file."""
+
+    def encoded(tree: tuple[str, dict[str, Any]], escaped: bool) -> bytes:
+        return written(tree[1], escaped=escaped).encode(errors="surrogatepass")
+
     whole = st.builds(
-        lambda tree, escaped: written(tree[1], escaped=escaped).encode(errors="surrogatepass"),
+        encoded,
         st.one_of(trees(), trees(plausible=True), trees()),
         st.booleans(),
     )

@@ -65,19 +65,18 @@ def test_no_hook_of_the_branch_runs(repo: Repo, tmp_path: Path) -> None:
     assert not ran.exists()
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda path: path.write_bytes(b"#" * 5 * 1024**2),
-        lambda path: path.symlink_to("/dev/zero"),
-        lambda path: path.symlink_to("Pulumi.dev.yaml"),
-        lambda path: path.symlink_to("/etc/passwd"),
-        lambda path: path.mkdir(),
-    ],
-    ids=["huge", "a device", "a loop", "a file of the machine", "a folder"],
-)
+SPOILS: dict[str, Callable[[Path], object]] = {
+    "huge": lambda path: path.write_bytes(b"#" * 5 * 1024**2),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "a loop": lambda path: path.symlink_to("Pulumi.dev.yaml"),
+    "a file of the machine": lambda path: path.symlink_to("/etc/passwd"),
+    "a folder": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS)
 def test_a_stack_file_that_is_no_stack_file_is_refused(
-    repo: Repo, spoil: Callable[[Path], None]
+    repo: Repo, spoil: Callable[[Path], object]
 ) -> None:
     path = repo.root / "Pulumi.dev.yaml"
     path.unlink()
