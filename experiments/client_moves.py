@@ -98,8 +98,8 @@ def _watch(
         began = acted = time.time()
         for weights in steps:
             lab.say(f"weights: {weights}")
-            _place(lab, stack, weights=weights)
             acted = time.time()
+            _place(lab, stack, weights=weights)
             _wait_until_served(lab, stack.clusters[ends])
             lab.pause(_wait(lab) if weights[ends] else 0)
         addresses = _envoys(stack.clusters[begins])
