@@ -62,6 +62,9 @@ prove: .venv/.local  ## The tests of the real engine that .ci/run has no time fo
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
 
+upgrades: .venv/.local  ## Try each upgrade on the local cluster under calls, and log its steps (NAMES="a b" these)
+	@$(BIN)/python -m tests.engine.upgrades $(NAMES)
+
 test-clients: .venv/.local  ## Build the example clients, run them beside each other on the local cluster (QUICK=1 some)
 	@$(BIN)/pytest tests/clients
 	@$(BIN)/python -m experiments --only clients $(if $(QUICK),--quick)
@@ -105,6 +108,7 @@ generated: install
 	@$(BIN)/python -m config.docs --check
 	@$(BIN)/python -m tests.monitoring.table --check
 	@$(BIN)/python -m tests.engine.table --check
+	@$(BIN)/python -m tests.engine.upgrades.table --check
 	@$(BIN)/python -m experiments.clients_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 
@@ -116,7 +120,8 @@ docs: install  ## Regenerate the tables in docs/, the stack file's schema and th
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m tests.engine.table
+	@$(BIN)/python -m tests.engine.upgrades.table
 	@$(BIN)/python -m experiments.clients_page
 	@$(BIN)/python -m examples.clients.snippets
 
-.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules lock docs
+.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules lock docs

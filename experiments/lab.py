@@ -188,7 +188,7 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
+def open_lab(builder: Builder, *, factor: float, quick: bool, nodes: int = 0) -> Generator[Lab]:
     """A cluster with two servers, before the platform is deployed; removed at the end."""
     times = shorten(factor)
     sandbox = Sandbox(_DIRECTORY / "state")
@@ -196,7 +196,8 @@ def open_lab(builder: Builder, *, factor: float, quick: bool) -> Generator[Lab]:
     _DIRECTORY.mkdir(parents=True)
     try:
         sandbox.start()
-        cluster = Cluster(sandbox, builder, propagation=times.propagation_delay.total_seconds())
+        propagation = times.propagation_delay.total_seconds()
+        cluster = Cluster(sandbox, builder, nodes=nodes, propagation=propagation)
         cluster.start()
         install(cluster, builder.result(LOAD.name))
         run.prepare(cluster)

@@ -40,6 +40,9 @@ class Cluster:
     """SECOND for a second cluster in the same sandbox; the first one must be started before."""
     kubeconfig: Path | None = None
     """The kubeconfig for `kubectl`; the administrator's unless given."""
+    nodes: int = 0
+    """Nodes to which kube-scheduler binds pods, beside the first one, which then runs clients only.
+    Without any, the first one runs all pods, and there is no scheduler."""
     propagation: float = 0.0
     """Seconds until answers show a change made at Route53; up to 60 at the real one."""
     started: dict[str, float] = field(default_factory=dict[str, float])
@@ -71,9 +74,11 @@ class Cluster:
             blame="kube-apiserver",
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
-        self._run("node-agent", control_plane.agent(self.state, self.place))
+        scheduled = self.nodes > 0
+        agent = control_plane.agent(self.state, self.place, scheduled=scheduled)
+        self._run("node-agent", agent)
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
-        self.wait("the node to be ready", self._node_ready, blame="node-agent")
+        self._wait_for_node(control_plane.NODE, "node-agent")
         self.started["node-agent"] = self._since("node-agent")
         self.wait(
             "the controllers to work",
@@ -81,6 +86,41 @@ class Cluster:
             blame="kube-controller-manager",
         )
         self.started["kube-controller-manager"] = self._since("kube-controller-manager")
+        if scheduled:
+            self.kubectl("cordon", control_plane.NODE)
+            self._run_part("kube-scheduler", control_plane.kube_scheduler(self.state))
+            for _ in range(self.nodes):
+                self.add_node()
+
+    def add_node(self) -> str:
+        """Let a new node join, and wait until it is ready. Returns its name."""
+        self._last_node += 1
+        name = control_plane.node_name(self._last_node)
+        agent = control_plane.agent(self.state, self.place, number=self._last_node, scheduled=True)
+        self._run(name, agent)
+        self._wait_for_node(name, name)
+        return name
+
+    def remove_node(self, name: str) -> None:
+        """End a node with all that runs on it, and delete its object, as EKS does with a machine
+        that it has terminated."""
+        self.sandbox.end(self.place.prefix + name)
+        self.kubectl("delete", "node", name)
+
+    def restart_as(self, name: str, program: Path) -> None:
+        """Restart a program of the control plane from another build, and wait until it works."""
+        arguments = {
+            "kube-apiserver": lambda: control_plane.kube_apiserver(self.state, self.place),
+            "kube-controller-manager": lambda: control_plane.kube_controller_manager(self.state),
+            "kube-scheduler": lambda: control_plane.kube_scheduler(self.state),
+        }[name]()
+        self.sandbox.end(self.place.prefix + name)
+        self._run(name, [str(program), *arguments])
+        self.wait(
+            f"the API server to be ready beside {name}",
+            lambda: self._try("get", "--raw", "/readyz") == "ok",
+            blame=name,
+        )
 
     def start_resolver(self, zones: Collection[str]) -> None:
         """Start CoreDNS; restart it when ``zones`` differ from the current ones."""
@@ -161,9 +201,15 @@ class Cluster:
 
     def pod_log(self, namespace: str, pod: str, container: str) -> Path | None:
         """The log of a container's latest start; None before the first."""
-        directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
+        directory = self.pod_directory(namespace, pod) / container
         starts = sorted(directory.glob("*.log"), key=lambda log: int(log.stem))
         return starts[-1] if starts else None
+
+    def pod_directory(self, namespace: str, pod: str) -> Path:
+        """The folder that the agent of the pod's node keeps for it, whether or not it is there."""
+        name = f"{namespace}_{pod}"
+        here = self.state / "node" / "pods" / name
+        return next(self.state.glob(f"node-*/pods/{name}"), here)
 
     def wait(
         self,
@@ -215,6 +261,7 @@ class Cluster:
     def __post_init__(self) -> None:
         self._begun: dict[str, float] = {}
         self._zones: Collection[str] | None = None
+        self._last_node = 0
         self._kubectl_program = parts.wheel_program("kubectl")
 
     def _run(self, name: str, argv: list[str]) -> None:
@@ -242,6 +289,10 @@ class Cluster:
     def _try(self, *arguments: str) -> str:
         return self.inside(*self._kubectl(*arguments), check=False).stdout
 
-    def _node_ready(self) -> bool:
+    def _wait_for_node(self, name: str, program: str) -> None:
         path = '{.status.conditions[?(@.type=="Ready")].status}'
-        return self._try("get", "node", control_plane.NODE, "-o", f"jsonpath={path}") == "True"
+        self.wait(
+            "the node to be ready",
+            lambda: self._try("get", "node", name, "-o", f"jsonpath={path}") == "True",
+            blame=program,
+        )

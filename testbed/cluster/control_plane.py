@@ -11,6 +11,7 @@ from testbed.cluster.supervisor import BRIDGE, GATEWAY
 
 PYTHON = sys.executable
 NODE = "local"
+_PODS = 2**11  # addresses of a node's pods
 ROUTE53 = (GATEWAY, 5000)
 NAME_SERVER_PORT = 5300
 """The name server's address: it answers what Route53 shows now, uncached."""
@@ -106,25 +107,44 @@ def kube_controller_manager(state: Path) -> list[str]:
     ]
 
 
-def agent(state: Path, place: Place) -> list[str]:
-    """The node agent, which also binds pods to itself: there is no scheduler."""
+def kube_scheduler(state: Path) -> list[str]:
+    """The scheduler, for a cluster of several nodes."""
+    return [
+        f"--authentication-kubeconfig={state}/pki/admin.conf",
+        f"--authorization-kubeconfig={state}/pki/admin.conf",
+        f"--kubeconfig={state}/pki/admin.conf",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+
+
+def agent(state: Path, place: Place, *, number: int = 0, scheduled: bool = False) -> list[str]:
+    """The node agent. Unless ``scheduled``, it also binds pods to itself. ``number`` tells the
+    nodes of a cluster apart; 0 is `NODE`."""
     pki = state / "pki"
     options = {
         "kubeconfig": f"{pki}/admin.conf",
-        "state": f"{state}/node",
+        "state": f"{state}/node" + (f"-{number}" if number else ""),
         "parts": f"{state}/parts",
         "bridge": BRIDGE,
         "pod-cidr": POD_CIDR,
-        "first-pod": place.first_pod,
+        "first-pod": place.first_pod + _PODS * number,
         "dns": place.dns_address,
-        "node": NODE,
+        "node": node_name(number),
         "address": GATEWAY,
-        "port": place.agent_port,
+        "port": place.agent_port + 10 * number,
         "serving-cert": f"{pki}/node.crt",
         "serving-key": f"{pki}/node.key",
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
+    if scheduled:
+        arguments.append("--scheduled")
     return [PYTHON, "-m", "testbed.node_agent", *arguments]
+
+
+def node_name(number: int) -> str:
+    """The name of a cluster's node."""
+    return f"{NODE}-{number}" if number else NODE
 
 
 def route53() -> list[str]:

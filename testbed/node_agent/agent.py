@@ -36,13 +36,15 @@ class Options:
     port: int
     serving_cert: Path
     serving_key: Path
+    scheduled: bool
 
 
 class Agent:
     """All pods of the node, by uid."""
 
-    def __init__(self, shared: Node) -> None:
+    def __init__(self, shared: Node, *, scheduled: bool) -> None:
         self._node = shared
+        self._scheduled = scheduled
         self.pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,7 +71,8 @@ class Agent:
         elif known is not None:
             known.update(item)
         elif node.wants_a_node(item):
-            self._spawn(node.bind(self._node.api, item, self._node.name))
+            if not self._scheduled:
+                self._spawn(node.bind(self._node.api, item, self._node.name))
         elif item["spec"].get("nodeName") == self._node.name:
             self._begin(item)
 
@@ -127,7 +130,7 @@ async def run(options: Options) -> None:
         cpu=node.cpu_cores(),
         memory=node.memory_bytes(),
     )
-    agent = Agent(shared)
+    agent = Agent(shared, scheduled=options.scheduled)
     meter = Meter(agent.containers)
     served = Server(agent.pods, meter, options.node, node.labels(options.node))
     try:

@@ -1,0 +1,120 @@
+"""Upgrades tried under load: `python -m tests.engine.upgrades [NAME...]`, all of them unless named.
+
+Each leaves docs/upgrades/NAME.json, the log of its steps; docs/upgrades.md has their table. They
+need other versions built beside the testbed's own: the first run takes some 15 CPU-minutes more.
+"""
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Generator, Sequence
+
+from experiments.lab import Lab, open_lab
+from testbed.cluster import parts
+from testbed.cluster.build import Builder
+from testbed.cluster.errors import LocalError
+from testbed.cluster.parts import GoPart
+from testbed.engine.home import Home
+from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
+from testbed.load.part import LOAD
+from tests.engine.conftest import FACTOR
+from tests.engine.earlier import earlier_program, last_release
+from tests.engine.platform import NOTHING, Recorded, deploy_first, deployed
+from tests.engine.upgrades import others, sequences
+from tests.engine.upgrades.log import save
+from tests.engine.upgrades.sequences import CHANGED_IMAGES, change_images
+
+_OTHERS = ("components", "kubernetes")
+_NODES = 3
+
+
+def main(names: Sequence[str]) -> int:
+    """Run these upgrades; 1 as soon as one fails or loses a call."""
+    try:
+        images = [name for name in names if name in CHANGED_IMAGES]
+        if images or "components" in names:
+            _on_one_node(images, components="components" in names)
+        if "kubernetes" in names:
+            _on_several_nodes()
+    except LocalError as error:
+        sys.stderr.write("\n".join([error.cause, *error.log_end()]) + "\n")
+        return 1
+    return 0
+
+
+def _on_one_node(images: Sequence[str], *, components: bool) -> None:
+    with (
+        _built(others.CONTOUR_BEFORE, others.EXTERNAL_DNS_NEXT) as built,
+        _built(*parts.GO_PARTS, LOAD, *ENGINE_PARTS) as builder,
+        open_lab(builder, factor=FACTOR, quick=True) as lab,
+    ):
+        home = _home(lab, builder)
+        if components:
+            earlier = earlier_program(lab, last_release(), lab.directory / "earlier")
+            with deployed(lab, home, Recorded.of(earlier)) as platform:
+                save("components", "the components", sequences.components(platform))
+        if images:
+            _link(lab, f"contour:v{others.CONTOUR_BEFORE.version}", built, others.CONTOUR_BEFORE)
+            for part, where in (
+                (others.EXTERNAL_DNS_NEXT, built),
+                (parts.external_dns(), builder),
+            ):
+                _link(lab, f"external-dns:v{part.version}", where, part)
+            for version in (others.ENVOY_BEFORE, others.ENVOY_NEXT):
+                lab.cluster.link(f"envoy:distroless-v{version}", others.envoy(version))
+            platform = deploy_first(lab, home, Recorded.of(lab.program()))
+            for name in images:
+                wanted = CHANGED_IMAGES[name]
+                save(name, wanted.what, change_images(platform, wanted))
+
+
+def _on_several_nodes() -> None:
+    before = {part.name for part in others.CONTROL_PLANE_BEFORE}
+    kept = (part for part in parts.GO_PARTS if part.name not in before)
+    with (
+        _built(*others.CONTROL_PLANE_AFTER) as built,
+        _built(*others.CONTROL_PLANE_BEFORE, *kept, LOAD, *ENGINE_PARTS) as builder,
+        open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
+    ):
+        first = Recorded.of(lab.program(**sequences.sized(NOTHING)))
+        platform = deploy_first(lab, _home(lab, builder), first)
+        lab.wait_until_settled()
+        log = sequences.kubernetes(platform, built.result)
+        save("kubernetes", "a minor version of Kubernetes: the control plane", log)
+        save("node-image", "the nodes' image", sequences.node_image(platform))
+
+
+@contextlib.contextmanager
+def _built(*wanted: GoPart) -> Generator[Builder]:
+    """These parts, which have a builder of their own: names of parts are unique in one."""
+    builder = Builder(wanted=wanted)
+    builder.start()
+    try:
+        for part in wanted:
+            builder.result(part.name)
+        yield builder
+    finally:
+        builder.stop()
+
+
+def _link(lab: Lab, name: str, builder: Builder, part: GoPart) -> None:
+    lab.cluster.link(name, builder.result(part.name))
+
+
+def _home(lab: Lab, builder: Builder) -> Home:
+    return Home(
+        lab.directory / "home",
+        pulumi=builder.result(PULUMI.name),
+        plugin=builder.result(KUBERNETES_PLUGIN.name),
+        cluster=lab.cluster,
+    )
+
+
+if __name__ == "__main__":
+    known = [*CHANGED_IMAGES, *_OTHERS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    named = parser.parse_args().names
+    if unknown := set(named) - set(known):
+        parser.error(f"no such upgrade: {', '.join(sorted(unknown))}")
+    sys.exit(main(named or known))
