@@ -26,6 +26,9 @@ from tests.engine.upgrades.sequences import CHANGED_IMAGES, change_images
 
 _OTHERS = ("components", "kubernetes")
 _NODES = 3
+_BUILT = {"contour": (others.CONTOUR_BEFORE,), "external-dns": (others.EXTERNAL_DNS_NEXT,)}
+"""The programs of other versions that an upgrade needs; those of today's run with any other tag."""
+_ENVOYS = {"contour": others.ENVOY_BEFORE, "envoy-next": others.ENVOY_NEXT}
 
 
 def main(names: Sequence[str]) -> int:
@@ -43,8 +46,9 @@ def main(names: Sequence[str]) -> int:
 
 
 def _on_one_node(images: Sequence[str], *, components: bool) -> None:
+    more = [part for name in images for part in _BUILT.get(name, ())]
     with (
-        _built(others.CONTOUR_BEFORE, others.EXTERNAL_DNS_NEXT) as built,
+        _built(*more) as built,
         _built(*parts.GO_PARTS, LOAD, *ENGINE_PARTS) as builder,
         open_lab(builder, factor=FACTOR, quick=True) as lab,
     ):
@@ -54,13 +58,10 @@ def _on_one_node(images: Sequence[str], *, components: bool) -> None:
             with deployed(lab, home, Recorded.of(earlier)) as platform:
                 save("components", "the components", sequences.components(platform))
         if images:
-            _link(lab, f"contour:v{others.CONTOUR_BEFORE.version}", built, others.CONTOUR_BEFORE)
-            for part, where in (
-                (others.EXTERNAL_DNS_NEXT, built),
-                (parts.external_dns(), builder),
-            ):
-                _link(lab, f"external-dns:v{part.version}", where, part)
-            for version in (others.ENVOY_BEFORE, others.ENVOY_NEXT):
+            for part in more:
+                link = f"{part.name}:v{part.version}"
+                lab.cluster.link(link, built.result(part.name))
+            for version in filter(None, map(_ENVOYS.get, images)):
                 lab.cluster.link(f"envoy:distroless-v{version}", others.envoy(version))
             platform = deploy_first(lab, home, Recorded.of(lab.program()))
             for name in images:
@@ -95,10 +96,6 @@ def _built(*wanted: GoPart) -> Generator[Builder]:
         yield builder
     finally:
         builder.stop()
-
-
-def _link(lab: Lab, name: str, builder: Builder, part: GoPart) -> None:
-    lab.cluster.link(name, builder.result(part.name))
 
 
 def _home(lab: Lab, builder: Builder) -> Home:
