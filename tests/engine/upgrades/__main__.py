@@ -19,7 +19,7 @@ from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 from testbed.load.part import LOAD
 from tests.engine.conftest import FACTOR
 from tests.engine.earlier import earlier_program, last_release
-from tests.engine.platform import NOTHING, Recorded, deploy_first, deployed
+from tests.engine.platform import NOTHING, Recorded, deploy_first
 from tests.engine.upgrades import others, sequences
 from tests.engine.upgrades.log import save
 from tests.engine.upgrades.sequences import CHANGED_IMAGES, change_images
@@ -52,21 +52,20 @@ def _on_one_node(images: Sequence[str], *, components: bool) -> None:
         _built(*parts.GO_PARTS, LOAD, *ENGINE_PARTS) as builder,
         open_lab(builder, factor=FACTOR, quick=True) as lab,
     ):
-        home = _home(lab, builder)
+        for part in more:
+            lab.cluster.link(f"{part.name}:v{part.version}", built.result(part.name))
+        for version in filter(None, map(_ENVOYS.get, images)):
+            lab.cluster.link(f"envoy:distroless-v{version}", others.envoy(version))
+        program = lab.program()
         if components:
-            earlier = earlier_program(lab, last_release(), lab.directory / "earlier")
-            with deployed(lab, home, Recorded.of(earlier)) as platform:
-                save("components", "the components", sequences.components(platform))
-        if images:
-            for part in more:
-                link = f"{part.name}:v{part.version}"
-                lab.cluster.link(link, built.result(part.name))
-            for version in filter(None, map(_ENVOYS.get, images)):
-                lab.cluster.link(f"envoy:distroless-v{version}", others.envoy(version))
-            platform = deploy_first(lab, home, Recorded.of(lab.program()))
-            for name in images:
-                wanted = CHANGED_IMAGES[name]
-                save(name, wanted.what, change_images(platform, wanted))
+            program = earlier_program(lab, last_release(), lab.directory / "earlier")
+        platform = deploy_first(lab, _home(lab, builder), Recorded.of(program))
+        lab.wait_for_name()
+        if components:
+            save("components", "the components", sequences.components(platform))
+        for name in images:
+            wanted = CHANGED_IMAGES[name]
+            save(name, wanted.what, change_images(platform, wanted))
 
 
 def _on_several_nodes() -> None:
