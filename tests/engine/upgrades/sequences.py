@@ -1,7 +1,7 @@
 """The upgrades, each as the steps that its page tells, there and where it is possible back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,8 @@ class Images:
     """An upgrade that changes images only."""
 
     what: str
-    before: Sections
-    after: Sections = NOTHING
+    before: Sections = field(default_factory=lambda: NOTHING)
+    after: Sections = field(default_factory=lambda: NOTHING)
     resize: bool = False
     """Whether the fleet changes its size too, so that external-dns has something to write."""
 
@@ -50,8 +50,7 @@ CHANGED_IMAGES = {
     ),
     "envoy-next": Images(
         "Envoy alone, to the minor of the next Contour",
-        NOTHING,
-        {"envoy": {"image": pinned.envoy_image(others.ENVOY_NEXT)}},
+        after={"envoy": {"image": pinned.envoy_image(others.ENVOY_NEXT)}},
     ),
     "external-dns": Images(
         "external-dns, over its changed defaults",
