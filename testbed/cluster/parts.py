@@ -235,7 +235,7 @@ def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
     replacements += [f"{module} => {module} {version}" for module, version in part.replaced]
     if part.patch:
         replacements.append(f"{part.patch.module.partition('@')[0]} => ./patched")
-    if part.name != "external-dns":
+    if part.name != "external-dns" and "sigs.k8s.io/external-dns" in part.modules:
         replacements.append(f"{GATEWAY_API} => {GATEWAY_API} {GATEWAY_API_OF_CONTOUR}")
     return "\n".join(
         [

@@ -14,6 +14,7 @@ from tests.engine.life.objects import Record, records
 from tests.engine.platform import NOTHING, Platform, Step, counted
 from tests.engine.upgrades import others
 from tests.engine.upgrades.log import Log, Take, watched
+from tests.upgrades.release import sections as changelog
 
 Sections = Mapping[str, Any]
 _FLEET = 3
@@ -125,11 +126,14 @@ def owned(platform: Platform) -> list[Record]:
 
 def components(platform: Platform) -> Log:
     """From the last release's program, already deployed, to this tree's."""
-    return {"there": watched(platform.lab, lambda take: _to_this_tree(platform, take))}
+    log = watched(platform.lab, lambda take: _to_this_tree(platform, take))
+    log["to"]["components"], log["from"]["components"], *_ = changelog()
+    return {"there": log}
 
 
 def _to_this_tree(platform: Platform, take: Take) -> None:
     take("`pulumi up` with this tree's components", lambda: done(platform.bring_to(NOTHING)))
+    take("`pulumi preview`: no change", lambda: _unchanged(platform))
 
 
 def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
