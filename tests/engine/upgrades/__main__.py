@@ -19,12 +19,12 @@ from testbed.engine.parts import ENGINE_PARTS, KUBERNETES_PLUGIN, PULUMI
 from testbed.load.part import LOAD
 from tests.engine.conftest import FACTOR
 from tests.engine.earlier import earlier_program, last_release
-from tests.engine.platform import NOTHING, Recorded, deploy_first
+from tests.engine.platform import NOTHING, Platform, Recorded, deploy_first
 from tests.engine.upgrades import others, sequences
 from tests.engine.upgrades.log import save
 from tests.engine.upgrades.sequences import CHANGED_IMAGES, change_images
 
-_OTHERS = ("components", "kubernetes")
+_OTHERS = ("components", "kubernetes", "node-image")
 _NODES = 3
 _BUILT = {"contour": (others.CONTOUR_BEFORE,), "external-dns": (others.EXTERNAL_DNS_NEXT,)}
 """The programs of other versions that an upgrade needs; those of today's run with any other tag."""
@@ -38,7 +38,9 @@ def main(names: Sequence[str]) -> int:
         if images or "components" in names:
             _on_one_node(images, components="components" in names)
         if "kubernetes" in names:
-            _on_several_nodes()
+            _control_plane()
+        if "node-image" in names:
+            _nodes()
     except LocalError as error:
         sys.stderr.write("\n".join([error.cause, *error.log_end()]) + "\n")
         return 1
@@ -68,20 +70,33 @@ def _on_one_node(images: Sequence[str], *, components: bool) -> None:
             save(name, wanted.what, change_images(platform, wanted))
 
 
-def _on_several_nodes() -> None:
+def _control_plane() -> None:
     before = {part.name for part in others.CONTROL_PLANE_BEFORE}
     kept = (part for part in parts.GO_PARTS if part.name not in before)
     with (
         _built(*others.CONTROL_PLANE_AFTER) as built,
         _built(*others.CONTROL_PLANE_BEFORE, *kept, LOAD, *ENGINE_PARTS) as builder,
+        open_lab(builder, factor=FACTOR, quick=True) as lab,
+    ):
+        platform = _platform(lab, builder)
+        log = sequences.kubernetes(platform, built.result)
+        save("kubernetes", "a minor version of Kubernetes: its control plane", log)
+
+
+def _nodes() -> None:
+    with (
+        _built(*parts.GO_PARTS, others.SCHEDULER, LOAD, *ENGINE_PARTS) as builder,
         open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
     ):
-        first = Recorded.of(lab.program(**sequences.sized(NOTHING)))
-        platform = deploy_first(lab, _home(lab, builder), first)
-        lab.wait_until_settled()
-        log = sequences.kubernetes(platform, built.result)
-        save("kubernetes", "a minor version of Kubernetes: the control plane", log)
+        platform = _platform(lab, builder)
         save("node-image", "the nodes' image", sequences.node_image(platform))
+
+
+def _platform(lab: Lab, builder: Builder) -> Platform:
+    first = Recorded.of(lab.program(**sequences.sized(NOTHING)))
+    platform = deploy_first(lab, _home(lab, builder), first)
+    lab.wait_until_settled()
+    return platform
 
 
 @contextlib.contextmanager

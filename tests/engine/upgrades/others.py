@@ -17,13 +17,10 @@ CONTOUR_BEFORE = parts.contour(_BEFORE)
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager")
 """In the order in which they are upgraded: the API server must not be older than the others
 (https://kubernetes.io/releases/version-skew-policy/)."""
+CONTROL_PLANE_BEFORE = tuple(parts.kubernetes(name, _BEFORE) for name in _CONTROL_PLANE)
 CONTROL_PLANE_AFTER = tuple(parts.kubernetes(name) for name in _CONTROL_PLANE)
-CONTROL_PLANE_BEFORE = tuple(
-    # The scheduler stays: one minor version behind the API server is supported, and the testbed
-    # itself has none.
-    parts.kubernetes(name, _BEFORE)
-    for name in (*_CONTROL_PLANE, "kube-scheduler")
-)
+SCHEDULER = parts.kubernetes("kube-scheduler")
+"""For a cluster of several nodes."""
 EXTERNAL_DNS_NEXT = parts.external_dns(
     {"k8s.io/kubernetes": "v1.36.3", "sigs.k8s.io/external-dns": "v0.22.0"},
     # Only its source for OpenShift's routes needs them; the versions that it asks for are in no
