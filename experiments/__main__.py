@@ -102,7 +102,7 @@ def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console
     # A failed run must not leave an earlier run's figures as its own.
     (OUTPUT / f"{name}.json").unlink(missing_ok=True)
     try:
-        with open_lab(builder, factor=factor, quick=quick) as lab:
+        with open_lab(builder, factor=factor, quick=quick, zones=experiment.zones) as lab:
             save(OUTPUT, name, lab, experiment.run(lab))
     except LocalError as error:
         tell(error, console)

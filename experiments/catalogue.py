@@ -11,8 +11,10 @@ from experiments.herd import HERD
 from experiments.latency import LATENCY
 from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
+from experiments.lost_zone import LOST_ZONE
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.policies import POLICIES_COMPARED
+from experiments.routes import ROUTES
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -28,9 +30,11 @@ EXPERIMENTS: dict[str, Experiment] = {
     "client_moves": CLIENT_MOVES,
     "lost_envoy": LOST_ENVOY,
     "lost_server": LOST_SERVER,
+    "lost_zone": LOST_ZONE,
     "streams": STREAMS,
     "elasticity": ELASTICITY,
     "growth": GROWTH,
+    "routes": ROUTES,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")

@@ -50,6 +50,8 @@ class Experiment:
     """Markdown: the method, the figures, the conclusions."""
     shortened: bool = True
     """Whether its waits are divided by the factor; otherwise it runs at the true values."""
+    zones: int = 1
+    """Availability zones of its cluster."""
 
 
 def count_failed(*codes: Mapping[str, int]) -> int:

@@ -17,7 +17,7 @@ from testbed.cluster.readiness import Object
 from testbed.load.sampler import Sample, Sampler, of_kind
 
 SIZES = (10, 100, 1000)
-_GIVEN_UP = 30.0  # seconds without another service
+GIVEN_UP = 30.0  # seconds without another service
 _NOBODY = "nobody"
 # Contour's own metrics, and Envoy's histograms of xDS updates.
 
@@ -33,12 +33,12 @@ def run(lab: Lab) -> Result:
         lab.say(f"{size} services")
         names = [f"service-{number:04}" for number in range(made, size)]
         manifests = _bundles(lab, names)
-        before = _updates(lab)
+        before = updates(lab)
         with Sampler(lab.cluster) as sampler:
             began = time.time()
             deploy.apply(lab.cluster, manifests)
-            missing = _wait_until_routed(lab, names)
-            took = time.time() - began - (_GIVEN_UP if missing else 0)
+            missing = wait_until_routed(lab, names)
+            took = time.time() - began - (GIVEN_UP if missing else 0)
             lab.pause(3)
         made = size
         repeats = 3 if lab.quick else 5
@@ -52,13 +52,13 @@ def run(lab: Lab) -> Result:
                 "one_routed_seconds": spread(seconds),
                 "missed": len(missing) + each.count(None),
                 "applied": len(names) + repeats,
-                "mebibytes": _memory(sampler.samples),
-                **_means(before, _updates(lab)),
+                "mebibytes": highest_memory(sampler.samples),
+                **means(before, updates(lab)),
             }
         )
     lab.say("control: a service that no server is behind")
     deploy.apply(lab.cluster, _bundles(lab, [_NOBODY], app=_NOBODY))
-    return {"rows": rows, "unrouted": sorted(_wait_until_routed(lab, [_NOBODY]))}
+    return {"rows": rows, "unrouted": sorted(wait_until_routed(lab, [_NOBODY]))}
 
 
 def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
@@ -74,7 +74,7 @@ def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
     ]
 
 
-def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
+def wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
     """Wait until every Envoy has endpoints for all of them.
 
     Returns the services for which an Envoy never got any. Contour 1.33 can miss an EndpointSlice
@@ -91,7 +91,7 @@ def _wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
         now_missing = {name for name in names if not all(name in found for found in clusters)}
         if len(now_missing) < len(missing):
             missing, since = now_missing, time.monotonic()
-        return not missing or time.monotonic() > since + _GIVEN_UP
+        return not missing or time.monotonic() > since + GIVEN_UP
 
     lab.cluster.wait(f"{len(names)} services to be routed", routed, timeout=900)
     return missing
@@ -112,7 +112,7 @@ def _time_one(lab: Lab, name: str) -> float | None:
     lab.wait_until_running(client)
     began = time.time()
     deploy.apply(lab.cluster, manifests)
-    missing = _wait_until_routed(lab, [name])
+    missing = wait_until_routed(lab, [name])
     lab.pause(1)
     reports = client.stop()["targets"]
     if missing:
@@ -124,7 +124,7 @@ def _time_one(lab: Lab, name: str) -> float | None:
     return max(found) - began
 
 
-def _memory(samples: list[Sample]) -> dict[str, float]:
+def highest_memory(samples: list[Sample]) -> dict[str, float]:
     """The highest memory of any Contour and of any Envoy, in MiB."""
     return {
         kind: max(size for sample in samples for size in of_kind(sample["mebibytes"], kind))
@@ -132,7 +132,7 @@ def _memory(samples: list[Sample]) -> dict[str, float]:
     }
 
 
-def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
+def updates(lab: Lab) -> dict[str, tuple[float, float]]:
     """How often Contour rebuilt its configuration and Envoys loaded a list of clusters, and the
     total time of each (s, ms)."""
     pods = lab.cluster.get("pods", *PLATFORM, "-l", "app.kubernetes.io/name=contour")["items"]
@@ -150,7 +150,7 @@ def _updates(lab: Lab) -> dict[str, tuple[float, float]]:
     }
 
 
-def _means(
+def means(
     before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
 ) -> dict[str, float]:
     """The mean time of one update between two readings."""
@@ -180,7 +180,7 @@ def findings(result: Result) -> list[Finding]:
         Finding(
             "a service that no server is behind is not taken for routed",
             result["unrouted"] == [_NOBODY],
-            f"unrouted after {_GIVEN_UP:.0f} s: {', '.join(result['unrouted']) or 'none'}",
+            f"unrouted after {GIVEN_UP:.0f} s: {', '.join(result['unrouted']) or 'none'}",
             control=True,
         ),
         Finding(

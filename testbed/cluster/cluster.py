@@ -40,9 +40,11 @@ class Cluster:
     """SECOND for a second cluster in the same sandbox; the first one must be started before."""
     kubeconfig: Path | None = None
     """The kubeconfig for `kubectl`; the administrator's unless given."""
+    zones: int = 1
+    """Availability zones, with a node in each (`control_plane.nodes`)."""
     nodes: int = 0
-    """Nodes to which kube-scheduler binds pods, beside the first one, which then runs clients only.
-    Without any, the first one runs all pods, and there is no scheduler."""
+    """Nodes to which kube-scheduler binds pods; `control_plane.NODE` then runs clients only.
+    Without any there is no scheduler, and the nodes of the zones run all pods."""
     propagation: float = 0.0
     """Seconds until answers show a change made at Route53; up to 60 at the real one."""
     started: dict[str, float] = field(default_factory=dict[str, float])
@@ -75,7 +77,8 @@ class Cluster:
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
         scheduled = self.nodes > 0
-        agent = control_plane.agent(self.state, self.place, scheduled=scheduled)
+        first = control_plane.nodes(self.zones)
+        agent = control_plane.agent(self.state, self.place, first, scheduled=scheduled)
         self._run("node-agent", agent)
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
         self._wait_for_node(control_plane.NODE, "node-agent")
@@ -95,8 +98,10 @@ class Cluster:
     def add_node(self) -> str:
         """Let a new node join, and wait until it is ready. Returns its name."""
         self._last_node += 1
-        name = control_plane.node_name(self._last_node)
-        agent = control_plane.agent(self.state, self.place, number=self._last_node, scheduled=True)
+        name = f"node-{self._last_node}"
+        node = {name: control_plane.nodes(self.zones)[control_plane.NODE]}
+        number = self._last_node
+        agent = control_plane.agent(self.state, self.place, node, number=number, scheduled=True)
         self._run(name, agent)
         self._wait_for_node(name, name)
         return name

@@ -1,8 +1,9 @@
 """The programs beside the pods: the command line of each, in the order of their start."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from string import ascii_lowercase
 
 import yaml
 
@@ -11,7 +12,7 @@ from testbed.cluster.supervisor import BRIDGE, GATEWAY
 
 PYTHON = sys.executable
 NODE = "local"
-_PODS = 2**11  # addresses of a node's pods
+_PODS = 2**11  # addresses of an agent's pods
 ROUTE53 = (GATEWAY, 5000)
 NAME_SERVER_PORT = 5300
 """The name server's address: it answers what Route53 shows now, uncached."""
@@ -93,11 +94,11 @@ def kube_apiserver(state: Path, place: Place) -> list[str]:
     ]
 
 
-def kube_controller_manager(state: Path) -> list[str]:
-    """The controllers of `CONTROLLERS`; a single replica, so without leader election."""
+def kube_controller_manager(state: Path, controllers: Iterable[str] = CONTROLLERS) -> list[str]:
+    """The controllers; a single replica, so without leader election."""
     return [
         f"--kubeconfig={state}/pki/admin.conf",
-        f"--controllers={','.join(CONTROLLERS)}",
+        f"--controllers={','.join(controllers)}",
         f"--root-ca-file={state}/pki/ca.crt",
         f"--service-account-private-key-file={state}/pki/service-accounts.key",
         "--leader-elect=false",
@@ -108,7 +109,7 @@ def kube_controller_manager(state: Path) -> list[str]:
 
 
 def kube_scheduler(state: Path) -> list[str]:
-    """The scheduler, for a cluster of several nodes."""
+    """The scheduler, for a cluster whose agents do not bind pods themselves."""
     return [
         f"--authentication-kubeconfig={state}/pki/admin.conf",
         f"--authorization-kubeconfig={state}/pki/admin.conf",
@@ -118,9 +119,22 @@ def kube_scheduler(state: Path) -> list[str]:
     ]
 
 
-def agent(state: Path, place: Place, *, number: int = 0, scheduled: bool = False) -> list[str]:
-    """The node agent. Unless ``scheduled``, it also binds pods to itself. ``number`` tells the
-    nodes of a cluster apart; 0 is `NODE`."""
+def nodes(zones: int) -> dict[str, str]:
+    """A node in each zone: zones by node."""
+    names = [NODE, *(f"{NODE}-{number}" for number in range(2, zones + 1))]
+    return {name: f"local-{letter}" for name, letter in zip(names, ascii_lowercase, strict=False)}
+
+
+def agent(
+    state: Path,
+    place: Place,
+    nodes: Mapping[str, str],
+    *,
+    number: int = 0,
+    scheduled: bool = False,
+) -> list[str]:
+    """The agent of these nodes (zones by node). Unless ``scheduled``, it also binds pods to them.
+    ``number`` tells the agents of a cluster apart."""
     pki = state / "pki"
     options = {
         "kubeconfig": f"{pki}/admin.conf",
@@ -130,7 +144,7 @@ def agent(state: Path, place: Place, *, number: int = 0, scheduled: bool = False
         "pod-cidr": POD_CIDR,
         "first-pod": place.first_pod + _PODS * number,
         "dns": place.dns_address,
-        "node": node_name(number),
+        "nodes": ",".join(f"{name}={zone}" for name, zone in nodes.items()),
         "address": GATEWAY,
         "port": place.agent_port + 10 * number,
         "serving-cert": f"{pki}/node.crt",
@@ -140,11 +154,6 @@ def agent(state: Path, place: Place, *, number: int = 0, scheduled: bool = False
     if scheduled:
         arguments.append("--scheduled")
     return [PYTHON, "-m", "testbed.node_agent", *arguments]
-
-
-def node_name(number: int) -> str:
-    """The name of a cluster's node."""
-    return f"{NODE}-{number}" if number else NODE
 
 
 def route53() -> list[str]:

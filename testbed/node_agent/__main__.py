@@ -30,7 +30,9 @@ def main() -> int:
         "--first-pod", type=int, default=16, help="number of the first pod's address in it"
     )
     parser.add_argument("--dns", required=True, help="address of the cluster's name server")
-    parser.add_argument("--node", required=True, help="name of the Node object")
+    parser.add_argument(
+        "--nodes", type=_zones, required=True, help="names of the Node objects: NAME=ZONE,..."
+    )
     parser.add_argument("--address", required=True, help="the bridge's, so the pods' gateway")
     parser.add_argument("--port", type=int, required=True, help="where metrics are served")
     parser.add_argument("--serving-cert", type=Path, required=True)
@@ -44,6 +46,11 @@ def main() -> int:
     with contextlib.suppress(asyncio.CancelledError):
         asyncio.run(agent.run(options))
     return 0
+
+
+def _zones(text: str) -> dict[str, str]:
+    """Zones by node."""
+    return dict(one.split("=", 1) for one in text.split(","))
 
 
 sys.exit(main())

@@ -13,6 +13,7 @@ from testbed.node_agent import Json, node, report, sandbox
 from testbed.node_agent.api import Api
 from testbed.node_agent.events import Recorder
 from testbed.node_agent.metrics import Meter
+from testbed.node_agent.placement import Placement
 from testbed.node_agent.pod import Node, Pod
 from testbed.node_agent.server import Server
 from testbed.node_agent.store import Store
@@ -31,7 +32,7 @@ class Options:
     pod_cidr: str
     first_pod: int
     dns: str
-    node: str
+    nodes: dict[str, str]
     address: str
     port: int
     serving_cert: Path
@@ -40,10 +41,11 @@ class Options:
 
 
 class Agent:
-    """All pods of the node, by uid."""
+    """All pods of its nodes, by uid."""
 
-    def __init__(self, shared: Node, *, scheduled: bool) -> None:
+    def __init__(self, shared: Node, placement: Placement, *, scheduled: bool) -> None:
         self._node = shared
+        self._placement = placement
         self._scheduled = scheduled
         self.pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,15 +67,17 @@ class Agent:
     def _heard(self, kind: str, item: Json) -> None:
         uid = item["metadata"]["uid"]
         known = self.pods.get(uid)
+        if kind == "DELETED" or "deletionTimestamp" in item["metadata"]:
+            self._placement.leave(item)
         if kind == "DELETED":
             if known is not None:
                 known.gone()
         elif known is not None:
             known.update(item)
         elif node.wants_a_node(item):
-            if not self._scheduled:
-                self._spawn(node.bind(self._node.api, item, self._node.name))
-        elif item["spec"].get("nodeName") == self._node.name:
+            if not self._scheduled and (name := self._placement.choose(item)) is not None:
+                self._spawn(node.bind(self._node.api, item, name))
+        elif item["spec"].get("nodeName") in self._placement.nodes:
             self._begin(item)
 
     def _begin(self, item: Json) -> None:
@@ -104,7 +108,7 @@ class Agent:
 
 
 async def run(options: Options) -> None:
-    """Run the node until SIGTERM or SIGINT; every container is killed at the end."""
+    """Run the nodes until SIGTERM or SIGINT; every container is killed at the end."""
     kernel.adopt_orphans()
     main = asyncio.current_task()
     assert main is not None
@@ -114,9 +118,10 @@ async def run(options: Options) -> None:
     server = urllib.parse.urlsplit(api.server)
     address, port = options.address, options.port
     (options.state / "pods").mkdir(parents=True, exist_ok=True)
-    store, recorder = Store(api), Recorder(api, options.node)
+    labels = {name: node.labels(name, zone) for name, zone in options.nodes.items()}
+    first = next(iter(labels))
+    store, recorder = Store(api), Recorder(api, first)
     shared = Node(
-        name=options.node,
         address=address,
         api=api,
         store=store,
@@ -130,21 +135,22 @@ async def run(options: Options) -> None:
         cpu=node.cpu_cores(),
         memory=node.memory_bytes(),
     )
-    agent = Agent(shared, scheduled=options.scheduled)
+    agent = Agent(shared, Placement(labels), scheduled=options.scheduled)
     meter = Meter(agent.containers)
-    served = Server(agent.pods, meter, options.node, node.labels(options.node))
+    served = Server(agent.pods, meter, first, labels[first])
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(recorder.run())
             for collection in Store.COLLECTIONS:
                 group.create_task(store.run(collection))
             await store.ready()
-            await node.register(api, options.node, address, port)
-            group.create_task(node.heartbeat(api, options.node))
+            for name, its in labels.items():
+                await node.register(api, name, its, address, port)
+                group.create_task(node.heartbeat(api, name))
             group.create_task(agent.follow_pods())
             group.create_task(meter.run())
             group.create_task(served.run(address, port, options.serving_cert, options.serving_key))
             group.create_task(node.register_metrics(api, address, port))
-            log.info("node %s at %s takes pods", options.node, address)
+            log.info("%s at %s: pods are taken", ", ".join(labels), address)
     finally:
         await sandbox.kill_all()

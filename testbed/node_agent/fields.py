@@ -15,7 +15,7 @@ YES = ""
 _LIMIT = "processes share the machine without cgroups"
 _KERNEL = "the sandbox does not set it up"
 _HOST = "pods here always have namespaces of their own"
-_PLACE = "there is one node and no scheduler"
+_PLACE = "there is no scheduler"
 _VOLUME = "the pod does not start: no such volumes here"
 
 _CONTAINER = {
@@ -68,7 +68,7 @@ _CONTAINER = {
 _POD = {
     "activeDeadlineSeconds": YES,
     "affinity.nodeAffinity": _PLACE,
-    "affinity.podAffinity": YES,  # one node: always together
+    "affinity.podAffinity": YES,  # one node, but for experiments: always together
     "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution": _PLACE,
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution": YES,
     "automountServiceAccountToken": YES,
@@ -85,7 +85,7 @@ _POD = {
     "hostnameOverride": "not implemented",
     "imagePullSecrets": YES,
     "nodeName": YES,
-    "nodeSelector": _PLACE,
+    "nodeSelector": YES,
     "os": YES,
     "overhead": YES,
     "preemptionPolicy": YES,
@@ -119,7 +119,7 @@ _POD = {
     "subdomain": YES,
     "terminationGracePeriodSeconds": YES,
     "tolerations": YES,
-    "topologySpreadConstraints": YES,  # one node is one domain, so there is no skew
+    "topologySpreadConstraints": YES,  # one node in each zone, with an even share of each owner's
     "volumes[]": _VOLUME,
     "volumes[].name": YES,
     "volumes[].configMap": YES,

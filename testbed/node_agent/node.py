@@ -35,22 +35,22 @@ def memory_bytes() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def labels(name: str) -> dict[str, str]:
+def labels(name: str, zone: str) -> dict[str, str]:
     return {
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
-        "kubernetes.io/arch": _ARCHITECTURE.get(platform.machine(), platform.machine()),
-        "topology.kubernetes.io/zone": "local-a",
+        "kubernetes.io/arch": _architecture(),
+        "topology.kubernetes.io/zone": zone,
         "topology.kubernetes.io/region": "local",
     }
 
 
-async def register(api: Api, name: str, address: str, port: int) -> None:
+async def register(api: Api, name: str, labels: dict[str, str], address: str, port: int) -> None:
     """Create the Node, ready for pods; repeats until the API server accepts it."""
     node: Json = {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": labels(name)},
+        "metadata": {"name": name, "labels": labels},
     }
     amounts = {
         "cpu": str(cpu_cores()),
@@ -135,6 +135,10 @@ async def _insist(step: Callable[[], Awaitable[object]], what: str) -> None:
             return
 
 
+def _architecture() -> str:
+    return _ARCHITECTURE.get(platform.machine(), platform.machine())
+
+
 def _info() -> Json:
     uname = platform.uname()
     return {
@@ -144,7 +148,7 @@ def _info() -> Json:
         "kubeletVersion": "v1.35.0-node-agent",
         "kubeProxyVersion": "",
         "operatingSystem": "linux",
-        "architecture": labels("")["kubernetes.io/arch"],
+        "architecture": _architecture(),
         "machineID": "",
         "systemUUID": "",
         "bootID": "",

@@ -34,9 +34,8 @@ _LOOK_AGAIN = 1.0
 
 @dataclass(frozen=True)
 class Node:
-    """The state that all pods of the node share."""
+    """The state that all pods of the agent's nodes share."""
 
-    name: str
     address: str
     api: Api
     store: Store

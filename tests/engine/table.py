@@ -43,8 +43,8 @@ REMARKS: dict[str, str] = {
         "the clients, remove the first"
     ),
     "services.*.port": (
-        "the calls in flight at that moment fail: add a second service with the new port and a "
-        "host of its own, move the clients, remove the first"
+        "calls fail for a moment while Envoy has no cluster for them: add a second service with "
+        "the new port and a host of its own, move the clients, remove the first"
     ),
     "services.*.namespace": (
         "calls fail for a moment while the route moves: add a second service with a host of its "
