@@ -112,21 +112,6 @@ class Cluster:
         self.sandbox.end(self.place.prefix + name)
         self.kubectl("delete", "node", name)
 
-    def restart_as(self, name: str, program: Path) -> None:
-        """Restart a program of the control plane from another build, and wait until it works."""
-        arguments = {
-            "kube-apiserver": lambda: control_plane.kube_apiserver(self.state, self.place),
-            "kube-controller-manager": lambda: control_plane.kube_controller_manager(self.state),
-            "kube-scheduler": lambda: control_plane.kube_scheduler(self.state),
-        }[name]()
-        self.sandbox.end(self.place.prefix + name)
-        self._run(name, [str(program), *arguments])
-        self.wait(
-            f"the API server to be ready beside {name}",
-            lambda: self._try("get", "--raw", "/readyz") == "ok",
-            blame=name,
-        )
-
     def start_resolver(self, zones: Collection[str]) -> None:
         """Start CoreDNS; restart it when ``zones`` differ from the current ones."""
         if zones == self._zones:

@@ -133,22 +133,20 @@ class GoPart:
         return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
 
 
-def kubernetes(name: str, modules: Mapping[str, str] = MODULES) -> GoPart:
-    """A program of Kubernetes, in the version of ``modules``."""
-    version = modules["k8s.io/kubernetes"].removeprefix("v")
-    major, minor, _ = version.split(".")
-    variables = "k8s.io/component-base/version"
+def kubernetes(name: str) -> GoPart:
+    """A program of Kubernetes."""
+    major, minor, _ = KUBERNETES.split(".")
+    version = "k8s.io/component-base/version"
     return GoPart(
         name=name,
-        version=version,
+        version=KUBERNETES,
         package=f"k8s.io/kubernetes/cmd/{name}",
         version_command=("--version",),
         stamp=(
-            (f"{variables}.gitVersion", f"v{version}"),
-            (f"{variables}.gitMajor", major),
-            (f"{variables}.gitMinor", minor),
+            (f"{version}.gitVersion", f"v{KUBERNETES}"),
+            (f"{version}.gitMajor", major),
+            (f"{version}.gitMinor", minor),
         ),
-        modules=modules,
     )
 
 

@@ -8,17 +8,10 @@ from pathlib import Path
 from testbed.cluster import parts
 from testbed.cluster.errors import LocalError
 
-_BEFORE = {
-    "k8s.io/kubernetes": "v1.34.4",
-    "github.com/projectcontour/contour": "v1.32.0",
-}
-"""The newest of the minor before that can be had as Go modules."""
-CONTOUR_BEFORE = parts.contour(_BEFORE)
-_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager")
-"""In the order in which they are upgraded: the API server must not be older than the others
-(https://kubernetes.io/releases/version-skew-policy/)."""
-CONTROL_PLANE_BEFORE = tuple(parts.kubernetes(name, _BEFORE) for name in _CONTROL_PLANE)
-CONTROL_PLANE_AFTER = tuple(parts.kubernetes(name) for name in _CONTROL_PLANE)
+CONTOUR_BEFORE = parts.contour(
+    {"k8s.io/kubernetes": "v1.34.4", "github.com/projectcontour/contour": "v1.32.0"}
+)
+"""The newest of the minor before that can be had as a Go module."""
 SCHEDULER = parts.kubernetes("kube-scheduler")
 """For a cluster of several nodes."""
 EXTERNAL_DNS_NEXT = parts.external_dns(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from grpc_platform import versions as pinned
@@ -134,23 +133,6 @@ def components(platform: Platform) -> Log:
 def _to_this_tree(platform: Platform, take: Take) -> None:
     take("`pulumi up` with this tree's components", lambda: done(platform.bring_to(NOTHING)))
     take("`pulumi preview`: no change", lambda: _unchanged(platform))
-
-
-def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
-    """The control plane's programs one by one, on the same etcd; they are the other builds that
-    ``program`` finds."""
-
-    def act(take: Take) -> None:
-        for part in others.CONTROL_PLANE_AFTER:
-            restart = _restart(platform, part.name, program(part.name))
-            take(f"restart {part.name} as {part.version}", restart)
-        take("`pulumi preview`: no change", lambda: _unchanged(platform))
-
-    return {"there": watched(platform.lab, act)}
-
-
-def _restart(platform: Platform, name: str, program: Path) -> Callable[[], None]:
-    return lambda: platform.lab.cluster.restart_as(name, program)
 
 
 def node_image(platform: Platform) -> Log:
