@@ -104,6 +104,8 @@ class Cluster:
         agent = control_plane.agent(self.state, self.place, node, number=number, scheduled=True)
         self._run(name, agent)
         self._wait_for_node(name, name)
+        # The API server taints a new node; the node controller, which is off here, removes that.
+        self.kubectl("taint", "node", name, "node.kubernetes.io/not-ready:NoSchedule-")
         return name
 
     def remove_node(self, name: str) -> None:
