@@ -12,6 +12,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyproject.toml
 # The testbed's additional packages.
 LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
+# The policy pack's own environment.
+LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
@@ -25,6 +27,12 @@ LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 
 .venv/.local: .venv/.synced requirements-local.lock
 	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-local.lock
+	@touch $@
+
+policy-pack/.venv/.synced: policy-pack/requirements.lock .venv/.synced
+	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) policy-pack/.venv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python policy-pack/.venv/bin/python policy-pack/requirements.lock
+	@echo "$(CURDIR)/tools" >"$$(policy-pack/.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/tools.pth"
 	@touch $@
 
 # Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
@@ -44,6 +52,9 @@ diff: install  ## Show what changes in each stack since BASE, without engine or 
 test: install  ## Unit, contract, config and property tests
 	@$(BIN)/pytest -n 2 --dist worksteal --ignore tests/local --ignore tests/engine --ignore tests/clients
 
+hostile: install  ## Hostile input, with TIMES as many cases as `make test` has (34: 10,000 stack files)
+	@HOSTILE=$(or $(TIMES),34) $(BIN)/pytest -n 2 --dist worksteal tests/hostile
+
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
 	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
 
@@ -56,7 +67,7 @@ test-local: .venv/.local  ## Run the tests that need the local cluster
 test-engine: .venv/.local  ## What only the real Pulumi engine can tell, on the local cluster
 	@$(BIN)/pytest tests/engine -m "not prove"
 
-prove: .venv/.local  ## The tests of the real engine that .ci/run has no time for
+prove: .venv/.local policy-pack/.venv/.synced  ## The tests of the real engine that .ci/run has no time for
 	@$(BIN)/pytest tests/engine -m prove
 
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
@@ -77,7 +88,7 @@ bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.updates
 
-check: style types workflows locked generated rules  ## Format, lint, types, workflows, lock files, generated docs, alerts
+check: style types workflows locked generated rules policies  ## Format, lint, types, workflows, lock files, generated docs, alerts, policies
 
 # The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
 style: install
@@ -99,29 +110,46 @@ locked: install
 	@cp requirements-local.lock .venv/local.lock
 	@$(LOCK_LOCAL) --output-file .venv/local.lock
 	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
+	@cp policy-pack/requirements.lock .venv/policy.lock
+	@$(LOCK_POLICY) --output-file .venv/policy.lock
+	@cmp .venv/policy.lock policy-pack/requirements.lock || { echo "policy-pack/requirements.lock is stale: make lock"; exit 1; }
 
-# Every metric that a rule names is one that something exports.
+# Every metric that a rule or a dashboard names is one that something exports.
 rules: install
 	@$(BIN)/python -m tests.monitoring.lint
 
 generated: install
 	@$(BIN)/python -m config.docs --check
 	@$(BIN)/python -m tests.monitoring.table --check
+	@$(BIN)/python -m dashboards --check
 	@$(BIN)/python -m tests.engine.table --check
 	@$(BIN)/python -m tests.engine.upgrades.table --check
 	@$(BIN)/python -m experiments.clients_page --check
+	@$(BIN)/python -m experiments.dashboards_page --check
+	@$(BIN)/python -m experiments.alerts_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
+	@$(BIN)/python -m tests.tools.policy.page --check
+
+policies: install
+	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
+
+policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
 lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
+	@$(LOCK_POLICY) --upgrade --output-file policy-pack/requirements.lock
 
-docs: install  ## Regenerate the tables in docs/, the stack file's schema and the tools' snippets
+docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.monitoring.table
+	@$(BIN)/python -m dashboards
 	@$(BIN)/python -m tests.engine.table
 	@$(BIN)/python -m tests.engine.upgrades.table
 	@$(BIN)/python -m experiments.clients_page
+	@$(BIN)/python -m experiments.dashboards_page
+	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
+	@$(BIN)/python -m tests.tools.policy.page
 
-.PHONY: help install preview diff local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies policy-pack lock docs

@@ -1,6 +1,7 @@
 """Turns a stack file's raw values into `Settings`, or reports every mistake at once."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, cast
 
@@ -16,6 +17,8 @@ from .mistakes import ConfigError, from_pydantic
 from .network_rules import NETWORK_RULES
 from .serving_rules import SERVING_RULES
 from .settings import Settings
+
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]")
 
 
 def check(
@@ -41,25 +44,30 @@ def check(
             settings = Settings.model_validate(values)
         except ValidationError as error:
             wrong = from_pydantic(error.errors(), Settings, values)
-            new = [m for m in wrong if m.path not in {known.path for known in mistakes}]
+            known = {m.path for m in mistakes}
+            new = [m for m in wrong if m.path not in known]
             mistakes += new
             # A file can also break rules with its valid parts; report these mistakes in the same
             # run.
             given = {m.path for m in new if m.value is not None}
             if not given:
                 break
-            values = _without(values, given)
+            values = _Paths(given).without(values)
             if ("environment",) in given:
                 values["environment"] = "development"  # required; development has fewer rules
     if settings is not None:
-        concerned = [m.path for m in mistakes]
+        wrong_already = _Paths(m.path for m in mistakes)
         broken = [
             *broken_rules(settings),
-            *_zones_outside(settings, region),
-            *supported_region(region or "", ("aws:region",)),
+            *_zones_outside(settings, region if region and _REGION.fullmatch(region) else None),
+            *_known_region(region),
             *_kubeconfigs(settings, kubeconfigs),
         ]
-        mistakes += [m for m in broken if not _touches(m, concerned)]
+        mistakes += [
+            m
+            for m in broken
+            if not any(map(wrong_already.touch, filter(None, (m.path, m.against))))
+        ]
     if mistakes or settings is None:
         raise ConfigError([str(m) for m in sorted(mistakes, key=lambda m: str(m.path))])
     return settings
@@ -69,6 +77,15 @@ def broken_rules(settings: Settings) -> list[Mistake]:
     """The mistakes that break rules between values."""
     rules = (*NETWORK_RULES, *CLUSTER_RULES, *SERVING_RULES)
     return [mistake for rule in rules for mistake in rule(settings)]
+
+
+def _known_region(region: str | None) -> Iterator[Mistake]:
+    if region is None:
+        return
+    path = ("aws:region",)
+    if not _REGION.fullmatch(region):
+        yield Mistake(path, region, "is not the name of a region such as eu-west-1")
+    yield from supported_region(region, path)
 
 
 def _zones_outside(settings: Settings, region: str | None) -> list[Mistake]:
@@ -130,25 +147,28 @@ def warnings(settings: Settings, today: date) -> list[str]:
     return found
 
 
-def _touches(mistake: Mistake, wrong: list[Path]) -> bool:
-    """Whether a rule's mistake is about a value that is already known to be wrong."""
-    concerned = [path for path in (mistake.path, mistake.against) if path]
-    return any(path[: len(w)] == w[: len(path)] for path in concerned for w in wrong)
+class _Paths:
+    """The paths of values that are known to be wrong. A question takes no longer for more paths."""
 
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._whole = set(paths)
+        self._begun = {path[:length] for path in self._whole for length in range(len(path))}
 
-def _without(value: Any, paths: Collection[Path]) -> Any:
-    """A copy of `value` without its parts at `paths`: with YAML anchors one part may be at two
-    paths."""
+    def touch(self, path: Path) -> bool:
+        """Whether one of them is `path`, contains it, or is inside of it."""
+        return path in self._begun or any(
+            path[:length] in self._whole for length in range(len(path) + 1)
+        )
 
-    def kept(parts: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        return [
-            (key, _without(part, {path[1:] for path in paths if path[:1] == (key,)}))
-            for key, part in parts
-            if (key,) not in paths
-        ]
-
-    if isinstance(value, dict):
-        return dict(kept(cast("dict[Any, Any]", value).items()))
-    if isinstance(value, list):
-        return [part for _, part in kept(enumerate(cast("list[Any]", value)))]
-    return value
+    def without(self, value: Any, at: Path = ()) -> Any:
+        """A copy of `value`, which is at `at`, without the wrong parts: with YAML anchors one part
+        may be at two paths."""
+        if at not in self._begun:
+            return value
+        if isinstance(value, dict):
+            items = cast("dict[Any, Any]", value).items()
+            return {k: self.without(v, (*at, k)) for k, v in items if (*at, k) not in self._whole}
+        if isinstance(value, list):
+            parts = enumerate(cast("list[Any]", value))
+            return [self.without(v, (*at, i)) for i, v in parts if (*at, i) not in self._whole]
+        return value

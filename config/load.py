@@ -29,14 +29,18 @@ def load_settings() -> Settings:
     keys = _keys(config.name)
     found = [*_encrypted_sections(config.name, keys), *_plain_kubeconfigs(config.name, keys)]
     raw: dict[str, Any] = {}
+    encrypted = {mistake.path[0] for mistake in found}
     for key in keys:
         if key in Settings.model_fields:
-            raw[key] = _value(config.require(key))
+            if key not in encrypted:  # the line of another mistake would show its values
+                raw[key] = _value(config.require(key))
         elif not key.startswith(KUBECONFIG):
             found.append(unknown_section(key, Settings))
     settings = check(
         raw,
-        region=pulumi.Config("aws").get("region"),
+        region=None
+        if runtime.is_config_secret("aws:region")
+        else pulumi.Config("aws").get("region"),
         kubeconfigs=[k.removeprefix(KUBECONFIG) for k in keys if k.startswith(KUBECONFIG)],
         found=found,
     )

@@ -26,6 +26,8 @@ class ConfigError(RunError):
         self.problems = list(problems)
 
 
+_LONGEST_KEY = 100  # comparing takes time, and no key is as long
+
 _FORMER_KEYS = {
     "create_namespace": "is no longer a key; remove it, and list the namespace in a section of its "
     "own: `grpc-platform:namespaces: {<namespace>: {}}`",
@@ -40,8 +42,11 @@ def from_pydantic(
     for error in errors:
         path = _path_in(raw, error["loc"], missing=error["type"] == "missing")
         missing = error["type"] == "missing"
-        mistake = Mistake(path, None if missing else _value_at(raw, path), _remedy(error, root))
-        mistakes.setdefault(path, mistake)
+        value = None if missing else _value_at(raw, path)
+        remedy = _remedy(error, root)
+        if value is not None and path[-1] == "kubeconfig":  # perhaps a kubeconfig's own text
+            value, remedy = "(not shown)", "must be a file's path, on one line"
+        mistakes.setdefault(path, Mistake(path, value, remedy))
     return list(mistakes.values())
 
 
@@ -87,7 +92,7 @@ def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     if key in _FORMER_KEYS:
         return _FORMER_KEYS[key]
-    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    nearest = difflib.get_close_matches(key[:_LONGEST_KEY], known, n=1, cutoff=0.5)
     if nearest:
         return f"unknown key; did you mean {nearest[0]}?"
     return f"unknown key; known ones are {', '.join(known)}"

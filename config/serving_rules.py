@@ -1,6 +1,5 @@
 """The rules between the settings for serving."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from grpc_platform.conventions import PLATFORM_NAMESPACES
@@ -11,6 +10,9 @@ from grpc_platform.rules.timing import times_agree
 from grpc_platform.rules.zone import envoy_name, names_have_one_owner, zone_is_answered
 
 from .settings import Settings
+
+_NAMED = 10
+"""How many services with one host each of them is told of."""
 
 
 def _what_serves_is_possible(settings: Settings) -> Iterator[Mistake]:
@@ -40,7 +42,9 @@ def _names_are_found(settings: Settings) -> Iterator[Mistake]:
 
 
 def _services_have_a_host(settings: Settings) -> Iterator[Mistake]:
-    hosts = Counter(settings.host_of(name) for name in settings.services)
+    sharers: dict[str, list[str]] = {}
+    for name in settings.services:
+        sharers.setdefault(settings.host_of(name), []).append(name)
     contour_names = {settings.contour_name(cluster): cluster for cluster in settings.clusters}
     for name, service in settings.services.items():
         host = settings.host_of(name)
@@ -51,8 +55,8 @@ def _services_have_a_host(settings: Settings) -> Iterator[Mistake]:
             max_deadline=settings.envoy.max_deadline,
             path=("services", name),
         )
-        if hosts[host] > 1:
-            yield _host_of_others(settings, name, host)
+        if len(sharers[host]) > 1:
+            yield _host_of_others(settings, name, host, sharers[host])
         if host in contour_names:
             yield Mistake(
                 ("services", name, "host"),
@@ -61,14 +65,14 @@ def _services_have_a_host(settings: Settings) -> Iterator[Mistake]:
             )
 
 
-def _host_of_others(settings: Settings, name: str, host: str) -> Mistake:
-    others = [n for n in settings.services if n != name and settings.host_of(n) == host]
+def _host_of_others(settings: Settings, name: str, host: str, sharers: list[str]) -> Mistake:
+    others = [other for other in sharers[:_NAMED] if other != name]
     clusters = settings.weights_of(settings.services[name]).keys()
     elsewhere = all(clusters.isdisjoint(settings.weights_of(settings.services[n])) for n in others)
     advice = "; for one service in two clusters, set weights" if elsewhere else ""
-    return Mistake(
-        ("services", name, "host"), host, f"is also the host of {', '.join(others)}{advice}"
-    )
+    more = f" and {len(sharers) - _NAMED} more" if len(sharers) > _NAMED else ""
+    remedy = f"is also the host of {', '.join(others)}{more}{advice}"
+    return Mistake(("services", name, "host"), host, remedy)
 
 
 def _services_have_a_cluster(settings: Settings) -> Iterator[Mistake]:

@@ -118,14 +118,16 @@ class Settings(Spec):
     and `external-dns` of every serving cluster; until then the pods wait."""
     namespaces: dict[Label, NamespaceSpec] = {}
     """Namespaces to create for services, by name."""
-    services: dict[ServiceName, ServiceSettings] = {}
-    """gRPC services by name."""
-    callers: dict[Label, CallerSpec] = {}
-    """The sources that may dial Envoy, by name."""
+    services: Annotated[dict[ServiceName, ServiceSettings], Field(max_length=10_000)] = {}
+    """gRPC services by name, at most 10,000: Route53's quota of records in a zone."""
+    callers: Annotated[dict[Label, CallerSpec], Field(max_length=500)] = {}
+    """The sources that may dial Envoy, by name, at most 500: a security group has up to 1,000
+    rules, and a caller takes two of them."""
     monitoring: MonitoringSettings = MonitoringSettings()
     """How every serving cluster is [scraped, and what alerts](monitoring.md)."""
-    tags: dict[TagKey, TagValue] = {}
-    """Tags of every AWS resource, in addition to those that the components set."""
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=40)] = {}
+    """Tags of every AWS resource, at most 40, in addition to those that the components set: AWS
+    allows 50 on a resource."""
 
     @property
     def timing(self) -> Timing:
@@ -145,8 +147,9 @@ class Settings(Spec):
 
     @property
     def monitored(self) -> list[str]:
-        """The clusters that get PodMonitors or alerts."""
-        return list(self.serving) if self.monitoring.needs_operator else []
+        """The clusters that get PodMonitors, alerts or dashboards."""
+        wanted = self.monitoring.needs_operator or self.monitoring.dashboards
+        return list(self.serving) if wanted else []
 
     @property
     def zone_lacks_vpc(self) -> bool:

@@ -27,7 +27,6 @@ from testbed.program import ROOT
 
 OUTPUT = ROOT / "build" / "experiments"
 DOCS = ROOT / "docs" / "experiments"
-PARTS = (*parts.GO_PARTS, LOAD)
 
 
 def main() -> int:
@@ -75,13 +74,15 @@ def main() -> int:
 
 
 def _run(names: list[str], *, factor: float, quick: bool, console: Console) -> int:
-    builder = Builder(wanted=PARTS)
+    own = (part for name in names for part in EXPERIMENTS[name].parts)
+    wanted = (*parts.GO_PARTS, LOAD, *own)
+    builder = Builder(wanted=wanted)
     status = 0
     with guards.one_at_a_time(OUTPUT), guards.ends_in_order():
         try:
             with Display(console, builder) as display, display.step("parts"):
                 builder.start()
-                for part in PARTS:
+                for part in wanted:
                     while not builder.done(part.name):
                         display.tick()
                         time.sleep(0.2)

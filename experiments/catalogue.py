@@ -1,8 +1,10 @@
 """The experiments, by the names that `--only` takes, in the order in which they run."""
 
+from experiments.alerts import ALERTS
 from experiments.balance import BALANCE
 from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
+from experiments.dashboards import DASHBOARDS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
 from experiments.few_clients import FEW_CLIENTS
@@ -15,6 +17,7 @@ from experiments.lost_zone import LOST_ZONE
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.policies import POLICIES_COMPARED
 from experiments.routes import ROUTES
+from experiments.series import SERIES
 from experiments.settings import SETTINGS
 from experiments.streams import STREAMS
 
@@ -35,6 +38,9 @@ EXPERIMENTS: dict[str, Experiment] = {
     "elasticity": ELASTICITY,
     "growth": GROWTH,
     "routes": ROUTES,
+    "alerts": ALERTS,
+    "dashboards": DASHBOARDS,
+    "series": SERIES,
 }
 
 QUICK = ("few_clients", "latency", "nothing_lost")

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.lab import Lab
 from grpc_platform.timing import Timing, format_duration
+from testbed.cluster.parts import GoPart
 from testbed.program import ROOT
 
 Result = dict[str, Any]
@@ -48,6 +49,10 @@ class Experiment:
     """The plots, by name."""
     tell: Callable[[Result], str]
     """Markdown: the method, the figures, the conclusions."""
+    parts: tuple[GoPart, ...] = ()
+    """What it runs beside the cluster and the load generator."""
+    page: str | None = None
+    """The page of docs/ that shows the plots, if they are too many for that of the experiments."""
     shortened: bool = True
     """Whether its waits are divided by the factor; otherwise it runs at the true values."""
     zones: int = 1

@@ -19,7 +19,6 @@ from testbed.load.sampler import Sample, Sampler, of_kind
 SIZES = (10, 100, 1000)
 GIVEN_UP = 30.0  # seconds without another service
 _NOBODY = "nobody"
-# Contour's own metrics, and Envoy's histograms of xDS updates.
 
 
 def run(lab: Lab) -> Result:
@@ -32,7 +31,7 @@ def run(lab: Lab) -> Result:
     for size in sizes:
         lab.say(f"{size} services")
         names = [f"service-{number:04}" for number in range(made, size)]
-        manifests = _bundles(lab, names)
+        manifests = bundles(lab, names)
         before = updates(lab)
         with Sampler(lab.cluster) as sampler:
             began = time.time()
@@ -57,11 +56,11 @@ def run(lab: Lab) -> Result:
             }
         )
     lab.say("control: a service that no server is behind")
-    deploy.apply(lab.cluster, _bundles(lab, [_NOBODY], app=_NOBODY))
+    deploy.apply(lab.cluster, bundles(lab, [_NOBODY], app=_NOBODY))
     return {"rows": rows, "unrouted": sorted(wait_until_routed(lab, [_NOBODY]))}
 
 
-def _bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
+def bundles(lab: Lab, names: Iterable[str], app: str = "load") -> list[Object]:
     """The Service and the Ingress of each of these services, in front of the pods of ``app``: the
     part of a bundle that Contour reads."""
     selector = {"app.kubernetes.io/name": app}
@@ -100,7 +99,7 @@ def wait_until_routed(lab: Lab, names: list[str]) -> set[str]:
 def _time_one(lab: Lab, name: str) -> float | None:
     """Seconds from the apply of one more bundle until each Envoy routes it, called by address 20
     times a second; None if one never does."""
-    manifests = _bundles(lab, [name])
+    manifests = bundles(lab, [name])
     targets = {ip: f"{ip}:{lab.http_port}" for ip in lab.envoys().values()}
     client = lab.client(
         f"--authority={name}.{ZONE}",

@@ -96,7 +96,7 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
         figure = " ".join(finding.figure.split()).replace("|", "\\|")
         lines.append(f"| {mark} | {claim} | {figure} |")
     lines += ["", experiment.tell(record["result"]).strip()]
-    for plot in record["plots"]:
+    for plot in () if experiment.page else record["plots"]:
         lines += ["", f"![{plot.replace('-', ' ').replace('_', ' ')}]({plot}.svg)"]
     shortened = "" if record["factor"] == 1 else f" (true values / {record['factor']:g})"
     if record["quick"]:

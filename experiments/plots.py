@@ -8,6 +8,7 @@ text.
 # matplotlib leaves its keyword arguments without a type.
 # pyright: reportUnknownMemberType=false
 
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,17 +67,23 @@ def bar(spread: Mapping[str, float]) -> Bar:
 
 
 @contextmanager
-def panels(*titles: str, height: float = 3.0) -> Generator[tuple[Figure, list[Axes]]]:
-    """A figure with one chart for each title, one above the other on one x axis.
+def panels(
+    *titles: str, height: float = 3.0, columns: int = 1
+) -> Generator[tuple[Figure, list[Axes]]]:
+    """A figure with one chart for each title, one above the other on one x axis, or in columns.
 
     Draw within the context; its end restores the previous style. `height` is that of each chart in
     inches; the width is 8.
     """
+    rows = math.ceil(len(titles) / columns)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH, height * len(titles)))
+        figure = Figure(figsize=(_WIDTH, height * rows))
         FigureCanvasAgg(figure)
-        grid = figure.subplots(len(titles), 1, sharex=True, squeeze=False)
-        axes: list[Axes] = [row[0] for row in grid]
+        grid = figure.subplots(rows, columns, sharex=columns == 1, squeeze=False)
+        axes: list[Axes] = [each for row in grid for each in row]
+        for unused in axes[len(titles) :]:
+            unused.remove()
+        axes = axes[: len(titles)]
         for each, title in zip(axes, titles, strict=True):
             each.set_title(title)
         yield figure, axes

@@ -12,9 +12,12 @@ from .dns.existing import AnyZone
 from .eks.existing import AnyCluster
 from .grpc_ingress import GrpcIngress
 from .grpc_service import GrpcService, GrpcServiceArgs
+from .rules import Mistake
 from .specs import ServiceSpec
-from .specs.base import Duration
+from .specs.base import DnsName, Duration, Line, ObjectName, Port
 from .timing import Timing, format_duration
+
+_SHOWN = 10  # mistakes of outputs that are not understood
 
 SCHEMA_VERSION = 1
 """Version of the outputs. A new output needs a default below, for platforms that do not export it
@@ -29,9 +32,9 @@ class _Outputs(BaseModel):
 class ZoneOutputs(_Outputs):
     """The hosted zone of all names."""
 
-    zone_id: str
+    zone_id: Line
     """The zone's id in Route53."""
-    name: str
+    name: DnsName
     """The zone's domain."""
 
 
@@ -71,13 +74,13 @@ class TimingOutputs(_Outputs):
 class ServingOutputs(_Outputs):
     """How calls enter a serving cluster."""
 
-    dns_name: str
+    dns_name: DnsName
     """The DNS name with the Envoys' addresses."""
-    ingress_class_name: str
+    ingress_class_name: ObjectName
     """The class of the Ingresses that Contour serves."""
-    http_port: int
+    http_port: Port
     """Envoy's port for plaintext gRPC."""
-    https_port: int
+    https_port: Port
     """Envoy's port for gRPC over TLS."""
 
 
@@ -117,10 +120,14 @@ class PlatformStack(_Outputs):
         # Read each by its own name, so that a secret among the stack's other outputs makes none of
         # these secret.
         outputs = {key: reference.get_output(key) for key in cls.model_fields}
-        return pulumi.Output.all(**outputs).apply(lambda found: cls._read(stack, found))
+        return pulumi.Output.all(**outputs).apply(lambda found: cls.read(stack, found))
 
     @classmethod
-    def _read(cls, stack: str, outputs: Mapping[str, Any]) -> "PlatformStack":
+    def read(cls, stack: str, outputs: Mapping[str, Any]) -> "PlatformStack":
+        """What the stack of this name exports, from its outputs: None where it has none.
+
+        Raises as `from_reference` does.
+        """
         # Check the version first: in another version the other outputs may have other names or
         # meanings.
         version = outputs["schema_version"]
@@ -128,6 +135,11 @@ class PlatformStack(_Outputs):
             raise pulumi.RunError(
                 f"stack {stack}: exports no schema_version; name a stack that grpc-platform "
                 "deployed; if that was before outputs had a version, run pulumi up there"
+            )
+        if not isinstance(version, int | float):
+            raise pulumi.RunError(
+                f"stack {stack}: exports a schema_version that is no number; name a stack that "
+                "grpc-platform deployed"
             )
         if version != SCHEMA_VERSION:
             advice = (
@@ -147,7 +159,8 @@ class PlatformStack(_Outputs):
         try:
             return cls.model_validate(outputs)
         except ValidationError as error:
-            wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+            errors = error.errors()[:_SHOWN]
+            wrong = [str(Mistake(e["loc"], None, e["msg"])) for e in errors]
             raise pulumi.RunError(
                 f"stack {stack}: outputs not understood: {'; '.join(wrong)}"
             ) from None

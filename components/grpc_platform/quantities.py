@@ -6,6 +6,8 @@ from dataclasses import dataclass
 # Longer numbers are no real quantity, and some do not fit a float.
 _NUMBER = "([0-9]{1,12})"
 _MEMORY_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+# More than any EC2 instance has: https://docs.aws.amazon.com/ec2/latest/instancetypes/mo.html
+_MOST_CORES, _MOST_BYTES = 2000, 64 * 2**40
 
 
 def cpu_cores(quantity: str) -> float:
@@ -13,7 +15,10 @@ def cpu_cores(quantity: str) -> float:
     match = re.fullmatch(rf"{_NUMBER}(m?)", quantity)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{quantity!r} is not a CPU quantity such as 2 or 500m")
-    return int(match[1]) / (1000 if match[2] else 1)
+    cores = int(match[1]) / (1000 if match[2] else 1)
+    if cores > _MOST_CORES:
+        raise ValueError(f"{quantity!r} is more than any node has")
+    return cores
 
 
 def memory_bytes(quantity: str) -> int:
@@ -21,7 +26,10 @@ def memory_bytes(quantity: str) -> int:
     match = re.fullmatch(rf"{_NUMBER}(Ki|Mi|Gi)", quantity)
     if not match or int(match[1]) == 0:
         raise ValueError(f"{quantity!r} is not a memory quantity such as 512Mi or 2Gi")
-    return int(match[1]) * _MEMORY_UNITS[match[2]]
+    size = int(match[1]) * _MEMORY_UNITS[match[2]]
+    if size > _MOST_BYTES:
+        raise ValueError(f"{quantity!r} is more than any node has")
+    return size
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ tags = {"team": "search"}
 
 network = Network(
     "network",
-    NetworkArgs(spec=NetworkSpec(zones=config.require_object("zones")), tags=tags),
+    NetworkArgs(spec=NetworkSpec(zones=config.require_object("zones")), protect=True, tags=tags),
 )
-zone = Zone("zone", ZoneArgs(name=domain, vpc_id=network.vpc_id, tags=tags))
+zone = Zone("zone", ZoneArgs(name=domain, vpc_id=network.vpc_id, protect=True, tags=tags))
 access = AccessSpec(deployer_role=config.require("deployer_role"))
 cluster = Cluster(
     "main",
@@ -36,6 +36,7 @@ cluster = Cluster(
         ),
         subnet_ids=network.private_subnet_ids,
         pod_address_cooldown=zone.timing.dns_convergence,
+        protect=True,
         tags=tags,
     ),
 )

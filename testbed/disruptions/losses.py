@@ -81,6 +81,17 @@ def freeze(cluster: Cluster, processes: Iterable[int], seconds: float) -> None:
 
 
 @contextlib.contextmanager
+def frozen(cluster: Cluster, processes: Iterable[int]) -> Generator[None]:
+    """Stop processes (SIGSTOP) until the end; the kernel still acknowledges what they are sent."""
+    each = " ".join(map(str, processes))
+    cluster.inside("sh", "-c", f"kill -STOP {each}")
+    try:
+        yield
+    finally:
+        cluster.inside("sh", "-c", f"kill -CONT {each}")
+
+
+@contextlib.contextmanager
 def without_api_server(cluster: Cluster) -> Generator[None]:
     """Kill the API server, and restart it at the end; pods and Envoys keep running.
 

@@ -86,7 +86,9 @@ def _command(
 ) -> Any:
     match order["command"]:
         case "preview":
-            stack.preview(on_event=on_event, refresh=order["refresh"])
+            stack.preview(
+                on_event=on_event, refresh=order["refresh"], policy_packs=order["policy_packs"]
+            )
         case "up":
             stack.up(on_event=on_event, show_secrets=False, refresh=order["refresh"])
         case "refresh":
@@ -138,6 +140,9 @@ def _tell(event: EngineEvent, say: Say) -> None:
         say("changes", {OpType(op).value: n for op, n in summary.resource_changes.items()})
     elif (message := event.diagnostic_event) and message.severity in ("error", "warning"):
         say("message", {"severity": message.severity, "text": message.message.strip()})
+    elif broken := event.policy_event:
+        severity = "error" if broken.enforcement_level == "mandatory" else "warning"
+        say("message", {"severity": severity, "text": broken.message.strip()})
 
 
 if __name__ == "__main__":

@@ -72,6 +72,10 @@ class Home:
         ):
             (programs / name).unlink(missing_ok=True)
             (programs / name).symlink_to(target.resolve())
+        # In place of the Python language host, which is not to be had here.
+        packs = programs / "pulumi-analyzer-policy-python"
+        packs.write_text("#!/bin/sh\nexec .venv/bin/python -u .\n")
+        packs.chmod(0o755)
         stand_in = programs / "pulumi-resource-aws"
         run = f"PYTHONPATH={_ROOT} exec {sys.executable} -m testbed.engine.aws"
         stand_in.write_text(f"#!/bin/sh\n{run}\n")
@@ -143,10 +147,18 @@ class Engine:
         refresh: bool = False,
         environment: Mapping[str, str] = _NOTHING,
         events: Path | None = None,
+        policy_pack: Path | None = None,
     ) -> Outcome:
         """What `up` would do; ``environment`` holds for this run, and the engine's own event log
-        goes to the file ``events``."""
-        return self._run("preview", refresh=refresh, environment=environment, events=events)
+        goes to the file ``events``. What an advisory policy of the pack says is a warning, and what
+        a mandatory one says is an error."""
+        return self._run(
+            "preview",
+            refresh=refresh,
+            environment=environment,
+            events=events,
+            policy_pack=policy_pack,
+        )
 
     def up(
         self,
@@ -211,6 +223,7 @@ class Engine:
         environment: Mapping[str, str] = _NOTHING,
         when: When | None = None,
         events: Path | None = None,
+        policy_pack: Path | None = None,
     ) -> Outcome:
         order = {
             "command": command,
@@ -219,6 +232,7 @@ class Engine:
             "stack": self.stack,
             "state": state,
             "refresh": refresh,
+            "policy_packs": [str(policy_pack)] if policy_pack else None,
             "testbed": str(_ROOT),
             "events": str(events.resolve()) if events else "",
             "environment": {**self.home.environment(), **environment},

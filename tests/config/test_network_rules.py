@@ -59,7 +59,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"callers.office": {"cidr": "10.90.0.0/16", "vpc_id": "vpc-0a", "account_id": "12"}},
-        "callers.office.account_id = 12: must match ^\\d{12}$",
+        "callers.office.account_id = 12: must match ^[0-9]{12}$",
     ),
     ({"network": None}, "network: is required by the new cluster serving"),
     (
@@ -168,9 +168,12 @@ def test_a_zone_of_another_region_is_refused() -> None:
 
 
 def test_zones_lie_in_one_whole_region() -> None:
-    assert refusals({}, region="eu-west")[0] == (
-        "network.zones.0 = eu-west-1a: is not in aws:region (eu-west)"
+    assert refusals({}, region="eu-west-2")[0] == (
+        "network.zones.0 = eu-west-1a: is not in aws:region (eu-west-2)"
     )
+    assert refusals({}, region="eu-west") == [
+        "aws:region = eu-west: is not the name of a region such as eu-west-1"
+    ]
     assert refusals({"network.zones": ["eu-west-1a", "eu-west-2b"]}) == [
         "network.zones.1 = eu-west-2b: is not in one region with eu-west-1a"
     ]

@@ -19,7 +19,7 @@ _MEASURED: dict[str, Any] = {
 }
 
 
-def row(routes: int = 10, **failed: dict[str, int]) -> dict[str, Any]:
+def row(routes: int = 10, /, **failed: dict[str, int]) -> dict[str, Any]:
     """A row in which so many calls failed, by phase and by whom."""
     counts = {"no route": {CHANGED: 300}, "port": {CHANGED: 20}} | {
         name.replace("_", " "): by for name, by in failed.items()

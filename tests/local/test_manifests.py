@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.errors import LocalError
@@ -18,9 +19,14 @@ def test_the_api_server_takes_every_manifest_with_strict_validation(
     cluster: Cluster, stack: str, tmp_path: Path
 ) -> None:
     program, name = STACKS[stack]
+    apply_dry(cluster, preview(name, tmp_path / name, program))
+
+
+def apply_dry(cluster: Cluster, graph: Graph) -> None:
+    """Have the API server check every manifest of a graph; LocalError if it refuses one."""
     objects = [
         deploy.manifest(resource)
-        for resource in preview(name, tmp_path / name, program)
+        for resource in graph
         if {"apiVersion", "kind"} <= resource.inputs.keys()
     ]
     # A dry run creates nothing, and the server refuses an object whose namespace does not exist.

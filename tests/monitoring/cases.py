@@ -178,20 +178,20 @@ def _capacity() -> Iterator[Case]:
     yield Case(alert=name, what="below", series={heap: "85x60"}, quiet="30m")
     yield Case(alert=name, what="a peak", series={heap: "80x5 90x8 80x60"}, quiet="30m")
     name = "EnvoyCircuitBreakerOverflow"
-    full = of.cluster("envoy_cluster_upstream_rq_pending_overflow", "0x10 5x60")
-    yield Case(
-        alert=name,
-        what="",
-        series=full,
-        quiet="6m",
-        fires="7m",
-        labels={"service": "default/greeter"},
-    )
-    past = of.cluster("envoy_cluster_upstream_rq_pending_overflow", "7x60")
-    yield Case(alert=name, what="long ago", series=past, quiet="30m")
-    contour = of.cluster(
-        "envoy_cluster_upstream_rq_pending_overflow", "0+5x60", "projectcontour_contour_8001"
-    )
+    for what, full in (
+        ("calls in flight", of.refused(active="0x10 5x60")),
+        ("calls that wait", of.refused(pending="0x10 5x60")),
+    ):
+        yield Case(
+            alert=name,
+            what=what,
+            series=full,
+            quiet="6m",
+            fires="7m",
+            labels={"service": "default/greeter"},
+        )
+    yield Case(alert=name, what="long ago", series=of.refused(active="7x60"), quiet="30m")
+    contour = of.refused(active="0+5x60", name="projectcontour_contour_8001")
     yield Case(alert=name, what="no service", series=contour, quiet="30m")
     name = "EnvoyDrainCutShort"
     # The grace period ends after 600 s; the last scrape that has the pod is at 600 or 570.

@@ -1,4 +1,4 @@
-"""Checks the rules without a Prometheus: what they name is exported, and what they say is there.
+"""Checks rules and dashboards without a Prometheus: what they name is exported, and the like.
 
 `python -m tests.monitoring.lint` is part of `make check`. exported.json lists what Contour, Envoy,
 external-dns, kube-state-metrics and the blackbox exporter export.
@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from grpc_platform.monitoring.grafana import dashboards
 from grpc_platform.monitoring.rules import groups
+from tests.monitoring import panels
 from tests.monitoring.promql import Metric, read
 from tests.tree import ROOT
 
@@ -21,7 +23,8 @@ ANNOTATIONS = {"summary", "description", "runbook_url", "dashboard_url"}
 
 
 def exported() -> dict[str, Metric]:
-    """Every metric that something exports. A histogram is also known by its three series."""
+    """Every metric that something exports. Histograms and summaries also have the names of their
+    series."""
     found: dict[str, Metric] = {}
     for metrics in json.loads(EXPORTED.read_text()).values():
         for name, (kind, *labels) in metrics.items():
@@ -29,6 +32,9 @@ def exported() -> dict[str, Metric]:
             if kind == "histogram":
                 found[f"{name}_bucket"] = Metric(kind, frozenset([*labels, "le"]))
                 found[f"{name}_sum"] = found[f"{name}_count"] = found[name]
+            if kind == "summary":
+                counts = Metric("counter", frozenset(labels))
+                found[f"{name}_sum"] = found[f"{name}_count"] = counts
     return found
 
 
@@ -66,7 +72,8 @@ def _alert(rule: Mapping[str, Any], labels: frozenset[str]) -> Iterator[str]:
 
 def main() -> int:
     """Print the mistakes; the exit status says whether there are any."""
-    found = problems(groups(), exported())
+    metrics = exported()
+    found = [*problems(groups(), metrics), *panels.problems(dashboards(), metrics)]
     for line in found:
         sys.stderr.write(f"{line}\n")
     return 1 if found else 0

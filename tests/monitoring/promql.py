@@ -13,6 +13,8 @@ TARGET = frozenset({"job", "instance", "namespace", "pod", "container", "endpoin
 _RATES = {"rate", "irate", "increase"}
 _COUNTERS = {"counter", "histogram"}
 _SETS = {"and", "unless"}
+_CHOICES = {"topk", "bottomk"}
+"""Aggregations that keep series as they are."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Reading:
 
     def _aggregate(self, aggregate: promql.AggregateExpr) -> frozenset[str]:
         known = self.labels(aggregate.expr)
+        if str(aggregate.op) in _CHOICES:
+            return known
         if aggregate.modifier is None:
             return frozenset()
         given = frozenset(aggregate.modifier.labels)

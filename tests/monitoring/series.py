@@ -127,6 +127,17 @@ def cluster(metric: str, values: str, name: str = _GREETER) -> dict[str, str]:
     return {envoy(metric, envoy_cluster_name=name): values}
 
 
+def refused(
+    *, active: str = "0x120", pending: str = "0x120", name: str = _GREETER
+) -> dict[str, str]:
+    """Calls that one of Envoy's clusters refused at its circuit breaker."""
+    metric = "envoy_cluster_upstream_rq_{}_overflow"
+    return {
+        **cluster(metric.format("active"), active, name),
+        **cluster(metric.format("pending"), pending, name),
+    }
+
+
 def members(counts: Mapping[str, int]) -> dict[str, str]:
     """How many endpoints of a service each Envoy has."""
     metric = "envoy_cluster_membership_healthy"

@@ -161,6 +161,44 @@ def drift(
     raise typer.Exit(status)
 
 
+POLICY_HELP = """Judge what stacks register by rules, with no engine.
+
+Previews every stack of the program, or those that are named, and prints a line for each breach, the
+worst first. A breach is an error or a warning; a rule that meets a value which is not known here
+(a secret) says so. docs/policies.md lists the rules.
+
+policy.yaml in the program's directory names its development stacks, where some rules are milder,
+and what is exempt from a rule until a day.
+
+Exit status: 0 when no breach is an error; 1 when one is, or a program failed; 2 when a stack, a
+file or a flag is wrong."""
+
+
+@app.command(help=POLICY_HELP)
+def policy(
+    stacks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Stacks, as in Pulumi.<stack>.yaml.", metavar="[STACK]...", show_default="all"
+        ),
+    ] = None,
+    program: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR", help="Where Pulumi.yaml is; repeatable.", show_default="this directory"
+        ),
+    ] = None,
+) -> None:
+    """Judge stacks by rules."""
+    from datetime import date
+
+    from grpc_platform_tools.policy.command import run_policy
+
+    with problems_told():
+        status = run_policy(stacks or [], program or [Path()], date.today())
+    raise typer.Exit(status)
+
+
 CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
 
 Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to

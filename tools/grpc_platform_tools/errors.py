@@ -6,15 +6,23 @@ none) for a fault of the program. A program's own exceptions may follow this wit
 anything from here.
 """
 
+_LONGEST = 2000
+
+
+def escaped(text: str) -> str:
+    """The text without what a terminal would obey, or could not be given: a name or a value in it
+    may come from a hostile file."""
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
+
 
 class UserError(Exception):
-    """Something the user gave is wrong: a name, a file, a flag."""
+    """Something the user gave is wrong: a name, a file, a flag. Each problem becomes one line."""
 
     exit_status = 2
 
     def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
+        self.problems = [escaped(problem[:_LONGEST]) for problem in problems]
+        super().__init__("\n".join(self.problems))
 
 
 class FailedProgramError(Exception):

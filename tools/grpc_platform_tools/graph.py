@@ -10,6 +10,10 @@ from typing import Any
 SECRET = "[secret]"
 """Stands in for every secret value; the value itself is never recorded."""
 
+UNKNOWN = "[unknown]"
+"""Stands in for a value that only an update will know. A recording has none; a graph that an engine
+handed over does."""
+
 STACK_TYPE = "pulumi:pulumi:Stack"
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
+from grpc_platform_tools.errors import escaped
 from grpc_platform_tools.plain import is_list
 
 
@@ -25,5 +26,6 @@ def problems_told(status: int | None = None) -> Generator[None]:
             problems = [f"cannot write: {error.strerror}"]
         if not is_list(problems):
             raise
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)
+        for problem in problems:  # a program's own may have several lines
+            sys.stderr.writelines(f"{escaped(line)}\n" for line in str(problem).split("\n"))
         raise typer.Exit(status or getattr(error, "exit_status", 1)) from None

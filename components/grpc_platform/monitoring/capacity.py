@@ -7,6 +7,13 @@ DASHBOARD = "grpc-platform-fleet"
 CALLS = "namespace_pod:envoy_downstream_calls:rate"
 """Recorded: calls per second of each Envoy that is not draining."""
 
+OVERFLOWS = (
+    "envoy_cluster_upstream_rq_active_overflow",
+    "envoy_cluster_upstream_rq_pending_overflow",
+)
+"""Calls that a circuit breaker refused: those over `max_requests`, and those that waited for a
+connection. Before Envoy 1.38 the second counted both."""
+
 
 def recordings(scope: Scope) -> list[dict[str, str]]:
     """The recording rules that the alerts below use."""
@@ -22,8 +29,8 @@ def alerts(scope: Scope) -> list[Alert]:
     autoscaler = f'{here}, horizontalpodautoscaler="envoy"'
     margin = scope.seconds(limits.drain_margin_seconds)
     terminating = f'kube_pod_deletion_timestamp{{{here}, pod=~"envoy-.+"}}'
-    refused = f"envoy_cluster_upstream_rq_pending_overflow{{{scope.services}}}"
-    overflow = by_service(f"increase({refused}[{scope.time('5m')}])")
+    refused = [f"increase({each}{{{scope.services}}}[{scope.time('5m')}])" for each in OVERFLOWS]
+    overflow = by_service(" + ".join(refused))
     mean = f"avg by (namespace) ({CALLS})"
     return [
         Alert(

@@ -7,6 +7,7 @@ from typing import Any
 Path = tuple[str | int, ...]
 
 _VALUE_LENGTH = 60
+_LINE_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Mistake:
     def __str__(self) -> str:
         value = "" if self.value is None else f" = {_short(self.value)}"
         path = ".".join(_cut(str(part)) for part in self.path)
-        return _one_line(f"{path}{value}: {self.remedy}")
+        # A remedy too may name values and keys, and as many as the stack file has.
+        return _cut(_one_line(f"{path}{value}: {self.remedy}"), _LINE_LENGTH)
 
 
 def refuse(component: str, mistakes: Iterable[Mistake]) -> None:
@@ -37,8 +39,8 @@ def _short(value: Any) -> str:
     return _cut(value if isinstance(value, str) and value.isprintable() else repr(value))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 1] + "…"
+def _cut(text: str, length: int = _VALUE_LENGTH) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _one_line(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
@@ -30,7 +31,7 @@ class Spec(BaseModel):
 
 def once(values: tuple[T, ...]) -> tuple[T, ...]:
     """`values`, if none of them is listed twice."""
-    if twice := {str(value): None for value in values if values.count(value) > 1}:
+    if twice := [str(value) for value, count in Counter(values).items() if count > 1]:
         raise ValueError(f"{', '.join(twice)} is listed twice; list it once")
     return values
 
@@ -133,7 +134,8 @@ def _label_value(value: str) -> str:
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 LabelValue = Annotated[str, AfterValidator(_label_value)]
 
-_IMAGE = re.compile(r"[^\s@]+(:[\w.-]+|@sha256:[0-9a-f]{64})", re.ASCII)
+# https://github.com/distribution/reference/blob/main/reference.go
+_IMAGE = re.compile(r"[A-Za-z0-9][\w./:-]{0,254}(:\w[\w.-]{0,127}|@sha256:[0-9a-f]{64})", re.ASCII)
 
 
 def _image(value: str) -> str:
@@ -161,7 +163,7 @@ def _role(name: str) -> str:
 RoleName = Annotated[str, AfterValidator(_role)]
 """An IAM role's path and name, without the ARN's leading parts."""
 
-_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/(.+)")
+_ROLE_ARN = re.compile(r"arn:[a-z-]+:iam::[0-9]{12}:role/(.+)")
 
 
 def _role_arn(arn: str) -> str:
@@ -180,6 +182,19 @@ SecurityGroupId = Annotated[str, Field(pattern=r"^sg-[a-z0-9-]+$")]
 VpcId = Annotated[str, Field(pattern=r"^vpc-[a-z0-9-]+$")]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+Count = Annotated[int, Field(ge=1, le=2**32 - 1)]
+"""A limit in Envoy's configuration, where it is a uint32."""
+
+
+def _line(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > 1000:
+        raise ValueError(f"{value!r} is not one line of text")
+    return value
+
+
+Line = Annotated[str, AfterValidator(_line)]
+"""Text that a program or a person reads as one line."""
 
 
 def _cpu(value: Any) -> str:

@@ -26,6 +26,6 @@ class CallerSpec(Spec):
     vpc_id: VpcId | None = None
     """The callers' VPC, if it is another one in this region: the private zone then resolves there
     too. Leave it out if an existing zone already resolves there."""
-    account_id: Annotated[str, Field(pattern=r"^\d{12}$")] | None = None
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
     """The callers' account, if it is not this one. This stack authorises the zone's association
     with `vpc_id`, and that account makes it; `security_group_id` belongs to that account."""

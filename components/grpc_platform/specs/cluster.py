@@ -1,12 +1,16 @@
 """A new EKS cluster with its nodes and access entries, or an existing cluster."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from .. import versions
 from ..quantities import instance_type
-from .base import Cidr, Label, LabelKey, LabelValue, LogRetentionDays, RoleName, Spec, once
+from .base import Cidr, Label, LabelKey, LabelValue, Line, LogRetentionDays, RoleName, Spec, once
+
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+EKS_NAME = r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$"
 
 
 class Taint(Spec):
@@ -44,7 +48,9 @@ class NodeGroupSpec(Spec):
     """Number of nodes, spread over the zones."""
     ami: Literal["al2023", "bottlerocket"] = "al2023"
     """The nodes' operating system."""
-    release_version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+-[0-9a-f]{8}$")] | None = None
+    release_version: (
+        Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+-[0-9a-f]{8}$")] | None
+    ) = None
     """Release of the AMI, such as `1.35.2-20260210` (AL2023) or `1.52.0-90b2e3a1` (Bottlerocket);
     unset: the newest when the group is created, kept until the Kubernetes version changes."""
     spot: bool = False
@@ -87,8 +93,8 @@ class AccessSpec(Spec):
 
     @model_validator(mode="after")
     def _each_role_once(self) -> "AccessSpec":
-        roles = self.roles
-        if twice := sorted({role for role in roles if roles.count(role) > 1}):
+        counts = Counter(self.roles)
+        if twice := sorted(role for role, count in counts.items() if count > 1):
             raise ValueError(f"role {twice[0]} is listed twice; EKS takes one entry for a role")
         return self
 
@@ -96,11 +102,11 @@ class AccessSpec(Spec):
 class ExistingClusterSpec(Spec):
     """An existing cluster, reached through a kubeconfig."""
 
-    context: str
+    context: Line
     """The kubeconfig's context to use."""
-    kubeconfig: str | None = None
+    kubeconfig: Line | None = None
     """The kubeconfig's path. Unset: the encrypted key `kubeconfig-<cluster>` has the content."""
-    eks_cluster_name: str | None = None
+    eks_cluster_name: Annotated[str, Field(pattern=EKS_NAME)] | None = None
     """The cluster's name in EKS, so that external-dns gets its role by Pod Identity."""
 
 

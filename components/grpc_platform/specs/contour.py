@@ -6,9 +6,7 @@ from pydantic import Field
 
 from .. import versions
 from ..timing import Timing
-from .base import Cpu, Duration, Image, Memory, Spec
-
-Count = Annotated[int, Field(ge=1)]
+from .base import Count, Cpu, Duration, Image, Memory, Spec
 
 
 class Timeouts(Spec):
@@ -62,7 +60,7 @@ class Listener(Spec):
 class NetworkParameters(Spec):
     """contour.yaml's `network`."""
 
-    num_trusted_hops: Annotated[int, Field(ge=0)] = 0
+    num_trusted_hops: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     """Number of proxies in front of Envoy whose X-Forwarded-For is trusted."""
     strip_trailing_host_dot: bool = False
     """Accept `greeter.example.com.` as the host."""

@@ -37,5 +37,5 @@ class EnvoySpec(Spec):
     `rebalance_time`, which the autoscaler waits before it removes an Envoy."""
     max_deadline: Duration = Timing.max_deadline
     """The longest finite deadline of any service, those of other stacks included."""
-    max_connections: Annotated[int, Field(ge=100)] = 50_000
+    max_connections: Annotated[int, Field(ge=100, le=2**32 - 1)] = 50_000
     """Client connections per Envoy, on both ports together; it refuses more."""

@@ -28,6 +28,9 @@ class MonitoringSpec(Spec):
     Prometheus operator's CRDs in every serving cluster. A change restarts the pods."""
     rules: RulesSpec | None = None
     """The alerts as a PrometheusRule. Needs the same CRDs."""
+    dashboards: bool = False
+    """The Grafana dashboards as a ConfigMap with the label `grafana_dashboard: "1"`, which the
+    sidecar of Grafana's chart looks for."""
     labels: dict[LabelKey, LabelValue] = {}
     """Labels of the PodMonitors and the PrometheusRule, by which the operator's Prometheus selects
     them (kube-prometheus-stack: `release`)."""

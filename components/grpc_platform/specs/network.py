@@ -35,9 +35,10 @@ def _endpoint(value: str) -> str:
 
 # eusc-de-east-1a has four letters before its country; a local zone (us-west-2-lax-1a) has two
 # numbers.
-ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-\d[a-z]$")]
+ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2,4}(-[a-z]+)+-[0-9][a-z]$")]
 Endpoint = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$"), AfterValidator(_endpoint)]
-SubnetIds = Annotated[tuple[str, ...], Field(min_length=2), AfterValidator(once)]
+SubnetId = Annotated[str, Field(pattern=r"^subnet-[a-z0-9-]+$")]
+SubnetIds = Annotated[tuple[SubnetId, ...], Field(min_length=2), AfterValidator(once)]
 """Subnets in at least two zones, each listed once."""
 
 

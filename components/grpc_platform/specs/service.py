@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import DnsName, Duration, Label, LabelKey, LabelValue, ObjectName, Port, Spec
+from .base import Count, DnsName, Duration, Label, LabelKey, LabelValue, ObjectName, Port, Spec
 
-Limit = Annotated[int, Field(ge=1)]
 Weight = Annotated[int, Field(ge=0, le=255)]
 """Route53's range:
 https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/routing-policy-weighted.html"""
@@ -18,13 +17,13 @@ FULL_WEIGHT: Weight = 100
 class CircuitBreakers(Spec):
     """Limits of one Envoy towards this service; beyond them calls fail with UNAVAILABLE."""
 
-    max_connections: Limit | None = None
+    max_connections: Count | None = None
     """Connections (Envoy: 1,024)."""
-    max_pending_requests: Limit | None = None
+    max_pending_requests: Count | None = None
     """Calls waiting for a connection (`contour.cluster.max_pending_requests`)."""
-    max_requests: Limit | None = None
+    max_requests: Count | None = None
     """Calls in flight (`contour.cluster.max_requests`)."""
-    max_retries: Limit | None = None
+    max_retries: Count | None = None
     """Retries in flight (Envoy: 3)."""
 
 
@@ -51,7 +50,7 @@ class ServiceSpec(Spec):
     """Envoy tries a call again that has no answer after so long, up to four times, so that a server
     whose node is lost costs time and no calls. For `idempotent` services, and longer than any call
     takes that gets an answer. By default Envoy waits for the deadline."""
-    clients: Annotated[int, Field(ge=1)] | None = None
+    clients: Count | None = None
     """About how many client pods call the service. Clients connect to every Envoy (`round_robin`)
     up to 500 or if it is not said, to three up to 2,000 (random subsetting, in languages that have
     it), and to one above (`pick_first`)."""

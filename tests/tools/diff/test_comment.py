@@ -191,6 +191,6 @@ def test_a_report_is_read_back_as_it_was_saved_and_nothing_else_is(tmp_path: Any
     made.save(tmp_path / "diff.json")
     text = (tmp_path / "diff.json").read_bytes()
     assert Report.load(text) == made
-    for broken in (text[:-10], text.replace(b'"format": 2', b'"format": 1'), b'{"project": 3}'):
+    for broken in (text[:-10], text.replace(b'"format": 3', b'"format": 1'), b'{"project": 3}'):
         with pytest.raises(ValueError, match="validation error"):
             Report.load(broken)

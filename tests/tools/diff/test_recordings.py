@@ -80,16 +80,17 @@ def test_a_diff_whose_terminal_closes_leaves_no_recorder(repo: Repo, tmp_path: P
 
 
 def test_a_program_that_ends_its_process_is_a_problem(repo: Repo) -> None:
-    assert problems(repo, "import os; os._exit(0)") == [
+    assert problems(repo, "import ctypes; ctypes.CDLL(None)._exit(0)") == [
         "the program ended its process before it was recorded"
     ]
 
 
 def test_a_recording_that_cannot_be_read_is_a_problem_of_its_stack_alone(repo: Repo) -> None:
     broken = (
-        "import os, pathlib, pulumi, sys\nif pulumi.get_stack() == 'dev':\n"
+        "import ctypes, pathlib, pulumi, sys\nif pulumi.get_stack() == 'dev':\n"
         "    pathlib.Path(sys.argv[4], 'resources.json').write_text('[{}]')\n"
-        "    pathlib.Path(sys.argv[4], 'beside.json').write_text('{}')\n    os._exit(0)\n"
+        "    pathlib.Path(sys.argv[4], 'beside.json').write_text('{}')\n"
+        "    ctypes.CDLL(None)._exit(0)\n"
     )
     repo.commit({"__main__.py": broken, **repo.stack("dev"), **repo.stack("prod")})
     assert diff(repo, "HEAD").exit_code == 1

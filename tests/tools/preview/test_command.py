@@ -200,6 +200,22 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path: Path) -> None
             1,
             ["__main__.py:1 in <module>: raise SystemExit(3)", "SystemExit: 3"],
         ),
+        (
+            "import os\nif not os.fork(): os._exit(0)\nos.wait()\nos._exit(0)",
+            1,
+            [
+                "__main__.py:4 in <module>: os._exit(0)",
+                "RuntimeError: os._exit ends the process before the program is recorded",
+            ],
+        ),
+        (
+            "import os\nos.execlp('true', 'true')",
+            1,
+            [
+                "__main__.py:2 in <module>: os.execlp('true', 'true')",
+                "RuntimeError: os.execv ends the process before the program is recorded",
+            ],
+        ),
     ],
 )
 def test_a_program_that_fails_says_why_in_lines_and_leaves_nothing(

@@ -187,7 +187,9 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(
 
 def test_a_project_file_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path) -> None:
     assert refusal(tmp_path, "", "name: [\n").startswith("DIR/Pulumi.yaml:2:1: ")
-    assert refusal(tmp_path, "", "runtime: python\n").endswith("name: must be the project's name")
+    assert refusal(tmp_path, "", "runtime: python\n").endswith(
+        "name: must be the project's name: letters, digits and _.-"
+    )
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:

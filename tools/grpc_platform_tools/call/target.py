@@ -9,6 +9,7 @@ from grpc_platform_tools.errors import UserError
 PLAIN_PORT, TLS_PORT = 8080, 8443
 """Those of the platform's Envoys unless the stack says otherwise."""
 _TLS_PORTS = (TLS_PORT, 443)
+_LONGEST_NAME = 253
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 
 
@@ -24,14 +25,14 @@ def parse_target(text: str, *, tls: bool | None, authority: str | None) -> Targe
     host = host.removesuffix(".")
     if not host:
         raise UserError(f"{text}: the host is missing")
-    if not _NAME.fullmatch(host):
+    if not _is_name(host):
         raise UserError(
             f"{text!r}: {host!r} is no DNS name: it has labels of up to 63 letters, digits, - and "
             "_ (others as xn--...)"
         )
     if authority is not None:
         name, with_port, its_port = authority.partition(":")
-        if not _NAME.fullmatch(name) or (with_port and not _is_port(its_port)):
+        if not _is_name(name) or (with_port and not _is_port(its_port)):
             raise UserError(f"--authority {authority!r}: give NAME or NAME:PORT")
     default = TLS_PORT if tls else PLAIN_PORT
     port = _port(number, text) if colon else default
@@ -60,6 +61,10 @@ def _port(number: str, text: str) -> int:
     if not _is_port(number):
         raise UserError(f"{text}: the port must be a number from 1 to 65535")
     return int(number)
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and bool(_NAME.fullmatch(text))
 
 
 def _is_port(number: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from grpc_platform_tools.client.contract import find_contract, read_outputs
 from grpc_platform_tools.client.language import LANGUAGES, Language, snippet
 from grpc_platform_tools.client.text import lines, not_said
+from grpc_platform_tools.diff.lines import one_line
 from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.preview.command import OUTPUTS_FILE, preview_folder, render
 from grpc_platform_tools.preview.stack_file import read_stack_file
@@ -36,7 +37,7 @@ def run_client(
     made = ""
     if outputs == Path("-"):
         where, options = "standard input", ["--outputs", "FILE"]
-        exports = read_outputs(sys.stdin.read(), where)
+        exports = read_outputs(_text_in(sys.stdin.buffer.read(), where), where)
     elif outputs is not None:
         where, options = str(outputs), ["--outputs", str(outputs)]
         exports = read_outputs(_content(outputs), where)
@@ -51,9 +52,8 @@ def run_client(
     if as_json:
         answer = json.dumps(contract, indent=2)
     elif language is not None:
-        answer = snippet(
-            language, shlex.join(["grpc-platform", "client", service, *options, "--json"])
-        )
+        command = shlex.join(["grpc-platform", "client", service, *options, "--json"])
+        answer = snippet(language, one_line(command))
     else:
         answer = _text(service, contract, f"{where}{made}")
     sys.stdout.write(f"{answer}\n")
@@ -66,11 +66,16 @@ def run_client(
 
 def _content(file: Path) -> str:
     try:
-        return file.read_text()
+        return _text_in(file.read_bytes(), str(file))
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _text_in(content: bytes, where: str) -> str:
+    try:
+        return content.decode()
     except UnicodeDecodeError as error:
-        raise UserError(f"{file} cannot be read: it is not text") from error
+        raise UserError(f"{where} cannot be read: it is not text") from error
 
 
 def _previewed(directory: Path, stack: str) -> Path:
@@ -83,6 +88,6 @@ def _previewed(directory: Path, stack: str) -> Path:
 
 
 def _text(service: str, contract: dict[str, Any], where: str) -> str:
-    head = f"{service} ({where})"
+    head = one_line(f"{service} ({where})")
     snippets = f"How to dial it: --language {', '.join(LANGUAGES[:-1])} or {LANGUAGES[-1]}."
     return "\n".join([head, "", *lines(contract), "", snippets])

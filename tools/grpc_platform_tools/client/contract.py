@@ -13,6 +13,8 @@ SCHEMA_VERSION = 1
 _GIVE = "give what `pulumi stack output --json` prints"
 _PLAIN = "is secret; export it as plain values, and run pulumi up there"
 
+_NAMED = 50  # services, where one is not found
+
 _REQUIRED: dict[str, type] = {
     "target_uri": str,
     "host": str,
@@ -61,7 +63,8 @@ def find_contract(outputs: dict[str, Any], service: str, where: str) -> dict[str
     found = {name: value for name, value in outputs.items() if _is_contract(value)}
     found |= services if is_mapping(services) else {}
     if service not in found:
-        others = f"services: {', '.join(sorted(found))}" if found else "it exports no service"
+        names = ", ".join(sorted(found)[:_NAMED])
+        others = f"services: {names}" if found else "it exports no service"
         raise UserError(f"{where}: no service {service!r}; {others}")
     return _checked(found[service], f"{where}: {service}")
 

@@ -23,6 +23,8 @@ MEANINGS: dict[str, str] = {
 """The fields in the order in which they are shown, and what each one means."""
 
 _NEVER = {"deadline_seconds": "never"}
+_ENDLESS = 1e12
+"""Seconds that no platform exports, and that Python may not be able to divide."""
 
 
 def lines(contract: dict[str, Any]) -> Iterator[str]:
@@ -52,6 +54,8 @@ def _value(field: str, value: object) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if not abs(seconds) < _ENDLESS:  # nor NaN
+        return one_line(str(seconds))
     minutes, rest = divmod(seconds, 60)
     parts = [f"{minutes:.0f} min"] if minutes else []
     return " ".join([*parts, f"{rest:g} s"] if rest or not minutes else parts)

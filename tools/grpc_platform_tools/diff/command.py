@@ -1,12 +1,10 @@
 """`grpc-platform diff`: record two revisions, compare them, write and show the diff."""
 
 import secrets
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +17,7 @@ from grpc_platform_tools.diff.report import Operation, Report, StackDiff
 from grpc_platform_tools.diff.revisions import Repository, Revision
 from grpc_platform_tools.diff.terminal import print_report
 from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.interruption import ended_in_order
 from grpc_platform_tools.preview.stack_file import read_project
 from grpc_platform_tools.progress import progress
 
@@ -41,7 +40,7 @@ def run_diff(
     """
     started = time.monotonic()
     target = output or directory / "build" / "diff"
-    with _ended_in_order(), progress("reading the revisions") as say:
+    with ended_in_order(), progress("reading the revisions") as say:
         report = make_report(base, head, directory, target, say)
     try:
         target.mkdir(parents=True, exist_ok=True)
@@ -136,21 +135,3 @@ def _compared(stack: str, base: Recording | None, head: Recording | None) -> Sta
 
 def _keys(wanted: list[tuple[Revision, str]]) -> list[tuple[int, str]]:
     return [(id(revision), stack) for revision, stack in wanted]
-
-
-@contextmanager
-def _ended_in_order() -> Generator[None]:
-    """Let SIGTERM, and a terminal that closes, end the command as Ctrl-C does, so that no process
-    or file stays behind."""
-
-    def end(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    numbers = [signal.SIGTERM, signal.SIGHUP]
-    heard = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]  # nohup
-    before = {number: signal.signal(number, end) for number in heard}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from grpc_platform_tools.diff.alike import OWN_NAME
 from grpc_platform_tools.diff.lines import all_lines, cut, one_line
-from grpc_platform_tools.diff.report import PropertyChange, Report, StackDiff
+from grpc_platform_tools.diff.report import PolicyVerdict, PropertyChange, Report, StackDiff
 from grpc_platform_tools.diff.wording import PAST, Group, Theirs, counts, groups
+from grpc_platform_tools.policy.judge import OUTCOMES
+from grpc_platform_tools.policy.rules import ALL
 from grpc_platform_tools.preview.outline import plural
 
 LIMIT = 60_000
@@ -53,7 +55,9 @@ class _Part:
 def comment(report: Report, limit: int = LIMIT) -> str:
     """Markdown of at most `limit` characters, the most destructive changes first. Whole resources
     are left out to fit, and their number is shown."""
-    busy = [s for s in report.stacks if s.status != "compared" or s.changed or s.warnings]
+    busy = [
+        s for s in report.stacks if s.status != "compared" or s.changed or s.warnings or s.broken
+    ]
     idle = [s for s in report.stacks if s not in busy]
     top = [f"### {_code(report.project)}: what this changes", ""]
     if len(report.stacks) > 1 and busy:
@@ -185,6 +189,13 @@ def _blocks(stack: StackDiff) -> list[_Block]:
     for side, problems in stack.problems.items():
         said = {"base": "Before the change", "head": "With the change"}[side]
         add(f"{said}, the program cannot be recorded", 0, _fenced(problems, ""), problems)
+    for rule, verdicts in _by_rule(stack.broken):
+        add(
+            "New policy verdicts",
+            OUTCOMES.index(verdicts[0].outcome),
+            _verdicts(rule, verdicts),
+            (verdict.line for verdict in verdicts),
+        )
     found = groups(stack)
     for group in found:
         if group.refused:
@@ -203,7 +214,29 @@ def _blocks(stack: StackDiff) -> list[_Block]:
     if stack.outputs:
         text = _details("the stack's outputs", _fenced(all_lines(stack.outputs), "diff"))
         add("Outputs", 7, text, _paths(stack.outputs))
+    if old := [verdict for verdict in stack.verdicts if not verdict.new]:
+        lines = [f"{verdict.outcome} {verdict.rule}: {verdict.line}" for verdict in old]
+        text = _details(f"{plural(len(old), 'verdict')} that the base has too", _fenced(lines, ""))
+        add("Policy verdicts from before", 8, text, lines)
     return blocks
+
+
+def _by_rule(
+    verdicts: Iterable[PolicyVerdict],
+) -> list[tuple[str, list[PolicyVerdict]]]:
+    """Verdicts of one rule and outcome together, the worst first."""
+    found: dict[tuple[str, str], list[PolicyVerdict]] = {}
+    for verdict in verdicts:
+        found.setdefault((verdict.outcome, verdict.rule), []).append(verdict)
+    return [(rule, several) for (_, rule), several in found.items()]
+
+
+def _verdicts(name: str, verdicts: list[PolicyVerdict]) -> str:
+    """A rule's verdicts; its reason and remedy are ours, never the report's."""
+    lines = [verdict.line for verdict in verdicts]
+    known = next((rule for rule in ALL if rule.name == name), None)
+    advice = f"{known.reason} **Remedy:** {known.remedy}" if known else ""
+    return f"**{verdicts[0].outcome}** {_code(name)}: {advice}\n\n{_fenced(lines, '')}"
 
 
 def _paths(changes: Iterable[PropertyChange]) -> list[str]:

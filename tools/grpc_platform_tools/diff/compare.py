@@ -8,6 +8,7 @@ from grpc_platform_tools.diff.recordings import Recording
 from grpc_platform_tools.diff.report import PropertyChange, StackDiff
 from grpc_platform_tools.diff.resources import as_change, compare_resources, rotated
 from grpc_platform_tools.diff.values import differences
+from grpc_platform_tools.diff.verdicts import beside_their_causes, told, verdicts_of
 from grpc_platform_tools.graph import STACK_TYPE, Graph
 from grpc_platform_tools.plain import is_list, is_mapping
 from grpc_platform_tools.preview.dns import chains
@@ -31,7 +32,10 @@ def compare(stack: str, base: Recording | None, head: Recording | None) -> Stack
     old = base.graph if base and base.graph else Graph(())
     new = head.graph or Graph(())
     sides = Sides(Side(old, (base and base.config) or {}), Side(new, head.config or {}))
-    resources = tuple(compare_resources(sides))
+    changes = compare_resources(sides)
+    after = verdicts_of(stack, head)
+    verdicts = told(verdicts_of(stack, base), after, changes)
+    resources = tuple(beside_their_causes(changes, after, verdicts))
     touched = {change.type for change in resources}
     times, outputs = _outputs(sides)
     before = set(_warnings(old))
@@ -45,6 +49,7 @@ def compare(stack: str, base: Recording | None, head: Recording | None) -> Stack
         times=tuple(times),
         outputs=tuple(outputs),
         warnings=tuple(w for w in _warnings(new) if w not in before),
+        verdicts=verdicts,
     )
 
 

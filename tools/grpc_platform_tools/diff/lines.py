@@ -17,6 +17,7 @@ _SAID = {
 }
 _WIDTH = 80
 _LONGEST_LINE = 300
+_MOST_LINES = 20_000
 
 
 def lines(change: PropertyChange) -> list[str]:
@@ -44,8 +45,12 @@ def all_lines(changes: Iterable[PropertyChange]) -> Iterator[str]:
 
 
 def _text_lines(old: str, new: str) -> Iterator[str]:
-    found = list(difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=1))[2:]
-    return (cut(line) for line in found or [" (only the ends of lines differ)"])
+    before, after = old.splitlines(), new.splitlines()
+    if len(before) + len(after) > _MOST_LINES:  # the time grows with their square
+        yield " (too many lines to compare)"
+        return
+    found = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
+    yield from (cut(line) for line in found or [" (only the ends of lines differ)"])
 
 
 def _around_the_difference(old: str, new: str) -> tuple[str, str]:

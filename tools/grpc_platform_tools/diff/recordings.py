@@ -20,6 +20,7 @@ from grpc_platform_tools.diff.redaction import Accounts, has_account
 from grpc_platform_tools.diff.revisions import Revision
 from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.policy.exemptions import PolicyFile, read_policy_file
 from grpc_platform_tools.preview.fixture_file import read_fixtures
 from grpc_platform_tools.preview.layout import renamed
 from grpc_platform_tools.preview.stack_file import config_values, environment_values
@@ -39,6 +40,7 @@ class Recording:
     graph: Graph | None = None
     config: dict[str, Any] | None = None
     """None when it cannot be read."""
+    policies: PolicyFile = PolicyFile()
     problems: tuple[str, ...] = ()
 
 
@@ -160,7 +162,10 @@ def read_recording(output: Path, revision: Revision, stack: str, accounts: Accou
         elif not problems and not (output / RESOURCES).exists():
             problems = ["the program ended its process before it was recorded"]
         if not problems:
-            return Recording(graph=_graph(output, accounts), config=config)
+            policies = read_policy_file(revision.directory)
+            return Recording(graph=_graph(output, accounts), config=config, policies=policies)
+    except UserError as error:
+        problems = error.problems
     except Exception as error:  # the other stacks are still recorded
         problems = [
             f"the recording cannot be read: {type(error).__name__}: {error}".splitlines()[0]

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
+from grpc_platform_tools.policy.judge import Outcome
+
 Operation = Literal["replace", "delete", "change", "create", "rename"]
 OPERATIONS: tuple[Operation, ...] = ("replace", "delete", "change", "create", "rename")
 """The most destructive first; everything is shown in this order. A renamed resource has another URN
@@ -20,7 +22,7 @@ Kind = Literal["added", "removed", "changed", "reformatted", "concealed", "revea
 """How a value differs. Reformatted: the same JSON or YAML, written in another way. Concealed: was
 plain and is secret now. Revealed: the reverse."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the data form; a reader refuses any other."""
 
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -74,6 +76,23 @@ class ResourceChange:
 
 
 @checked(frozen=True, kw_only=True, config=_STRICT)
+class PolicyVerdict:
+    """What a policy says of one resource of the head; `new` if it did not say so of the base."""
+
+    rule: str
+    outcome: Outcome
+    urn: str
+    label: str
+    text: str
+    new: bool
+
+    @property
+    def line(self) -> str:
+        """`Deployment projectcontour/envoy may be scheduled on spot nodes`."""
+        return f"{self.label} {self.text}"
+
+
+@checked(frozen=True, kw_only=True, config=_STRICT)
 class StackDiff:
     """One stack at two revisions. A failed one has `problems` and nothing else; `new` and `removed`
     stacks have a file in one revision only."""
@@ -92,11 +111,18 @@ class StackDiff:
     """The stack's other outputs."""
     warnings: tuple[str, ...] = ()
     """Warnings that the head gives and the base did not."""
+    verdicts: tuple[PolicyVerdict, ...] = ()
+    """What the policies say of the head, the worst first; without what policy.yaml exempts."""
 
     @property
     def changed(self) -> bool:
         """Whether the two revisions differ in anything that is compared."""
         return bool(self.resources or self.config or self.times or self.outputs)
+
+    @property
+    def broken(self) -> tuple[PolicyVerdict, ...]:
+        """The verdicts that are new."""
+        return tuple(verdict for verdict in self.verdicts if verdict.new)
 
     def count(self, operation: Operation) -> int:
         """The number of resources for each operation."""
@@ -112,7 +138,7 @@ class Report:
     """The revision as it was asked for, and its commit: `main (1a2b3c4)`."""
     head: str
     stacks: tuple[StackDiff, ...]
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
 
     @property
     def failed(self) -> bool:

@@ -146,11 +146,12 @@ def _lay_out(repository: Path, commit: str, folder: Path) -> Iterator[str]:
 def _git(directory: Path, *arguments: str, **environment: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", "-c", "core.hooksPath=/dev/null", *arguments],
             cwd=directory,
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
+            errors="surrogateescape",  # a path may be any bytes
             check=False,
         )
     except FileNotFoundError:

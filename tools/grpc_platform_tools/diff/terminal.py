@@ -6,6 +6,7 @@ from rich.text import Text
 from grpc_platform_tools.diff.lines import all_lines, one_line
 from grpc_platform_tools.diff.report import Report, StackDiff
 from grpc_platform_tools.diff.wording import PAST, Group, counts, groups
+from grpc_platform_tools.preview.outline import plural
 
 _STYLES = {"-": "red", "+": "green", "!": "yellow"}
 _OPERATIONS = {
@@ -40,6 +41,11 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
         _print(console, f"  {what}, the program cannot be recorded:", "bold red")
         for problem in problems:
             _print(console, f"    {problem}")
+    for verdict in stack.broken[:_MOST_LINES]:
+        style = "bold red" if verdict.outcome == "error" else "yellow"
+        _print(console, f"  new {verdict.outcome} {verdict.rule}: {verdict.line}", style)
+    if left := len(stack.broken[_MOST_LINES:]):
+        _print(console, f"  … {left} more new verdicts in diff.json", "dim")
     for group in groups(stack):
         _print_group(group, console)
     for title, changes in (
@@ -52,6 +58,8 @@ def _print_stack(stack: StackDiff, console: Console) -> None:
             _print_lines(list(all_lines(changes)), console)
     for warning in stack.warnings:
         _print(console, f"  new warning: {warning}", "yellow")
+    if old := len(stack.verdicts) - len(stack.broken):
+        _print(console, f"  {plural(old, 'policy verdict')} that the base has too", "dim")
     console.print()
 
 

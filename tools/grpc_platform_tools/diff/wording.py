@@ -63,6 +63,10 @@ def counts(stack: StackDiff) -> str:
     parts = [f"{n} {PAST[operation]}" for operation in OPERATIONS if (n := stack.count(operation))]
     if refused := sum(bool(change.refused) for change in stack.resources):
         parts.append(f"{refused} of them refused")
+    if new := len(stack.broken):
+        errors = sum(verdict.outcome == "error" for verdict in stack.broken)
+        said = f" ({plural(errors, 'error')})" if errors else ""
+        parts.append(f"{plural(new, 'new policy verdict')}{said}")
     if any(one.hidden for one in stack.config):
         # Resources that read it get the same stand-in at both revisions.
         parts.append("an encrypted value changed, and so may the resources that read it")

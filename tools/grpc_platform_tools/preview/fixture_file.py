@@ -26,6 +26,7 @@ _MUST_BE = {
     "string_type": "must be text",
     "tuple_type": "must be a list",
 }
+_OTHERWISE = "cannot be used here"
 _ENTRIES = {"lookups": LookUp, "computed": Computed}
 
 
@@ -77,4 +78,4 @@ def _problem(kind: str, place: tuple[int | str, ...], value: Any) -> str:
         known = fields(_ENTRIES[str(place[0])] if len(place) > 1 else Fixtures)
         return f"{where}: unknown key; there are {', '.join(sorted(f.name for f in known))}"
     said = "" if kind == "missing" else f" = {json.dumps(value)}"[:60]
-    return f"{where}{said}: {_MUST_BE[kind]}"
+    return f"{where}{said}: {_MUST_BE.get(kind, _OTHERWISE)}"

@@ -4,7 +4,7 @@ import os
 import runpy
 import sys
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from grpc_platform_tools.preview.record import record
 from grpc_platform_tools.preview.stack_file import ENCRYPTED, StackFile, read_project
 
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+_ENDINGS = ("_exit", "execv", "execve")
+"""The functions of `os` that end a process at once, maybe with status 0."""
 
 
 def run_program(
@@ -40,7 +42,7 @@ def run_program(
     `pulumi.RunError`. An exception with its own `problems` (see `errors`) passes unchanged; any
     other becomes FailedProgramError.
     """
-    main = _main_of(directory)
+    main = main_of(directory)
     if fixtures is None:
         # Imported only here: it needs pydantic, which a recorder's Python may not have.
         from grpc_platform_tools.preview.fixture_file import read_fixtures
@@ -63,11 +65,12 @@ def run_program(
         if isinstance(getattr(error, "problems", None), list):
             raise
         if isinstance(error, RunError):
-            raise UserError(_explained(str(error)), *stack_file.warnings) from error
+            lines = _explained(str(error)).splitlines()
+            raise UserError(*lines, *stack_file.warnings) from error
         raise FailedProgramError(_where_and_what(error, directory.resolve())) from error
 
 
-def _main_of(directory: Path) -> Path:
+def main_of(directory: Path) -> Path:
     """The file that the engine would run: the project's `main`, a folder or a file, if it is set.
     Its folder is then the working directory."""
     _, project = read_project(directory)
@@ -95,18 +98,35 @@ def _alone_in(directory: Path, checkout: Path) -> Generator[None]:
     """
     own = [str(d) for d in (checkout / "components", checkout) if (d / "grpc_platform").is_dir()]
     environment, cwd, path = dict(os.environ), Path.cwd(), list(sys.path)
+    endings = {name: getattr(os, name) for name in _ENDINGS}
     os.environ.clear()
     os.environ.update({k: environment[k] for k in _KEPT if k in environment})
     os.environ["HOME"] = "/nonexistent"
     os.chdir(directory)
     sys.path[:0] = [str(directory), *own]
+    for name, end in endings.items():
+        setattr(os, name, _refused(name, end))
     try:
         yield
     finally:
+        for name, end in endings.items():
+            setattr(os, name, end)
         sys.path[:] = path
         os.chdir(cwd)
         os.environ.clear()
         os.environ.update(environment)
+
+
+def _refused(name: str, end: Callable[..., object]) -> Callable[..., object]:
+    """`end` in the processes that the program forks, and an error in this one."""
+    this = os.getpid()
+
+    def refuse(*arguments: object) -> object:
+        if os.getpid() != this:
+            return end(*arguments)
+        raise RuntimeError(f"os.{name} ends the process before the program is recorded")
+
+    return refuse
 
 
 def _where_and_what(error: BaseException, directory: Path) -> list[str]:

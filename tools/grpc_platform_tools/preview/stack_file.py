@@ -17,6 +17,14 @@ from grpc_platform_tools.plain import is_list, is_mapping
 _MOST = 1_000_000
 """The most nodes in a file, with its aliases expanded."""
 
+_LARGEST = 4 * 1024 * 1024
+"""The largest file that is read, in bytes: many times that of 1,000 services."""
+
+_LONGEST_PATH = 256  # the operating system refuses longer names
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""The names of projects and stacks that Pulumi accepts."""
+
 ENCRYPTED = "[encrypted config value]"
 """A preview's stand-in for a value that it cannot decrypt."""
 
@@ -71,8 +79,12 @@ def read_project(directory: Path) -> tuple[str, dict[str, Any]]:
         )
     project = _mapping(path, _parse(path))
     name = project.get("name")
-    if not isinstance(name, str):
-        raise UserError(f"{path}: name: must be the project's name")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise UserError(f"{path}: name: must be the project's name: letters, digits and _.-")
+    for key in ("main", "stackConfigDir", "config"):
+        place = project.get(key)
+        if isinstance(place, str) and not (len(place) < _LONGEST_PATH and place.isprintable()):
+            raise UserError(f"{path}: {key}: must be a path")
     return name, project
 
 
@@ -110,7 +122,8 @@ def stacks_of(directory: Path) -> list[str]:
     """The stacks that have a file for the program in `directory`."""
     folder = _path(directory, "").parent
     names = [path.name for path in folder.glob("Pulumi.?*.yaml") if path.is_file()]
-    return sorted(name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+    stacks = (name.removeprefix("Pulumi.").removesuffix(".yaml") for name in names)
+    return sorted(filter(_NAME.fullmatch, stacks))
 
 
 def _path(directory: Path, stack: str) -> Path:
@@ -193,8 +206,9 @@ def parse_yaml(text: str | bytes) -> Any:
     Raises yaml.YAMLError or ValueError.
     """
     with _readable():
-        document = yaml.load(text, _Loader)
-        json.dumps(document)
+        document = yaml.load(text, _TextKeys)
+        # Go writes no NaN, and protobuf no half of a surrogate pair.
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
         return document
 
 
@@ -223,7 +237,7 @@ def _readable() -> Generator[None]:
 
 def _parse(path: Path) -> Any:
     try:
-        document = parse_yaml(path.read_bytes())
+        document = parse_yaml(_content(path))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -231,6 +245,14 @@ def _parse(path: Path) -> Any:
     except (yaml.YAMLError, OSError, ValueError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
     return document
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"has more than {_LARGEST // 1024**2} MiB")
+    return content
 
 
 class _Loader(yaml.SafeLoader):
@@ -262,6 +284,19 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+
+class _TextKeys(_Loader):
+    """The keys of config are text for the engine."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        for key in mapping:
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is not text; quote it", node.start_mark
+                )
+        return mapping
 
 
 _Loader.yaml_implicit_resolvers = {}  # by the first character of a value
