@@ -72,10 +72,6 @@ class Home:
         ):
             (programs / name).unlink(missing_ok=True)
             (programs / name).symlink_to(target.resolve())
-        # In place of the Python language host, which is not to be had here.
-        packs = programs / "pulumi-analyzer-policy-python"
-        packs.write_text("#!/bin/sh\nexec .venv/bin/python -u .\n")
-        packs.chmod(0o755)
         stand_in = programs / "pulumi-resource-aws"
         run = f"PYTHONPATH={_ROOT} exec {sys.executable} -m testbed.engine.aws"
         stand_in.write_text(f"#!/bin/sh\n{run}\n")

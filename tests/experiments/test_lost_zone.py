@@ -58,7 +58,7 @@ def test_one_call_lost_after_a_shift_is_one_too_many():
 
 
 def test_calls_must_not_be_lost_for_ever_on_the_contract():
-    lost = case({CONTRACT: 1000, CONTRACT_SAFE: 3, DEFAULTS: 4000}, until=61.0)
+    lost = case({CONTRACT: 1000, CONTRACT_SAFE: 3, DEFAULTS: 4000}, until=68.0)
     assert ["endpoints are gone" in claim for claim in broken(result(lost=lost))] == [True]
 
 
