@@ -73,6 +73,9 @@ prove: .venv/.local policy-pack/.venv/.synced  ## The tests of the real engine t
 engine-matrix: .venv/.local  ## Change every key of the stack file by pulumi up under calls, hours (KEYS="a b" these)
 	@$(BIN)/python -m tests.engine.matrix $(KEYS)
 
+upgrades: .venv/.local  ## Try each upgrade on the local cluster under calls, and log its steps (NAMES="a b" these)
+	@$(BIN)/python -m tests.engine.upgrades $(NAMES)
+
 test-clients: .venv/.local  ## Build the example clients, run them beside each other on the local cluster (QUICK=1 some)
 	@$(BIN)/pytest tests/clients
 	@$(BIN)/python -m experiments --only clients $(if $(QUICK),--quick)
@@ -120,6 +123,7 @@ generated: install
 	@$(BIN)/python -m tests.monitoring.table --check
 	@$(BIN)/python -m dashboards --check
 	@$(BIN)/python -m tests.engine.table --check
+	@$(BIN)/python -m tests.engine.upgrades.table --check
 	@$(BIN)/python -m experiments.clients_page --check
 	@$(BIN)/python -m experiments.dashboards_page --check
 	@$(BIN)/python -m experiments.alerts_page --check
@@ -141,10 +145,11 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and
 	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m dashboards
 	@$(BIN)/python -m tests.engine.table
+	@$(BIN)/python -m tests.engine.upgrades.table
 	@$(BIN)/python -m experiments.clients_page
 	@$(BIN)/python -m experiments.dashboards_page
 	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 	@$(BIN)/python -m tests.tools.policy.page
 
-.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix experiments bench check style types workflows locked generated rules policies policy-pack lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies policy-pack lock docs

@@ -188,7 +188,9 @@ class Lab:
 
 
 @contextlib.contextmanager
-def open_lab(builder: Builder, *, factor: float, quick: bool, zones: int = 1) -> Generator[Lab]:
+def open_lab(
+    builder: Builder, *, factor: float, quick: bool, zones: int = 1, nodes: int = 0
+) -> Generator[Lab]:
     """A cluster with two servers, before the platform is deployed; removed at the end."""
     times = shorten(factor)
     sandbox = Sandbox(_DIRECTORY / "state")
@@ -197,7 +199,7 @@ def open_lab(builder: Builder, *, factor: float, quick: bool, zones: int = 1) ->
     try:
         sandbox.start()
         propagation = times.propagation_delay.total_seconds()
-        cluster = Cluster(sandbox, builder, zones=zones, propagation=propagation)
+        cluster = Cluster(sandbox, builder, zones=zones, nodes=nodes, propagation=propagation)
         cluster.start()
         install(cluster, builder.result(LOAD.name))
         run.prepare(cluster)

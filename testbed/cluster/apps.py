@@ -13,7 +13,7 @@ import yaml
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy, fetch, readiness
 from testbed.cluster.cluster import Cluster
-from testbed.cluster.control_plane import PYTHON
+from testbed.cluster.control_plane import NODE, PYTHON
 from testbed.cluster.errors import LocalError
 
 SOURCES = Path(__file__).parents[2] / "examples" / "apps"
@@ -92,6 +92,7 @@ def start_client(
             "labels": {"app.kubernetes.io/name": "sample-client"},
         },
         "spec": {
+            "nodeName": NODE,  # beside the nodes that a scheduler knows, if there are several
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 1,

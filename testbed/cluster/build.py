@@ -153,7 +153,7 @@ class Builder:
     def _lay_out(self, part: GoPart) -> None:
         """Write a Go module that requires the part's module."""
         work = self._work(part)
-        kubernetes = f"k8s.io/kubernetes@v{parts.KUBERNETES}"
+        kubernetes = f"k8s.io/kubernetes@{part.modules['k8s.io/kubernetes']}"
         go_mod = self._downloaded(part, kubernetes, "GoMod")
         (work / "go.mod").write_text(parts.go_mod(part, go_mod.read_text()))
         if part.main:

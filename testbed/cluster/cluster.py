@@ -42,6 +42,9 @@ class Cluster:
     """The kubeconfig for `kubectl`; the administrator's unless given."""
     zones: int = 1
     """Availability zones, with a node in each (`control_plane.nodes`)."""
+    nodes: int = 0
+    """Nodes to which kube-scheduler binds pods; `control_plane.NODE` then runs clients only.
+    Without any there is no scheduler, and the nodes of the zones run all pods."""
     propagation: float = 0.0
     """Seconds until answers show a change made at Route53; up to 60 at the real one."""
     started: dict[str, float] = field(default_factory=dict[str, float])
@@ -73,9 +76,12 @@ class Cluster:
             blame="kube-apiserver",
         )
         self.started["kube-apiserver"] = self._since("kube-apiserver")
-        self._run("node-agent", control_plane.agent(self.state, self.place, self.zones))
+        scheduled = self.nodes > 0
+        first = control_plane.nodes(self.zones)
+        agent = control_plane.agent(self.state, self.place, first, scheduled=scheduled)
+        self._run("node-agent", agent)
         self._run_part("kube-controller-manager", control_plane.kube_controller_manager(self.state))
-        self.wait("the node to be ready", self._node_ready, blame="node-agent")
+        self._wait_for_node(control_plane.NODE, "node-agent")
         self.started["node-agent"] = self._since("node-agent")
         self.wait(
             "the controllers to work",
@@ -83,6 +89,30 @@ class Cluster:
             blame="kube-controller-manager",
         )
         self.started["kube-controller-manager"] = self._since("kube-controller-manager")
+        if scheduled:
+            self.kubectl("cordon", control_plane.NODE)
+            self._run_part("kube-scheduler", control_plane.kube_scheduler(self.state))
+            for _ in range(self.nodes):
+                self.add_node()
+
+    def add_node(self) -> str:
+        """Let a new node join, and wait until it is ready. Returns its name."""
+        self._last_node += 1
+        name = f"node-{self._last_node}"
+        node = {name: control_plane.nodes(self.zones)[control_plane.NODE]}
+        number = self._last_node
+        agent = control_plane.agent(self.state, self.place, node, number=number, scheduled=True)
+        self._run(name, agent)
+        self._wait_for_node(name, name)
+        # The API server taints a new node; the node controller, which is off here, removes that.
+        self.kubectl("taint", "node", name, "node.kubernetes.io/not-ready:NoSchedule-")
+        return name
+
+    def remove_node(self, name: str) -> None:
+        """End a node with all that runs on it, and delete its object, as EKS does with a machine
+        that it has terminated."""
+        self.sandbox.end(self.place.prefix + name)
+        self.kubectl("delete", "node", name)
 
     def start_resolver(self, zones: Collection[str]) -> None:
         """Start CoreDNS; restart it when ``zones`` differ from the current ones."""
@@ -163,9 +193,15 @@ class Cluster:
 
     def pod_log(self, namespace: str, pod: str, container: str) -> Path | None:
         """The log of a container's latest start; None before the first."""
-        directory = self.state / "node" / "pods" / f"{namespace}_{pod}" / container
+        directory = self.pod_directory(namespace, pod) / container
         starts = sorted(directory.glob("*.log"), key=lambda log: int(log.stem))
         return starts[-1] if starts else None
+
+    def pod_directory(self, namespace: str, pod: str) -> Path:
+        """The folder that the agent of the pod's node keeps for it, whether or not it is there."""
+        name = f"{namespace}_{pod}"
+        here = self.state / "node" / "pods" / name
+        return next(self.state.glob(f"node-*/pods/{name}"), here)
 
     def wait(
         self,
@@ -217,6 +253,7 @@ class Cluster:
     def __post_init__(self) -> None:
         self._begun: dict[str, float] = {}
         self._zones: Collection[str] | None = None
+        self._last_node = 0
         self._kubectl_program = parts.wheel_program("kubectl")
 
     def _run(self, name: str, argv: list[str]) -> None:
@@ -244,6 +281,10 @@ class Cluster:
     def _try(self, *arguments: str) -> str:
         return self.inside(*self._kubectl(*arguments), check=False).stdout
 
-    def _node_ready(self) -> bool:
+    def _wait_for_node(self, name: str, program: str) -> None:
         path = '{.status.conditions[?(@.type=="Ready")].status}'
-        return self._try("get", "node", control_plane.NODE, "-o", f"jsonpath={path}") == "True"
+        self.wait(
+            "the node to be ready",
+            lambda: self._try("get", "node", name, "-o", f"jsonpath={path}") == "True",
+            blame=program,
+        )

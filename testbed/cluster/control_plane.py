@@ -1,7 +1,7 @@
 """The programs beside the pods: the command line of each, in the order of their start."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -12,6 +12,7 @@ from testbed.cluster.supervisor import BRIDGE, GATEWAY
 
 PYTHON = sys.executable
 NODE = "local"
+_PODS = 2**11  # addresses of an agent's pods
 ROUTE53 = (GATEWAY, 5000)
 NAME_SERVER_PORT = 5300
 """The name server's address: it answers what Route53 shows now, uncached."""
@@ -107,30 +108,51 @@ def kube_controller_manager(state: Path, controllers: Iterable[str] = CONTROLLER
     ]
 
 
+def kube_scheduler(state: Path) -> list[str]:
+    """The scheduler, for a cluster whose agents do not bind pods themselves."""
+    return [
+        f"--authentication-kubeconfig={state}/pki/admin.conf",
+        f"--authorization-kubeconfig={state}/pki/admin.conf",
+        f"--kubeconfig={state}/pki/admin.conf",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+
+
 def nodes(zones: int) -> dict[str, str]:
     """A node in each zone: zones by node."""
     names = [NODE, *(f"{NODE}-{number}" for number in range(2, zones + 1))]
     return {name: f"local-{letter}" for name, letter in zip(names, ascii_lowercase, strict=False)}
 
 
-def agent(state: Path, place: Place, zones: int) -> list[str]:
-    """The node agent, which also binds pods to its nodes: there is no scheduler."""
+def agent(
+    state: Path,
+    place: Place,
+    nodes: Mapping[str, str],
+    *,
+    number: int = 0,
+    scheduled: bool = False,
+) -> list[str]:
+    """The agent of these nodes (zones by node). Unless ``scheduled``, it also binds pods to them.
+    ``number`` tells the agents of a cluster apart."""
     pki = state / "pki"
     options = {
         "kubeconfig": f"{pki}/admin.conf",
-        "state": f"{state}/node",
+        "state": f"{state}/node" + (f"-{number}" if number else ""),
         "parts": f"{state}/parts",
         "bridge": BRIDGE,
         "pod-cidr": POD_CIDR,
-        "first-pod": place.first_pod,
+        "first-pod": place.first_pod + _PODS * number,
         "dns": place.dns_address,
-        "nodes": ",".join(f"{name}={zone}" for name, zone in nodes(zones).items()),
+        "nodes": ",".join(f"{name}={zone}" for name, zone in nodes.items()),
         "address": GATEWAY,
-        "port": place.agent_port,
+        "port": place.agent_port + 10 * number,
         "serving-cert": f"{pki}/node.crt",
         "serving-key": f"{pki}/node.key",
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
+    if scheduled:
+        arguments.append("--scheduled")
     return [PYTHON, "-m", "testbed.node_agent", *arguments]
 
 

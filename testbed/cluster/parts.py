@@ -11,7 +11,8 @@ import re
 import shutil
 import subprocess
 import sysconfig
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
 from testbed.cluster.errors import LocalError
@@ -98,6 +99,11 @@ class GoPart:
     """Go's build tags."""
     installed: Path | None = None
     """Where others install a version that will do; it need not be there."""
+    modules: Mapping[str, str] = field(default_factory=lambda: MODULES)
+    """What its go.mod requires, unless it has a `module` of its own. Parts that require the same
+    share nearly every compiled package."""
+    replaced: tuple[tuple[str, str], ...] = ()
+    """Modules taken in another version than is required, as (name, version)."""
 
     @property
     def ldflags(self) -> str:
@@ -119,12 +125,16 @@ class GoPart:
         else:
             patch = astuple(self.patch) if self.patch else ()
             inputs = json.dumps(
-                [MODULES, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main, *patch]
+                [
+                    *(self.modules, GATEWAY_API_OF_CONTOUR, self.package, self.ldflags, self.main),
+                    *(*patch, *self.replaced),
+                ]
             )
         return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
 
 
-def _kubernetes(name: str) -> GoPart:
+def kubernetes(name: str) -> GoPart:
+    """A program of Kubernetes."""
     major, minor, _ = KUBERNETES.split(".")
     version = "k8s.io/component-base/version"
     return GoPart(
@@ -137,6 +147,45 @@ def _kubernetes(name: str) -> GoPart:
             (f"{version}.gitMajor", major),
             (f"{version}.gitMinor", minor),
         ),
+    )
+
+
+def contour(modules: Mapping[str, str] = MODULES) -> GoPart:
+    """Contour, in the version of ``modules``."""
+    version = modules["github.com/projectcontour/contour"]
+    return GoPart(
+        name="contour",
+        version=version.removeprefix("v"),
+        package="github.com/projectcontour/contour/cmd/contour",
+        version_command=("version",),
+        stamp=(("github.com/projectcontour/contour/internal/build.Version", version),),
+        modules=modules,
+    )
+
+
+def external_dns(
+    modules: Mapping[str, str] = MODULES, replaced: tuple[tuple[str, str], ...] = ()
+) -> GoPart:
+    """external-dns, in the version of ``modules``."""
+    version = modules["sigs.k8s.io/external-dns"]
+    return GoPart(
+        name="external-dns",
+        version=version.removeprefix("v"),
+        package="sigs.k8s.io/external-dns",
+        version_command=("--version",),
+        stamp=(("sigs.k8s.io/external-dns/pkg/apis/externaldns.Version", version),),
+        patch=Patch(
+            module=f"sigs.k8s.io/external-dns@{version}",
+            file="provider/factory/provider.go",
+            without="|".join(
+                [
+                    rf'/provider/(?!{EXTERNAL_DNS_PROVIDER}")\w+"$',  # its import
+                    rf": +(?!{EXTERNAL_DNS_PROVIDER}\.)\w+\.New\w*,$",  # its constructor
+                ]
+            ),
+        ),
+        modules=modules,
+        replaced=replaced,
     )
 
 
@@ -160,15 +209,9 @@ def _coredns_main() -> str:
 
 # In the order in which a start needs them.
 GO_PARTS = (
-    _kubernetes("kube-apiserver"),
-    _kubernetes("kube-controller-manager"),
-    GoPart(
-        name="contour",
-        version=CONTOUR,
-        package="github.com/projectcontour/contour/cmd/contour",
-        version_command=("version",),
-        stamp=(("github.com/projectcontour/contour/internal/build.Version", f"v{CONTOUR}"),),
-    ),
+    kubernetes("kube-apiserver"),
+    kubernetes("kube-controller-manager"),
+    contour(),
     GoPart(
         name="coredns",
         version=COREDNS,
@@ -176,39 +219,21 @@ GO_PARTS = (
         version_command=("-version",),
         main=_coredns_main(),
     ),
-    GoPart(
-        name="external-dns",
-        version=EXTERNAL_DNS,
-        package="sigs.k8s.io/external-dns",
-        version_command=("--version",),
-        stamp=(("sigs.k8s.io/external-dns/pkg/apis/externaldns.Version", f"v{EXTERNAL_DNS}"),),
-        patch=Patch(
-            module=f"sigs.k8s.io/external-dns@v{EXTERNAL_DNS}",
-            file="provider/factory/provider.go",
-            without="|".join(
-                [
-                    rf'/provider/(?!{EXTERNAL_DNS_PROVIDER}")\w+"$',  # its import
-                    rf": +(?!{EXTERNAL_DNS_PROVIDER}\.)\w+\.New\w*,$",  # its constructor
-                ]
-            ),
-        ),
-    ),
+    external_dns(),
 )
 
 
 def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
-    """The go.mod that ``part`` is built with, made from the one of k8s.io/kubernetes.
-
-    All parts require all modules, so that they share nearly every compiled package.
-    """
+    """The go.mod that ``part`` is built with, made from the one of k8s.io/kubernetes."""
     # Kubernetes requires its own libraries at v0.0.0 and replaces them with directories that the
     # published module lacks: https://github.com/kubernetes/kubernetes/issues/79384
     staging = re.findall(r"^\t(k8s\.io/\S+) => \./staging/", kubernetes_go_mod, re.MULTILINE)
-    libraries = "v0." + KUBERNETES.split(".", 1)[1]
+    libraries = "v0." + part.modules["k8s.io/kubernetes"].split(".", 1)[1]
     replacements = [f"{module} => {module} {libraries}" for module in staging]
+    replacements += [f"{module} => {module} {version}" for module, version in part.replaced]
     if part.patch:
         replacements.append(f"{part.patch.module.partition('@')[0]} => ./patched")
-    if part.name != "external-dns":
+    if part.name != "external-dns" and "sigs.k8s.io/external-dns" in part.modules:
         replacements.append(f"{GATEWAY_API} => {GATEWAY_API} {GATEWAY_API_OF_CONTOUR}")
     return "\n".join(
         [
@@ -216,7 +241,7 @@ def go_mod(part: GoPart, kubernetes_go_mod: str) -> str:
             # The third number matters: a module's own go directive may name a patch release.
             f"go {GO[0]}.{GO[1]}.1",
             "require (",
-            *(f"\t{module} {version}" for module, version in MODULES.items()),
+            *(f"\t{module} {version}" for module, version in part.modules.items()),
             ")",
             "replace (",
             *(f"\t{replacement}" for replacement in replacements),

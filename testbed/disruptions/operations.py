@@ -8,7 +8,7 @@ from testbed.cluster import deploy
 from testbed.cluster.cluster import Cluster, CommandError
 from testbed.cluster.errors import LocalError
 from testbed.cluster.readiness import wait_until_ready
-from testbed.disruptions.pods import of_app, ready
+from testbed.disruptions.pods import Pod, not_terminating, of_app, ready
 
 CERTIFICATES = ("contourcert", "envoycert")
 _EVICT_AGAIN = 5.0  # seconds; kubectl drain's
@@ -42,6 +42,25 @@ def evict(
             time.sleep(_EVICT_AGAIN)
         else:
             return refused
+
+
+def drain_node(cluster: Cluster, node: str) -> None:
+    """Cordon a node, evict its pods as their disruption budgets allow, and wait until the last one
+    has drained, as the update of a managed node group does."""
+    cluster.kubectl("cordon", node)
+    for pod in filter(not_terminating, _on_node(cluster, node)):
+        evict(cluster, pod["metadata"]["name"], pod["metadata"]["namespace"])
+    cluster.wait(
+        f"the pods of {node} to be gone", lambda: not _on_node(cluster, node), timeout=_ROLLOUT
+    )
+
+
+def replace_node(cluster: Cluster, node: str) -> str:
+    """Let a new node join, drain the old one and end it. Returns the new one's name."""
+    new = cluster.add_node()
+    drain_node(cluster, node)
+    cluster.remove_node(node)
+    return new
 
 
 def restart(
@@ -95,6 +114,18 @@ def resize_fleet(
             lambda: _has_ready(cluster, least, most or least),
             timeout=180,
         )
+
+
+def schedulable_nodes(cluster: Cluster) -> list[str]:
+    """The nodes that are not cordoned, by name."""
+    found = cluster.get("nodes")["items"]
+    return [node["metadata"]["name"] for node in found if not node["spec"].get("unschedulable")]
+
+
+def _on_node(cluster: Cluster, node: str) -> list[Pod]:
+    """The pods on a node that have not ended."""
+    found = cluster.get("pods", "-A", f"--field-selector=spec.nodeName={node}")["items"]
+    return [pod for pod in found if pod["status"]["phase"] not in ("Succeeded", "Failed")]
 
 
 def _has_ready(cluster: Cluster, least: int, most: int) -> bool:

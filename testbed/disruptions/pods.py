@@ -15,7 +15,12 @@ Pod = dict[str, Any]
 def of_app(cluster: Cluster, name: str, namespace: str = CONTOUR_NAMESPACE) -> list[Pod]:
     """The pods of an app (`app.kubernetes.io/name`) that are not terminating."""
     found = cluster.get("pods", "-n", namespace, "-l", f"app.kubernetes.io/name={name}")["items"]
-    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+    return list(filter(not_terminating, found))
+
+
+def not_terminating(pod: Pod) -> bool:
+    """Whether nobody has deleted a pod yet."""
+    return "deletionTimestamp" not in pod["metadata"]
 
 
 def ready(pod: Pod) -> bool:
@@ -25,7 +30,7 @@ def ready(pod: Pod) -> bool:
 
 def process(cluster: Cluster, namespace: str, pod: str, container: str) -> int:
     """A running container's first process, from the node agent's records."""
-    note = cluster.state / "node" / "pods" / f"{namespace}_{pod}" / container / "running.json"
+    note = cluster.pod_directory(namespace, pod) / container / "running.json"
     try:
         return json.loads(note.read_text())["pid"]
     except FileNotFoundError:
@@ -34,7 +39,7 @@ def process(cluster: Cluster, namespace: str, pod: str, container: str) -> int:
 
 def in_network(cluster: Cluster, pod: str, namespace: str, *act: str) -> None:
     """Call a function of `netlink`, with its arguments, in the network namespace of a pod."""
-    running = (cluster.state / "node" / "pods" / f"{namespace}_{pod}").glob("*/running.json")
+    running = cluster.pod_directory(namespace, pod).glob("*/running.json")
     container = next((note.parent.name for note in running), "any")
     enter = ("nsenter", "-t", str(process(cluster, namespace, pod, container)), "-n")
     cluster.inside(*enter, PYTHON, "-m", "testbed.linux.netlink", *act)

@@ -37,6 +37,9 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True, help="where metrics are served")
     parser.add_argument("--serving-cert", type=Path, required=True)
     parser.add_argument("--serving-key", type=Path, required=True)
+    parser.add_argument(
+        "--scheduled", action="store_true", help="leave it to a scheduler to bind pods"
+    )
     options = agent.Options(**vars(parser.parse_args()))
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)

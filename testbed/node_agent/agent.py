@@ -37,14 +37,16 @@ class Options:
     port: int
     serving_cert: Path
     serving_key: Path
+    scheduled: bool
 
 
 class Agent:
     """All pods of its nodes, by uid."""
 
-    def __init__(self, shared: Node, placement: Placement) -> None:
+    def __init__(self, shared: Node, placement: Placement, *, scheduled: bool) -> None:
         self._node = shared
         self._placement = placement
+        self._scheduled = scheduled
         self.pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -73,7 +75,7 @@ class Agent:
         elif known is not None:
             known.update(item)
         elif node.wants_a_node(item):
-            if (name := self._placement.choose(item)) is not None:
+            if not self._scheduled and (name := self._placement.choose(item)) is not None:
                 self._spawn(node.bind(self._node.api, item, name))
         elif item["spec"].get("nodeName") in self._placement.nodes:
             self._begin(item)
@@ -133,7 +135,7 @@ async def run(options: Options) -> None:
         cpu=node.cpu_cores(),
         memory=node.memory_bytes(),
     )
-    agent = Agent(shared, Placement(labels))
+    agent = Agent(shared, Placement(labels), scheduled=options.scheduled)
     meter = Meter(agent.containers)
     served = Server(agent.pods, meter, first, labels[first])
     try:

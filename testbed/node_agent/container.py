@@ -245,7 +245,7 @@ class Container:
     async def _run_inside(self, words: list[str]) -> tuple[int, str]:
         assert self.process is not None
         assert self._plan is not None
-        first = plan.executable(words[0], self.owner.parts)
+        first = plan.executable(words[0], self.spec["image"], self.owner.parts)
         command: Command = {**self._plan["command"], "argv": [first, *words[1:]]}
         return await sandbox.run_inside(self.process, command)
 

@@ -27,14 +27,20 @@ class MissingPart(Exception):  # noqa: N818  (a state to wait in, not an error)
     """There is no executable for this image yet."""
 
 
-def executable(name_or_path: str, parts: Path) -> str:
+def executable(name_or_path: str, image: str, parts: Path) -> str:
     """The path of a declared command inside the container: a part with that base name, or else a
-    program of the host, by its path or by PATH.
+    program of the host, by its path or by PATH. A part called `NAME:TAG` stands for images with
+    that tag.
     """
     name = name_or_path.rsplit("/", 1)[-1]
-    if (parts / name).exists():
-        return f"{PARTS}/{name}"
+    for part in (f"{name}:{_tag(image)}", name):
+        if (parts / part).exists():
+            return f"{PARTS}/{part}"
     return name_or_path
+
+
+def _tag(image: str) -> str:
+    return image.split("@")[0].rsplit("/", 1)[-1].partition(":")[2]
 
 
 def argv(container: Json, env: dict[str, str], parts: Path) -> list[str]:
@@ -45,11 +51,12 @@ def argv(container: Json, env: dict[str, str], parts: Path) -> list[str]:
         container.get("args") or [],
     )
     words, args = ([expand(word, env) for word in each] for each in declared)
+    image = str(container.get("image", ""))
     if not words:
-        words = [container["image"].split("@")[0].rsplit("/", 1)[-1].split(":")[0]]
+        words = [image.split("@")[0].rsplit("/", 1)[-1].split(":")[0]]
         if not (parts / words[0]).exists():
-            raise MissingPart(f"no executable {words[0]!r} in {parts} for {container['image']}")
-    first = executable(words[0], parts)
+            raise MissingPart(f"no executable {words[0]!r} in {parts} for {image}")
+    first = executable(words[0], image, parts)
     if not (first.startswith(PARTS + "/") or _on_host(first)):
         raise MissingPart(f"no executable {words[0]!r} in {parts} or on the host")
     return [first, *words[1:], *args]

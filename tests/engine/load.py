@@ -1,5 +1,6 @@
 """Calls that flow while something is changed: 500 a second, by both policies, and streams."""
 
+from collections import Counter
 from typing import Any
 
 from experiments.experiment import count_failed
@@ -39,6 +40,19 @@ class Load:
                 client.remove()
             else:
                 self.reports[name] = client.stop()["targets"]["envoy"]
+
+    def account(self) -> dict[str, Any]:
+        """How many calls were made, failed and late in all, and the failed ones by client and by
+        code."""
+        codes: Counter[str] = Counter()
+        for report in self.reports.values():
+            codes.update({code: n for code, n in report["codes"].items() if code != "OK"})
+        return {
+            "calls": sum(report["calls"] for report in self.reports.values()),
+            "failed": {name: count_failed(r["codes"]) for name, r in self.reports.items()},
+            "codes": dict(codes),
+            "late": sum(report["slow"] for report in self.reports.values()),
+        }
 
     def assert_nothing_lost(self) -> None:
         """Every client called, and no call failed."""

@@ -12,13 +12,11 @@ import copy
 import json
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
 
-from experiments.experiment import count_failed
 from experiments.lab import STACK, Lab, open_lab
 from grpc_platform.conventions import EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE
 from testbed.cluster import deploy, parts, readiness
@@ -32,7 +30,7 @@ from testbed.load.part import LOAD
 from tests.engine.conftest import FACTOR
 from tests.engine.keys import CHANGES, OTHER_PORT, REORDERED, STRUCTURE, Sections
 from tests.engine.load import Load
-from tests.engine.platform import NOTHING, Platform, Recorded, Step, deployed
+from tests.engine.platform import NOTHING, Platform, Recorded, Step, counted, deployed
 from tests.engine.table import ROWS
 
 Row = dict[str, Any]
@@ -133,16 +131,13 @@ def _watched(platform: Platform, wanted: Recorded) -> Row:
         lab.wait_until_settled()
     after = _pods(lab)
     return {
-        "did": _counted(step.did),
-        "told": _counted(step.told),
+        "did": counted(step.did),
+        "told": counted(step.told),
         "agree": step.did == step.told,
         "differ": _differ(step),
         "warned": _warned(step),
         "rolled": [app for app in before if before[app].isdisjoint(after[app])],
-        "calls": sum(report["calls"] for report in load.reports.values()),
-        "failed": {name: count_failed(report["codes"]) for name, report in load.reports.items()},
-        "codes": dict(sum((_failures(report) for report in load.reports.values()), Counter[str]())),
-        "late": sum(report["slow"] for report in load.reports.values()),
+        **load.account(),
         "seconds": round(step.done.seconds, 1),
     }
 
@@ -157,21 +152,11 @@ def _warned(step: Step) -> list[str]:
     return sorted(said - {""})
 
 
-def _failures(report: dict[str, Any]) -> Counter[str]:
-    return Counter({code: n for code, n in report["codes"].items() if code != "OK"})
-
-
 def _pods(lab: Lab) -> dict[str, set[str]]:
     """The names of each app's pods."""
     found = {app: pods.of_app(lab.cluster, app) for app in ("contour", "envoy")}
     found[EXTERNAL_DNS] = pods.of_app(lab.cluster, EXTERNAL_DNS, EXTERNAL_DNS_NAMESPACE)
     return {app: {pod["metadata"]["name"] for pod in those} for app, those in found.items()}
-
-
-def _counted(operations: dict[str, str]) -> dict[str, int]:
-    """Resources by operation and kind: `{"replace ConfigMap": 1}`."""
-    kinds = (f"{how} {urn.split('::')[2].rpartition(':')[2]}" for urn, how in operations.items())
-    return dict(sorted(Counter(kinds).items()))
 
 
 def _differ(step: Step) -> list[str]:

@@ -1,6 +1,7 @@
 """The local stack with its times shortened, deployed and changed by the engine."""
 
 import contextlib
+from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,14 +77,25 @@ class Platform:
         return agreement.operations(self.home.engine(wanted.program, STACK).preview())
 
 
-@contextlib.contextmanager
-def deployed(lab: Lab, home: Home, first: Recorded) -> Generator[Platform]:
-    """The platform as ``first`` says; gone at the end."""
+def counted(operations: Mapping[str, str]) -> dict[str, int]:
+    """Resources by operation and kind: `{"replace ConfigMap": 1}`."""
+    kinds = (f"{how} {urn.split('::')[2].rpartition(':')[2]}" for urn, how in operations.items())
+    return dict(sorted(Counter(kinds).items()))
+
+
+def deploy_first(lab: Lab, home: Home, first: Recorded) -> Platform:
+    """The platform as ``first`` says."""
     zones = [str(zone.inputs["name"]) for zone in first.graph.of_type(deploy.ZONE)]
     lab.cluster.start_resolver(zones)
     run.prepare(lab.cluster)  # a destroy before may have taken the namespace of its Secret
     home.engine(first.program, STACK).up()
-    platform = Platform(lab, home, first)
+    return Platform(lab, home, first)
+
+
+@contextlib.contextmanager
+def deployed(lab: Lab, home: Home, first: Recorded) -> Generator[Platform]:
+    """The platform as ``first`` says; gone at the end."""
+    platform = deploy_first(lab, home, first)
     try:
         lab.wait_for_name()
         yield platform

@@ -64,6 +64,26 @@ def test_every_part_is_built_and_kept(go: Go, tmp_path: Path) -> None:
         assert builder.result(part.name).parent.name == part.key
 
 
+def test_another_version_is_built_with_its_own_libraries_and_kept_beside(
+    go: Go, tmp_path: Path
+) -> None:
+    other = parts.external_dns(
+        {"k8s.io/kubernetes": "v1.99.1", "sigs.k8s.io/external-dns": "v9.8.7"},
+        replaced=(("example.org/gone", "v3.2.1"),),
+    )
+    for wanted in (parts.external_dns(), other):
+        builder = go(GOOD, [wanted])
+        builder.start()
+        builder.result(wanted.name, 30)
+        builder.stop()
+        assert (tmp_path / "cache" / wanted.key / wanted.name).exists()
+    written = (tmp_path / "cache" / "work" / other.name / "go.mod").read_text()
+    assert "sigs.k8s.io/external-dns v9.8.7" in written
+    assert "k8s.io/api => k8s.io/api v0.99.1" in written
+    assert "example.org/gone => example.org/gone v3.2.1" in written
+    assert "projectcontour" not in written
+
+
 def test_a_module_of_our_own_is_built_alone_and_again_when_it_changes(
     go: Go, tmp_path: Path
 ) -> None:

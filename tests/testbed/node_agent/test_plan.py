@@ -36,6 +36,22 @@ def test_the_command_or_else_the_image_names_the_executable(
 
 
 @pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("a.example/contour:v2", "/parts/contour:v2"),
+        ("localhost:5000/contour:v2@sha256:0", "/parts/contour:v2"),
+        ("a.example/contour:v1", "/parts/contour"),
+        ("localhost:5000/contour", "/parts/contour"),
+    ],
+)
+def test_a_part_may_stand_for_images_with_one_tag(parts: Path, image: str, expected: str):
+    (parts / "contour:v2").touch()
+    container = {"image": image, "command": ["contour", "serve"]}
+    assert plan.argv(container, {}, parts) == [expected, "serve"]
+    assert plan.argv({"image": image}, {}, parts) == [expected]
+
+
+@pytest.mark.parametrize(
     "container", [{"image": "a.example/other:1"}, {"command": ["no-such-program"]}]
 )
 def test_an_executable_that_is_nowhere_is_waited_for(parts: Path, container: Json):
