@@ -15,13 +15,19 @@ def escaped(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
 
 
+def _shortened(text: str) -> str:
+    """Without its middle if it is long: what is wrong stands at an end."""
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
+
+
 class UserError(Exception):
     """Something the user gave is wrong: a name, a file, a flag. Each problem becomes one line."""
 
     exit_status = 2
 
     def __init__(self, *problems: str) -> None:
-        self.problems = [escaped(problem[:_LONGEST]) for problem in problems]
+        self.problems = [escaped(_shortened(problem)) for problem in problems]
         super().__init__("\n".join(self.problems))
 
 
