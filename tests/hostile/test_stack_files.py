@@ -54,7 +54,8 @@ def test_a_hostile_stack_file_loads_or_is_refused_in_lines(folder: Path, stack_f
 @given(trees(plausible=True))
 def test_a_stack_file_that_loads_is_previewed(folder: Path, case: tuple[str, Any]) -> None:
     read = loaded(folder, written(case[1], escaped=True).encode(errors="surrogatepass"))
-    if read is None:
+    # `pulumi up` may have its region from the environment, a preview has not.
+    if read is None or "aws:region" not in read.config:
         return
     # What the components refuse is refused too late.
     graph = run_program(ROOT, "dev", read)
