@@ -140,8 +140,8 @@ def _told(stopped: Stopped, name: str, began: float, acted: float, old: set[str]
     about = account(calls, 0, stopped.opened[name], acted, "")
     return {
         **{key: about[key] for key in ("calls", "failed", "late", "codes", "opened")},
-        # The last call by way of the old cluster, since the last weights.
-        "left": round(max(there, default=0.0), 1),
+        # The last call by way of the old cluster, since the last weights; 0 for one that had moved.
+        "left": round(max([0.0, *there]), 1),
     }
 
 
@@ -170,7 +170,7 @@ def findings(result: Result) -> list[Finding]:
 
 def draw(result: Result) -> dict[str, Figure]:
     """When each language leaves the old cluster."""
-    title = "Until the last call to the old cluster is sent (from the last change of weights)"
+    title = "Until the last call to the old cluster is sent"
     with plots.panels(title) as (figure, (axes,)):
         series = {
             mode: [plots.Bar(value=of[mode]["left"]) for of in result["steps"].values()]
@@ -188,7 +188,8 @@ def tell(result: Result) -> str:
         "example clients call it, ten calls a second each: "
         + ", then ".join(f"{a} to {b}" for a, b in (w.values() for w in STEPS))
         + f", with {result['wait']:.0f} s of waiting, then `cluster: new`. Then it moves back in "
-        f"one step. Late: {LATE:g} ms over a client's median.",
+        f"one step. Late: {LATE:g} ms over a client's median. The seconds below count from the last "
+        "change of weights; 0 is a client that had followed before.",
         "",
         "Calls failed + late, with the contract and (by default), of the calls with the contract:",
         "",
