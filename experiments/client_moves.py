@@ -188,7 +188,7 @@ def tell(result: Result) -> str:
         "example clients call it, ten calls a second each: "
         + ", then ".join(f"{a} to {b}" for a, b in (w.values() for w in STEPS))
         + f", with {result['wait']:.0f} s of waiting, then `cluster: new`. Then it moves back in "
-        f"one step. Late: {LATE:g} ms over a client's median. The seconds below count from the last "
+        f"one step. Late: {LATE:g} ms over a client's median. The plot counts from the last "
         "change of weights; 0 is a client that had followed before.",
         "",
         "Calls failed + late, with the contract and (by default), of the calls with the contract:",
