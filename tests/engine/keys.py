@@ -134,6 +134,7 @@ CHANGES: dict[str, Sections] = {
         "callers": {"neighbours": {"cluster": "local", "namespaces": ["default"]}}
     },
     "callers.*.cidr": {"callers": {"office": {"cidr": "10.244.0.0/16"}}},
+    "monitoring.dashboards": {"monitoring": {"dashboards": True}},
     "tags": {"tags": {"team": "platform"}},
 }
 
