@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from grpc_platform.platform_stack import PlatformStack
@@ -82,6 +82,8 @@ def test_a_hostile_project_is_read_or_refused_in_lines(
 
 @cases(60)
 @given(as_yaml(FIXTURES))
+@example(b'{"a\\tb\\e[31m": {}}')
+@example(b"stacks: {x: " + b"y" * 100_000 + b"}")
 def test_a_hostile_fixture_file_is_read_or_refused_in_lines(folder: Path, text: bytes) -> None:
     (folder / FILE).write_bytes(text)
     try:

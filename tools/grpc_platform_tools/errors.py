@@ -6,13 +6,15 @@ none) for a fault of the program. A program's own exceptions may follow this wit
 anything from here.
 """
 
-_LONGEST = 2000
+_LONGEST = 500
 
 
 def escaped(text: str) -> str:
     """The text without what a terminal would obey, or could not be given: a name or a value in it
     may come from a hostile file."""
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
+    words = text.lstrip("\t")  # Pulumi indents by them
+    indent = text[: len(text) - len(words)]
+    return indent + "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
 
 
 def _shortened(text: str) -> str:
@@ -27,7 +29,8 @@ class UserError(Exception):
     exit_status = 2
 
     def __init__(self, *problems: str) -> None:
-        self.problems = [escaped(_shortened(problem)) for problem in problems]
+        # Before too: escaping what is huge would take long.
+        self.problems = [_shortened(escaped(_shortened(problem))) for problem in problems]
         super().__init__("\n".join(self.problems))
 
 

@@ -56,7 +56,11 @@ def _outputs(path: Path, stack: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     file = path.parent / value
-    if not file.is_file():
+    try:
+        found = file.is_file()
+    except OSError:  # its name is too long
+        found = False
+    if not found:
         raise UserError(f"{path}: stacks.{stack}: there is no file {file}")
     if not is_mapping(outputs := _document(file)):
         raise UserError(f"{file}: must be a mapping")
