@@ -9,6 +9,7 @@ from hypothesis import given
 from config.load import load_settings
 from config.mistakes import ConfigError
 from grpc_platform_tools.errors import UserError
+from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.program import run_program
 from grpc_platform_tools.preview.record import record
 from grpc_platform_tools.preview.stack_file import read_stack_file
@@ -33,4 +34,9 @@ def test_the_api_server_takes_the_manifests_of_an_extreme_stack_file(
         record(load_settings, config=read.config, secret_keys=read.secret_keys)
     except (UserError, ConfigError):
         return
-    apply_dry(cluster, run_program(ROOT, "dev", read))
+    # `pulumi up` may have its region from the environment, a preview has not.
+    if "aws:region" not in read.config:
+        return
+    graph = run_program(ROOT, "dev", read)
+    # This API server has no CRDs of the Prometheus operator.
+    apply_dry(cluster, Graph(tuple(r for r in graph if "monitoring.coreos.com" not in r.type)))
