@@ -22,14 +22,15 @@ def generated() -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with --check name the stale ones; returns the exit status."""
-    stale = [p for p, text in generated().items() if not p.exists() or p.read_text() != text]
+    wanted = generated()
+    stale = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
     if "--check" in arguments:
         for path in stale:
             sys.stderr.write(f"{path} is stale: make docs\n")
         return 1 if stale else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     for path in stale:
-        path.write_text(generated()[path])
+        path.write_text(wanted[path])
     return 0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
+from experiments.generated_part import refresh
 from tests.engine.keys import CHANGES
 from tests.tree import ROOT
 
@@ -71,16 +72,7 @@ REMARKS: dict[str, str] = {
 def main(arguments: list[str]) -> int:
     """Write the table, or with --check say whether it is stale; returns the exit status."""
     rows: dict[str, Any] = json.loads(ROWS.read_text())
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    wanted = f"{before}{BEGIN}{table(rows)}{END}{after}"
-    if "--check" not in arguments:
-        PAGE.write_text(wanted)
-    elif wanted != page:
-        sys.stderr.write("docs/operations.md is stale: make docs\n")
-        return 1
-    return 0
+    return refresh(PAGE, BEGIN, END, table(rows), arguments)
 
 
 def table(rows: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ it is stale.
 
 import sys
 
+from experiments.generated_part import refresh
 from grpc_platform.monitoring.rules import alerts
 from tests.tree import ROOT
 
@@ -16,16 +17,7 @@ END = "<!-- End of the alerts. -->\n"
 
 def main(arguments: list[str]) -> int:
     """Write the table, or with --check say whether it is stale; returns the exit status."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    wanted = f"{before}{BEGIN}{table()}{END}{after}"
-    if "--check" not in arguments:
-        PAGE.write_text(wanted)
-    elif wanted != page:
-        sys.stderr.write(f"{PAGE.relative_to(ROOT)} is stale: make docs\n")
-        return 1
-    return 0
+    return refresh(PAGE, BEGIN, END, table(), arguments)
 
 
 def table() -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from experiments.generated_part import refresh
 from tests.tree import ROOT
 
 LOGS = ROOT / "docs" / "upgrades"
@@ -21,16 +22,7 @@ HEADER = """| upgrade | from | to | minutes | calls | failed | late | log |
 
 def main(arguments: list[str]) -> int:
     """Write the table, or with --check say whether it is stale; returns the exit status."""
-    page = PAGE.read_text()
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    wanted = f"{before}{BEGIN}{HEADER}{''.join(_rows())}{END}{after}"
-    if "--check" not in arguments:
-        PAGE.write_text(wanted)
-    elif wanted != page:
-        sys.stderr.write("docs/upgrades.md is stale: make docs\n")
-        return 1
-    return 0
+    return refresh(PAGE, BEGIN, END, HEADER + "".join(_rows()), arguments)
 
 
 def _rows() -> Iterator[str]:
