@@ -14,13 +14,15 @@ from experiments.client_runs import (
     account,
     bad,
     choose,
-    given,
     lost_and_late,
+    of_each,
+    start,
 )
+from experiments.client_scenarios import CALLS, GREETER
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
 from grpc_platform.conventions import ENVOY_METRICS_PORT
-from testbed.clients.pods import Clients, Stopped, install
+from testbed.clients.pods import Clients, Stopped
 from testbed.cluster import apps, readiness, run
 from testbed.cluster.cluster import Cluster
 from testbed.cluster.place import SECOND
@@ -28,7 +30,6 @@ from testbed.cluster.two_clusters import TwoClusters
 from testbed.disruptions import pods
 
 OLD, NEW = "local", "second"
-SERVICE = "greeter"
 STEPS = ({OLD: 100, NEW: 0}, {OLD: 50, NEW: 50}, {OLD: 0, NEW: 100})
 """The weights of docs/moving.md between `cluster: old` and `cluster: new`."""
 
@@ -36,7 +37,6 @@ STEPS = ({OLD: 100, NEW: 0}, {OLD: 50, NEW: 50}, {OLD: 0, NEW: 100})
 def run_moves(lab: Lab) -> Result:
     """Move the service step by step, and then back in one."""
     languages, absent = choose(lab)
-    install(lab.cluster, languages)
     second = Cluster(lab.cluster.sandbox, lab.cluster.builder, place=SECOND)
     second.start()
     run.prepare(second)
@@ -69,7 +69,7 @@ def _place(lab: Lab, stack: TwoClusters, **place: Any) -> Any:
     graph = lab.preview(
         clusters={NEW: {"existing": {"context": NEW, "kubeconfig": "unread"}}},
         callers={"neighbours": {"cidr": "10.244.0.0/16"}},
-        services={"load": None, "streams": None, "ticker": None, SERVICE: place},
+        services={"load": None, "streams": None, "ticker": None, GREETER: place},
     )
     stack.bring_to(graph)
     # One for each cluster; their contracts are the same.
@@ -90,11 +90,7 @@ def _watch(
     (begins,) = set(stack.clusters) - {ends}
     clients = Clients(lab.cluster, lab.http_port)
     try:
-        for language in languages:
-            for mode in MODES:
-                name = f"client-{language}-{mode}"
-                clients.start(name, language, given(contract, mode), ("--rate", "10"))
-        clients.wait_until_calling()
+        start(clients, languages, contract, CALLS)
         began = acted = time.time()
         for weights in steps:
             lab.say(f"weights: {weights}")
@@ -109,13 +105,7 @@ def _watch(
         stopped = clients.stop()
     finally:
         clients.remove()
-    return {
-        language: {
-            mode: _told(stopped, f"client-{language}-{mode}", began, acted, addresses)
-            for mode in MODES
-        }
-        for language in languages
-    }
+    return of_each(languages, lambda name: _told(stopped, name, began, acted, addresses))
 
 
 def _envoys(cluster: Cluster) -> set[str]:
@@ -124,7 +114,7 @@ def _envoys(cluster: Cluster) -> set[str]:
 
 def _wait_until_served(lab: Lab, cluster: Cluster) -> None:
     """Wait until every Envoy of a cluster knows the service's servers."""
-    path = f"stats?filter=^cluster.default_{SERVICE}_50051.membership_healthy$"
+    path = f"stats?filter=^cluster.default_{GREETER}_50051.membership_healthy$"
     cluster.wait(
         "its Envoys to know the servers",
         lambda: all(

@@ -2,13 +2,13 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from experiments.experiment import Result
 from experiments.lab import Lab
 from testbed.clients.languages import LANGUAGES, build, missing
-from testbed.clients.pods import Call
+from testbed.clients.pods import Call, Clients, install
 
 CONTRACT, DEFAULTS = "contract", "defaults"
 MODES = (CONTRACT, DEFAULTS)
@@ -19,8 +19,8 @@ LATE = 1000.0
 
 
 def choose(lab: Lab) -> tuple[list[str], dict[str, str]]:
-    """Build the clients. Returns the languages, and those left out with the program that they
-    need."""
+    """Build the clients and let pods run them. Returns the languages, and those left out with the
+    program that they need."""
     absent = {name: program for name in LANGUAGES if (program := missing(name))}
     for name, program in absent.items():
         lab.say(f"{name} is left out: there is no {program}")
@@ -28,12 +28,30 @@ def choose(lab: Lab) -> tuple[list[str], dict[str, str]]:
     for name in languages:
         lab.say(f"building the client in {name}")
         build(name)
+    install(lab.cluster, languages)
     return languages, absent
 
 
-def given(contract: Any, mode: str) -> Any:
-    """What a client gets of a contract."""
-    return contract if mode == CONTRACT else {key: contract[key] for key in _TO_DIAL}
+def pod(language: str, mode: str) -> str:
+    """The name of a client's pod."""
+    return f"client-{language}-{mode}"
+
+
+def start(
+    clients: Clients, languages: Iterable[str], contract: Any, arguments: Sequence[str]
+) -> None:
+    """Start a client of each language in each mode, and wait until all call."""
+    to_dial = {key: contract[key] for key in _TO_DIAL}
+    for language in languages:
+        for mode in MODES:
+            given = contract if mode == CONTRACT else to_dial
+            clients.start(pod(language, mode), language, given, arguments)
+    clients.wait_until_calling()
+
+
+def of_each(languages: Iterable[str], tell: Callable[[str], Result]) -> Result:
+    """What is told of each client's pod, by language and mode."""
+    return {language: {mode: tell(pod(language, mode)) for mode in MODES} for language in languages}
 
 
 def account(

@@ -16,14 +16,16 @@ from experiments.client_runs import (
     account,
     bad,
     choose,
-    given,
     lost_and_late,
+    of_each,
+    pod,
+    start,
 )
 from experiments.client_scenarios import GREETER, QUICK, RATE, SCENARIOS, TICKER, Scenario
 from experiments.experiment import Experiment, Finding, Result
 from experiments.lab import Lab
 from experiments.steps import ENVOYS
-from testbed.clients.pods import Clients, Stopped, install
+from testbed.clients.pods import Clients, Stopped
 from testbed.cluster import apps, readiness
 from testbed.cluster.errors import LocalError
 
@@ -42,7 +44,6 @@ _WARM_UP = 5.0  # seconds: a JVM's first calls are slow
 def run(lab: Lab) -> Result:
     """All clients side by side in each scenario, each language with the contract and without."""
     languages, absent = choose(lab)
-    install(lab.cluster, languages)
     apps.install(lab.cluster)
     changes: dict[str, dict[str, Any]] = {
         "envoy": {"min_replicas": ENVOYS, "max_replicas": ENVOYS},
@@ -84,14 +85,10 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
         # Also after a failure: the next scenario must not get calls from these clients.
         after.callback(scenario.restore, lab)
         after.callback(clients.remove)
-        for language in languages:
-            for mode in MODES:
-                name = f"client-{language}-{mode}"
-                clients.start(name, language, given(contract, mode), scenario.arguments(lab))
-        clients.wait_until_calling()
+        start(clients, languages, contract, scenario.arguments(lab))
         lab.pause(_WARM_UP)
         # By default a client calls one Envoy: the one that most call, so that its end is seen.
-        last = [clients.calls(f"client-{name}-{DEFAULTS}")[-1].envoy for name in languages]
+        last = [clients.calls(pod(name, DEFAULTS))[-1].envoy for name in languages]
         ((busiest, _),) = Counter(last).most_common(1)
         began = time.time()
         address = scenario.act(lab, busiest)
@@ -106,13 +103,7 @@ def _observe(lab: Lab, scenario: Scenario, languages: Sequence[str], contract: A
         "what": scenario.what,
         "lossless": scenario.lossless,
         "seconds": round(time.time() - began),
-        "clients": {
-            language: {
-                mode: _told(stopped, f"client-{language}-{mode}", began, since, address)
-                for mode in MODES
-            }
-            for language in languages
-        },
+        "clients": of_each(languages, lambda name: _told(stopped, name, began, since, address)),
     }
 
 

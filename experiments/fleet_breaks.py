@@ -12,6 +12,7 @@ from grpc_platform.conventions import CONTOUR_NAMESPACE, ENVOY_ADMIN_PORT
 from testbed.cluster import deploy, readiness
 from testbed.cluster.control_plane import PYTHON
 from testbed.disruptions import losses, pods
+from testbed.load.clients import Client
 from testbed.monitoring.watch import Monitoring
 
 
@@ -61,16 +62,19 @@ def _blind_autoscaler(lab: Lab, _: Monitoring) -> Generator[Labels]:
 @contextlib.contextmanager
 def _uneven_load(lab: Lab, _: Monitoring) -> Generator[Labels]:
     pod, address = next(iter(lab.envoys().items()))
-    client = lab.client(
-        "--rate=100",
-        f"--authority=load.{ZONE}",
-        targets={"one": f"{address}:{lab.http_port}"},
-    )
-    lab.wait_until_running(client)
+    client = _call_one(lab, address, "load", "--rate=100")
     try:
         yield {"pod": pod}
     finally:
         client.stop()
+
+
+def _call_one(lab: Lab, address: str, service: str, argument: str) -> Client:
+    """A client of one Envoy, past the name."""
+    target = f"{address}:{lab.http_port}"
+    client = lab.client(argument, f"--authority={service}.{ZONE}", targets={"one": target})
+    lab.wait_until_running(client)
+    return client
 
 
 _NEAR = (0.87, 0.94)
@@ -127,12 +131,7 @@ _SHORT_GRACE = 20  # seconds
 def _long_stream(lab: Lab, _: Monitoring) -> Generator[Labels]:
     """A stream that outlives the grace period of its Envoy."""
     pod, address = next(iter(lab.envoys().items()))
-    client = lab.client(
-        "--stream=10m",
-        f"--authority=streams.{ZONE}",
-        targets={"one": f"{address}:{lab.http_port}"},
-    )
-    lab.wait_until_running(client)
+    client = _call_one(lab, address, "streams", "--stream=10m")
     grace = f"--grace-period={_SHORT_GRACE}"
     lab.cluster.kubectl("delete", "pod", *PLATFORM, pod, grace, "--wait=false")
     lab.cluster.wait("the Envoy to be ended", lambda: not _exists(lab, pod))
