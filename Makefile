@@ -88,7 +88,9 @@ bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.updates
 
-check: style types workflows locked generated rules policies  ## Format, lint, types, workflows, lock files, generated docs, alerts, policies
+check: .venv/.local .venv/.actionlint-$(ACTIONLINT)  ## Format, lint, types, workflows, lock files, generated docs, alerts, policies
+	@# Two at a time: types takes as long as all others together.
+	@$(MAKE) --no-print-directory -j2 types style workflows locked generated rules policies
 
 # The steps of `make check`; the hooks of .pre-commit-config.yaml run them one by one.
 style: install
