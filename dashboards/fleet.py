@@ -13,6 +13,7 @@ from dashboards.panels import (
     SERVICES,
     SHARE,
     add_row,
+    breaker_use,
     failures,
     new_dashboard,
     panel,
@@ -127,8 +128,6 @@ def _add_golden_signals(board: Dashboard) -> None:
 
 
 def _add_saturation(board: Dashboard) -> None:
-    active = f"envoy_cluster_upstream_rq_active{{{SERVICES}}}"
-    remaining = f"envoy_cluster_circuit_breakers_default_remaining_rq{{{SERVICES}}}"
     utilization = f'{_AUTOSCALER}, metric_target_type="utilization"'
     add_row(
         board,
@@ -170,10 +169,7 @@ def _add_saturation(board: Dashboard) -> None:
             SHARE,
             "Calls in flight as a share of what one Envoy allows to one service; the ten highest. "
             "At 100% Envoy answers UNAVAILABLE.",
-            {
-                _BY_SERVICE: "topk(10, max by (envoy_cluster_name) "
-                f"({active} / ({active} + {remaining})))"
-            },
+            {_BY_SERVICE: f"topk(10, max by (envoy_cluster_name) ({breaker_use(SERVICES)}))"},
             limit=1,
         ),
     )

@@ -65,6 +65,13 @@ def refused(selector: str) -> str:
     return " + ".join(f"sum({rate(metric, selector)})" for metric in OVERFLOWS)
 
 
+def breaker_use(selector: str) -> str:
+    """Calls in flight as a share of what the circuit breaker allows."""
+    active = f"envoy_cluster_upstream_rq_active{{{selector}}}"
+    remaining = f"envoy_cluster_circuit_breakers_default_remaining_rq{{{selector}}}"
+    return f"{active} / ({active} + {remaining})"
+
+
 def failures(selector: str) -> dict[str, str]:
     """A query for each grpc-status but OK: Envoy counts each in a metric of its own, from the first
     one on."""

@@ -12,6 +12,7 @@ from dashboards.panels import (
     SHARE,
     TIMES,
     add_row,
+    breaker_use,
     failures,
     label_values,
     new_dashboard,
@@ -151,8 +152,6 @@ def _add_golden_signals(board: Dashboard) -> None:
 
 
 def _add_servers(board: Dashboard) -> None:
-    active = f"envoy_cluster_upstream_rq_active{{{_SERVICE}}}"
-    remaining = f"envoy_cluster_circuit_breakers_default_remaining_rq{{{_SERVICE}}}"
     add_row(
         board,
         "Saturation",
@@ -160,14 +159,14 @@ def _add_servers(board: Dashboard) -> None:
             "Open calls",
             COUNT,
             "Calls and streams in flight between Envoy and the servers.",
-            {"open": f"sum({active})"},
+            {"open": f"sum(envoy_cluster_upstream_rq_active{{{_SERVICE}}})"},
         ),
         panel(
             "Fullest circuit breaker",
             SHARE,
             "Calls in flight as a share of what one Envoy allows. At 100% Envoy answers "
             "UNAVAILABLE: raise `max_requests` of the service, or add servers.",
-            {"fullest": f"max({active} / ({active} + {remaining}))"},
+            {"fullest": f"max({breaker_use(_SERVICE)})"},
             limit=1,
         ),
     )
