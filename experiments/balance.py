@@ -215,7 +215,7 @@ def _draw_shares(axes: Axes, phase: Result) -> None:
         f"Envoy {number + 1}": [100 * column[ip] / sum(column.values()) for column in columns]
         for number, ip in enumerate(envoys)
     }
-    events = {f"to {e['decided']}": e["at"] - zero for e in phase["events"] if "decided" in e}
+    events = [(f"to {e['decided']}", e["at"] - zero) for e in phase["events"] if "decided" in e]
     places = [group[0]["at"] - zero for group in groups]
     plots.stacked(axes, places, each, y_label="percent", events=events)
 

@@ -202,7 +202,7 @@ def draw(result: Result) -> dict[str, Figure]:
                     list(range(len(lost))),
                     [100 * failed / rate for failed in lost],
                 )
-            events = {"endpoint removed": losses.NODE_MONITOR_GRACE}
+            events = [("endpoint removed", losses.NODE_MONITOR_GRACE)]
             plots.lines(each, series, y_label="percent", events=events, steps=True)
         last: Any = axes[-1]
         last.set(xlabel="seconds after the loss")

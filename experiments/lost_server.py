@@ -180,7 +180,7 @@ def draw(result: Result) -> dict[str, Figure]:
                 series,
                 y_label="percent",
                 x_label="seconds after the loss",
-                events={"endpoint removed": losses.NODE_MONITOR_GRACE},
+                events=[("endpoint removed", losses.NODE_MONITOR_GRACE)],
                 steps=True,
             )
     return {"lost_server": figure}

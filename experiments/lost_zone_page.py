@@ -22,8 +22,8 @@ _BOOTSTRAP = (
 def draw(result: Result) -> dict[str, Figure]:
     """Failed calls by second after the loss, without a shift and with one."""
     cases = {
-        "lost": ("A zone is lost: calls that fail", {"endpoints removed": NODE_MONITOR_GRACE}),
-        "shift after": ("Its nodes still report, and it is shifted away", {"shift": SHIFT_AFTER}),
+        "lost": ("A zone is lost: calls that fail", [("endpoints removed", NODE_MONITOR_GRACE)]),
+        "shift after": ("Its nodes still report, and it is shifted away", [("shift", SHIFT_AFTER)]),
     }
     shown = {name: case for name, case in cases.items() if name in result}
     titles = [title for title, _ in shown.values()]

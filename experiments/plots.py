@@ -109,7 +109,7 @@ def lines(
     x_ticks: Sequence[float] = (),
     steps: bool = False,
     area: Mapping[str, Points] | None = None,
-    events: Mapping[str, float] | None = None,
+    events: Sequence[tuple[str, float]] = (),
     band: tuple[float, float] | None = None,
     marks: Mapping[str, float] | None = None,
 ) -> None:
@@ -143,7 +143,7 @@ def lines(
     if len(x_ticks):
         axes.set_xticks(x_ticks)
     _name_right(axes, ends)
-    _events(axes, events or {})
+    _events(axes, events)
 
 
 def stacked(
@@ -153,7 +153,7 @@ def stacked(
     *,
     y_label: str,
     x_label: str = "",
-    events: Mapping[str, float] | None = None,
+    events: Sequence[tuple[str, float]] = (),
 ) -> None:
     """Each part's share of the whole over time, as areas, named where they are widest."""
     _check("stacked", shares)
@@ -177,7 +177,7 @@ def stacked(
     axes.margins(x=0)
     axes.set_ylim(0, top)
     axes.set(xlabel=x_label, ylabel=y_label)
-    _events(axes, events or {})
+    _events(axes, events)
 
 
 def bars(
@@ -228,8 +228,8 @@ def _same_length(chart: str, name: str, xs: Sequence[object], ys: Sequence[objec
         raise ValueError(f"{chart}: series {name!r} has {len(ys)} values for {len(xs)} places")
 
 
-def _events(axes: Axes, events: Mapping[str, float]) -> None:
-    for name, second in events.items():
+def _events(axes: Axes, events: Sequence[tuple[str, float]]) -> None:
+    for name, second in events:
         axes.axvline(second, color=GREY, linewidth=1, linestyle=":")
         axes.annotate(
             name,

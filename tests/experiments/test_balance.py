@@ -47,3 +47,16 @@ def test_the_steady_part_ends_with_the_first_decision() -> None:
     found = steady(phase(moves=True), "grpc-go", 5.0)
     assert found["periods"] == 2
     assert found["together"] == {"max_over_mean": 1.0, "cv": 0.0}
+
+
+def test_a_fleet_that_shrinks_twice_to_one_size_is_marked_twice() -> None:
+    from experiments import balance
+
+    shrinks = phase(moves=True)
+    shrinks["events"] += [
+        {"at": 120.0, "decided": 2},
+        {"at": 125.0, "decided": 3},
+        {"at": 130.0, "decided": 2},
+    ]
+    figure = balance.draw({"with": shrinks})["balance"]
+    assert [text.get_text() for text in figure.axes[0].texts].count("to 2") == 2

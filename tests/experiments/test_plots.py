@@ -18,7 +18,7 @@ def lines(axes: Any) -> None:
         {"one": (XS, [math.sin(x) for x in XS]), "other": (XS, [math.cos(x) for x in XS])},
         y_label="calls/s",
         x_label="s",
-        events={"scale-out": 12.0},
+        events=[("scale-out", 12.0)],
         band=(0.2, 0.4),
         marks={"bound": 0.5},
         area={"asked": (XS, XS)},
@@ -27,7 +27,7 @@ def lines(axes: Any) -> None:
 
 def stacked(axes: Any) -> None:
     shares = {"envoy-a": [1 - x / 60 for x in XS], "envoy-b": [x / 60 for x in XS]}
-    plots.stacked(axes, XS, shares, y_label="share of calls", events={"scale-out": 3.0})
+    plots.stacked(axes, XS, shares, y_label="share of calls", events=[("scale-out", 3.0)])
 
 
 def bars(axes: Any) -> None:
