@@ -134,12 +134,13 @@ def _long_stream(lab: Lab, _: Monitoring) -> Generator[Labels]:
     client = _call_one(lab, address, "streams", "--stream=10m")
     grace = f"--grace-period={_SHORT_GRACE}"
     lab.cluster.kubectl("delete", "pod", *PLATFORM, pod, grace, "--wait=false")
-    lab.cluster.wait("the Envoy to be ended", lambda: not _exists(lab, pod))
     try:
-        yield {"pod": pod}
+        lab.cluster.wait("the Envoy to be ended", lambda: not _exists(lab, pod))
     finally:
+        # Or it would open streams to an address that is gone, on all of a core.
         client.remove()
-        lab.wait_until_settled()
+    yield {"pod": pod}
+    lab.wait_until_settled()
 
 
 def _exists(lab: Lab, pod: str) -> bool:
