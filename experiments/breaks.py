@@ -61,6 +61,8 @@ def break_all(
     except LocalError as problem:
         error = problem.cause
         lab.say(f"it could not be done: {error}")
+    # Prometheus writes the series of an alert after it says that the alert fires.
+    lab.pause(INTERVAL * scope.scale)
     fired = monitoring.fired(began, time.time())
     lab.say(f"fired: {', '.join(sorted({each.name for each in fired})) or 'none'}")
     undone = [Broken(each, {}, began) for each in breaks[len(broken) :]]

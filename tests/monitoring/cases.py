@@ -64,7 +64,16 @@ def _control_plane() -> Iterator[Case]:
             fires="11m",
             labels=of.ENVOY,
         )
-    restart = of.connected(cds="1x10 0x7 1x60", lds="1x10 0x7 1x60")
+    attempts = f"1x10 {' '.join(4 * ['0x2 1'])} 0x60"
+    yield Case(
+        alert=name,
+        what="a connection attempt that lasts until it is scraped",
+        series=of.connected(cds=attempts, lds=attempts),
+        quiet="10m",
+        fires="11m",
+        labels=of.ENVOY,
+    )
+    restart = of.connected(cds="1x10 0x5 1x60", lds="1x10 0x5 1x60")
     yield Case(alert=name, what="Contour restarts", series=restart, quiet="30m")
     name = "EnvoyConfigurationRejected"
     yield Case(

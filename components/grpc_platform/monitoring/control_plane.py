@@ -15,17 +15,19 @@ _REJECTED = {
 
 def alerts(scope: Scope) -> list[Alert]:
     """Envoy without Contour, a configuration that Envoy rejects, and certificates."""
-    here, limits = scope.here, scope.thresholds
+    here, limits, lately = scope.here, scope.thresholds, scope.time("2m")
     return [
         Alert(
             name="EnvoyWithoutContour",
+            # Envoy sets the state to 1 when it begins to connect, and to 0 when that has failed:
+            # https://github.com/envoyproxy/envoy/blob/v1.38.3/source/extensions/config_subscription/grpc/grpc_stream.h
             expr=f"""
-                min by (namespace, pod) (
-                  envoy_cluster_manager_cds_control_plane_connected_state{{{here}}}
-                ) == 0
-                or min by (namespace, pod) (
-                  envoy_listener_manager_lds_control_plane_connected_state{{{here}}}
-                ) == 0""",
+                min by (namespace, pod) (min_over_time(
+                  envoy_cluster_manager_cds_control_plane_connected_state{{{here}}}[{lately}]
+                )) == 0
+                or min by (namespace, pod) (min_over_time(
+                  envoy_listener_manager_lds_control_plane_connected_state{{{here}}}[{lately}]
+                )) == 0""",
             wait="5m",
             severity="critical",
             summary="An Envoy gets no configuration from Contour.",
