@@ -30,17 +30,25 @@ def _silent_envoy(lab: Lab, _: Monitoring) -> Generator[Labels]:
 def _largest_fleet(lab: Lab, _: Monitoring) -> Generator[Labels]:
     """Load that would need more Envoys than the autoscaler may start."""
     found = lab.manifest("HorizontalPodAutoscaler", "envoy")
-    spec = found["spec"]
-    spec |= {"minReplicas": steps.ENVOYS - 1, "maxReplicas": steps.ENVOYS}
+    spec, most = found["spec"], steps.ENVOYS + 1
+    spec |= {"minReplicas": steps.ENVOYS, "maxReplicas": most}
     for metric in spec["metrics"]:
         metric["containerResource"]["target"]["averageUtilization"] = 1
     client = lab.client("--policy=round_robin", "--rate=300")
     deploy.apply(lab.cluster, [found])
     try:
+        lab.cluster.wait("the largest fleet", lambda: _size(lab) == most, timeout=180)
         yield {"namespace": CONTOUR_NAMESPACE}
     finally:
         client.stop()
         deploy.apply(lab.cluster, [lab.manifest("HorizontalPodAutoscaler", "envoy")])
+        lab.cluster.wait("the usual fleet", lambda: _size(lab) == steps.ENVOYS, timeout=180)
+        lab.wait_until_settled()
+
+
+def _size(lab: Lab) -> int:
+    autoscaler = lab.cluster.get("horizontalpodautoscaler", *PLATFORM, "envoy")
+    return int(autoscaler["status"].get("currentReplicas", 0))
 
 
 @contextlib.contextmanager

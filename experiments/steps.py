@@ -90,8 +90,13 @@ def roll_contour(lab: Lab) -> None:
 
 
 def kill_leader(lab: Lab) -> None:
-    dead = losses.kill_leader(lab.cluster)
-    lab.cluster.wait("another Contour to lead", lambda: losses.leader(lab.cluster) != dead)
+    dead = losses.leading_process(lab.cluster)
+    losses.kill_leader(lab.cluster)
+    # Perhaps the same pod, whose container restarts.
+    lab.cluster.wait(
+        "a Contour to lead again",
+        lambda: losses.leading_process(lab.cluster) not in (dead, ""),
+    )
 
 
 def renew(lab: Lab) -> None:

@@ -112,13 +112,14 @@ def without_api_server(cluster: Cluster) -> Generator[None]:
 
 def leader(cluster: Cluster) -> str:
     """The pod of the leading Contour; waits while there is none."""
+    cluster.wait("a Contour to lead", lambda: bool(leading_process(cluster)))
+    return leading_process(cluster).rpartition("_")[0]
 
-    def holder() -> str:
-        lease = cluster.get("lease", "-n", CONTOUR_NAMESPACE, "leader-elect")
-        return str(lease["spec"].get("holderIdentity", "")).rpartition("_")[0]
 
-    cluster.wait("a Contour to lead", lambda: bool(holder()))
-    return holder()
+def leading_process(cluster: Cluster) -> str:
+    """Who holds Contour's Lease: a pod's name, and an id that is another after a restart."""
+    lease = cluster.get("lease", "-n", CONTOUR_NAMESPACE, "leader-elect")
+    return str(lease["spec"].get("holderIdentity", ""))
 
 
 def kill_leader(cluster: Cluster) -> str:
