@@ -43,7 +43,7 @@ def main() -> int:
         "--factor", type=float, default=10, help="divide waits by this (default 10)"
     )
     parser.add_argument("--judge", action="store_true", help="plot and judge the last run again")
-    parser.add_argument("--publish", action="store_true", help="copy the last run to docs/")
+    parser.add_argument("--publish", action="store_true", help="copy the last runs to docs/")
     asked = parser.parse_args()
     console = Console(highlight=False)
     names = asked.only.split(",") if asked.only else list(QUICK if asked.quick else EXPERIMENTS)
@@ -64,7 +64,7 @@ def main() -> int:
         page.write(OUTPUT)
         return 0
     if asked.publish:
-        return page.publish(OUTPUT, DOCS, console)
+        return page.publish(OUTPUT, DOCS, names, console)
     OUTPUT.mkdir(parents=True, exist_ok=True)
     try:
         return _run(names, factor=asked.factor, quick=asked.quick, console=console)

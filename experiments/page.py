@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +56,35 @@ def write(directory: Path, docs: str = "../../docs") -> None:
     (directory / "README.md").write_text("\n".join(lines) + "\n")
 
 
-def publish(source: Path, target: Path, console: Console) -> int:
-    """Copy the last full run to the folder that the README links to; 1 if there is none."""
-    records = _records(source)
-    missing = [name for name in EXPERIMENTS if name not in records]
+def publish(source: Path, target: Path, names: Sequence[str], console: Console) -> int:
+    """Copy the last runs of ``names`` to the folder that the README links to, and write its page
+    anew. Copies nothing and returns 1 if one of them was not run, or run quickly only."""
+    records = {name: record for name, record in _records(source).items() if name in names}
+    missing = [name for name in names if name not in records]
     quick = [name for name, record in records.items() if record["quick"]]
-    for names, what in ((missing, "was not run"), (quick, "was run quickly only")):
-        if names:
-            console.print(f"nothing published: {', '.join(names)} {what}; make experiments first")
+    for refused, what in ((missing, "not run"), (quick, "run quickly only")):
+        if refused:
+            console.print(f"nothing published; {what}: {', '.join(refused)}")
             return 1
     target.mkdir(parents=True, exist_ok=True)
-    for old in (*target.glob("*.svg"), *target.glob("*.json")):
-        old.unlink()
     for name, record in records.items():
         (target / f"{name}.json").write_text(json.dumps(record, separators=(",", ":")) + "\n")
         for plot in record["plots"]:
             shutil.copy(source / f"{plot}.svg", target)
+    _remove_others(target)
     write(target, docs="..")
-    console.print(f"published to {target}")
+    console.print(f"published to {target}: {', '.join(names)}; make docs for the other pages")
     return 0
+
+
+def _remove_others(directory: Path) -> None:
+    """Remove plots and JSON of experiments and plots that are no more."""
+    records = _records(directory)
+    kept = {f"{name}.json" for name in records}
+    kept |= {f"{plot}.svg" for record in records.values() for plot in record["plots"]}
+    for file in (*directory.glob("*.json"), *directory.glob("*.svg")):
+        if file.name not in kept:
+            file.unlink()
 
 
 def _records(directory: Path) -> dict[str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +65,33 @@ def test_the_page_tells_what_holds_and_what_does_not(tmp_path: Path) -> None:
     assert "true values / 10" in text
 
 
-def test_only_a_whole_full_run_is_published(tmp_path: Path) -> None:
+def test_only_full_runs_are_published(tmp_path: Path) -> None:
     source, target = tmp_path / "build", tmp_path / "docs"
     source.mkdir()
     console = Console(record=True, width=200)
     leave(source)
-    assert page.publish(source, target, console) == 1
-    for name in EXPERIMENTS:
-        leave(source, name, quick=name == "balance")
-    assert page.publish(source, target, console) == 1
-    assert "balance was run quickly only" in console.export_text()
+    assert page.publish(source, target, ["few_clients", "herd"], console) == 1
+    assert "not run: herd" in console.export_text()
+    leave(source, "herd", quick=True)
+    assert page.publish(source, target, ["few_clients", "herd"], console) == 1
+    assert "run quickly only: herd" in console.export_text()
     assert not target.exists()
+
+
+def test_the_experiments_asked_for_are_published_beside_the_others(tmp_path: Path) -> None:
+    source, target = tmp_path / "build", tmp_path / "docs"
+    source.mkdir()
+    shutil.copytree(command.DOCS, target)
+    before = {file.name: file.read_bytes() for file in target.iterdir()}
+    (target / "former.svg").write_text("<svg/>")
+    leave(source)
+    assert page.publish(source, target, ["few_clients"], Console(quiet=True)) == 0
+    after = {file.name: file.read_bytes() for file in target.iterdir()}
+    assert after.keys() == before.keys()
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"few_clients.json", "few_clients.svg", "README.md"}
+    assert json.loads(after["few_clients.json"])["date"] == RECORD["date"]
+    assert RECORD["date"] in after["README.md"].decode()
 
 
 def test_an_unknown_experiment_is_refused_with_the_known_names(
