@@ -20,6 +20,11 @@ from testbed.monitoring.watch import Monitoring
 
 # --- Contour and certificates --------------------------------------------------------------------
 
+_CONNECTING = 5.0
+"""Seconds for which Envoy tries to connect to a Contour that is gone, and reads as connected: the
+timeout of its bootstrap, which is not shortened
+(https://github.com/projectcontour/contour/blob/v1.33.8/internal/envoy/v3/bootstrap.go)."""
+
 
 @contextlib.contextmanager
 def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
@@ -35,6 +40,7 @@ def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
         "Contour to be gone",
         lambda: not lab.cluster.get("pods", *PLATFORM, *selector)["items"],
     )
+    lab.pause(_CONNECTING)
     try:
         yield {"namespace": CONTOUR_NAMESPACE}
     finally:
