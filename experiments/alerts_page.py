@@ -41,8 +41,9 @@ def generated(record: Any) -> str:
         others = {other["name"]: other["why"] or "**not expected**" for other in each["others"]}
         also = "; ".join(f"{name}: {why}" for name, why in sorted(others.items()))
         after = "**never**" if each["after"] is None else f"{max(0.0, each['after']):.0f} s"
+        wait = f"{each['for'] * factor / 60:.0f} min" if each["for"] else ""
         lines.append(
-            f"| {each['alert']} | {each['what']} | {each['for'] * factor / 60:.0f} min | {after} "
+            f"| {each['alert']} | {each['what']} | {wait} | {after} "
             f"| {each['promised']:.0f} s | {also} |"
         )
     lines += [
