@@ -44,6 +44,14 @@ def test_a_committed_stack_file_loads_and_obeys_its_schema(stack: str) -> None:
     assert settings.environment == file["config"]["grpc-platform:environment"]
 
 
+@pytest.mark.parametrize("stack", STACKS)
+def test_an_editor_finds_the_schema_by_the_first_line(stack: str) -> None:
+    first = (ROOT / f"Pulumi.{stack}.yaml").read_text().splitlines()[0]
+    key, _, schema = first.partition("=")
+    assert key == "# yaml-language-server: $schema"
+    assert (ROOT / schema).is_file(), "text behind the path belongs to the next line"
+
+
 def test_prod_is_what_the_mission_describes() -> None:
     file = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())
     settings = loaded(as_the_engine_passes_it(file))
