@@ -17,6 +17,7 @@ LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
+	@echo "making .venv from requirements.lock, about half a minute" >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ]+' requirements.lock)"
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
@@ -26,6 +27,7 @@ LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
 	@touch $@
 
 .venv/.local: .venv/.synced requirements-local.lock
+	@echo "adding the local cluster's packages to .venv" >&2
 	@$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-local.lock
 	@touch $@
 
