@@ -1,8 +1,8 @@
 """Builds the parts that have no wheel, in the background, into a cache outside the tree.
 
 ``$XDG_CACHE_HOME/grpc-platform`` holds one directory a part and one log a part. Until all are built
-it also holds ``go-build`` and ``go-mod``, Go's own caches (6 GB), which let an interrupted build
-continue.
+it also holds ``go-build``, ``go-mod`` and ``go-path``, Go's own caches (6 GB), which let an
+interrupted build continue.
 """
 
 import contextlib
@@ -114,6 +114,11 @@ class Builder:
         """Whether `result` would return at once."""
         return self._futures[name].done()
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a part is still to be built."""
+        return any(part.state not in ("ready", "built") for part in self.progress())
+
     def progress(self) -> list[Progress]:
         """Each part's progress, in the order of building."""
         return list(self._progress.values())
@@ -212,6 +217,8 @@ class Builder:
         errors."""
         environment = {
             **os.environ,
+            # Without it Go makes ~/go for the checksums it has seen.
+            "GOPATH": str(self.root / "go-path"),
             "GOCACHE": str(self.root / "go-build"),
             "GOMODCACHE": str(self.root / "go-mod"),
             "GOTMPDIR": str(self._work(part) / "tmp"),  # a killed Go leaves it behind
@@ -282,7 +289,7 @@ class Builder:
     def _drop_go_caches(self) -> None:
         """Delete Go's caches once every part is built: only another version would need them."""
         if all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted)):
-            for directory in ("go-build", "go-mod", "work"):
+            for directory in ("go-build", "go-mod", "go-path", "work"):
                 shutil.rmtree(self.root / directory, ignore_errors=True)
 
     def _require_disk_space(self) -> None:

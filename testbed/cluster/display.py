@@ -13,6 +13,7 @@ from rich.text import Text
 from testbed.cluster.build import Builder, Progress
 
 _PLAIN_EVERY = 15.0  # seconds between lines about a build, without a terminal
+_EXPLANATION = "building what has no package, once; after Ctrl-C the next run continues"
 
 
 class Display:
@@ -29,6 +30,7 @@ class Display:
         )
         self._said = 0.0
         self._built: set[str] = set()
+        self._explained = False
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
@@ -58,6 +60,9 @@ class Display:
         """Print each built part once; without a terminal, also print a build's progress now and
         then."""
         for part in self._builder.progress():
+            if part.state == "building" and not self._explained:
+                self._explained = True
+                self._console.print(f"  [dim]{_EXPLANATION}[/]")
             if part.state == "built" and part.part not in self._built:
                 self._built.add(part.part)
                 self._console.print(f"  [dim]built {part.part} in {part.seconds:.0f} s[/]")

@@ -103,6 +103,8 @@ def up(
                 keep_logs(box, output, error)
             else:
                 console.print("stopped: tearing everything down")
+                if builder.unfinished:
+                    console.print("the next run continues the build where it stopped")
             kept = bool(how) and isinstance(error, LocalError) and box.running
             raise
         finally:

@@ -17,6 +17,7 @@ from testbed.cluster.parts import GoPart, Patch
 
 GOOD = """
 case $GOTMPDIR in */cache/work/*) test -d $GOTMPDIR || exit 1 ;; *) exit 1 ;; esac
+case $GOPATH in */cache/*) mkdir -p $GOPATH/pkg/sumdb ;; *) exit 1 ;; esac
 case $1 in
   mod) mkdir -p module/provider/factory; printf '%s\\n' "$FACTORY" > module/provider/factory/provider.go
     chmod 444 module/provider/factory/provider.go; echo '"Dir": "'$PWD'/module",'
@@ -62,6 +63,11 @@ def test_every_part_is_built_and_kept(go: Go, tmp_path: Path) -> None:
     for part in parts.GO_PARTS:
         assert builder.result(part.name, 30).read_text() == "built\n"
         assert builder.result(part.name).parent.name == part.key
+    assert not builder.unfinished
+    while (tmp_path / "cache/work").exists():  # of Go's caches the last to go
+        time.sleep(0.01)
+    kept = {part.key for part in parts.GO_PARTS}
+    assert {path.name for path in (tmp_path / "cache").iterdir() if path.is_dir()} == kept
 
 
 def test_another_version_is_built_with_its_own_libraries_and_kept_beside(
@@ -216,6 +222,7 @@ def test_stopping_ends_the_running_build_and_its_compilers(go: Go, tmp_path: Pat
     builder.stop()
     with pytest.raises(LocalError, match="was stopped"):
         builder.result("kube-apiserver", 10)
+    assert builder.unfinished
     compiler = Path("/proc", note.read_text().strip(), "stat")
     while compiler.exists() and " Z " not in compiler.read_text():
         time.sleep(0.01)

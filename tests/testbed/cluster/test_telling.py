@@ -53,6 +53,31 @@ def test_a_part_that_was_built_is_told_once_with_the_time_it_took() -> None:
     assert out.getvalue() == "  built contour in 101 s\n"
 
 
+def test_a_build_says_once_that_it_may_be_interrupted() -> None:
+    builder = mock.create_autospec(Builder, instance=True)
+    builder.progress.return_value = [Progress("contour", "building", 1, 2)]
+    out = io.StringIO()
+    display = Display(Console(file=out, width=80), builder)
+    display.tick()
+    display.tick()
+    assert out.getvalue().count("after Ctrl-C the next run continues") == 1
+
+
+@pytest.mark.parametrize("unfinished", [True, False])
+def test_an_interrupted_run_says_whether_a_build_continues(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, unfinished: bool
+) -> None:
+    builder = mock.create_autospec(Builder, instance=True, unfinished=unfinished)
+    builder.progress.return_value = []
+    monkeypatch.setattr(run, "Builder", mock.Mock(return_value=builder))
+    monkeypatch.setattr(run, "_load", mock.Mock())
+    monkeypatch.setattr(run, "_start", mock.Mock(side_effect=SystemExit(130)))
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        run.up(tmp_path, Console(file=out, width=80), stack="local", graph=tmp_path / "graph")
+    assert ("the next run continues the build" in out.getvalue()) is unfinished
+
+
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
