@@ -13,7 +13,7 @@ from grpc_platform.rules.support import kubernetes_support, proxy_support
 from grpc_platform.timing import LONG_TERMINATION_GRACE_PERIOD, format_duration
 
 from .cluster_rules import CLUSTER_RULES
-from .mistakes import ConfigError, from_pydantic
+from .mistakes import ConfigError, from_pydantic, meant
 from .network_rules import NETWORK_RULES
 from .serving_rules import SERVING_RULES
 from .settings import Settings
@@ -56,7 +56,8 @@ def check(
             if ("environment",) in given:
                 values["environment"] = "development"  # required; development has fewer rules
     if settings is not None:
-        wrong_already = _Paths(m.path for m in mistakes)
+        # A rule must not blame the default of a key whose name is mistyped.
+        wrong_already = _Paths(p for m in mistakes for p in (m.path, meant(m.path, Settings)))
         broken = [
             *broken_rules(settings),
             *_zones_outside(settings, region if region and _REGION.fullmatch(region) else None),

@@ -74,6 +74,7 @@ def _remedy(error: ErrorDetails, root: type[BaseModel]) -> str:
         case _:
             return (
                 error["msg"]
+                .partition(", unable to ")[0]
                 .replace("Input should", "must")
                 .replace("must be a valid integer", "must be an integer")
                 .replace("must be a valid", "must be a")
@@ -92,10 +93,23 @@ def unknown_section(key: str, root: type[BaseModel]) -> Mistake:
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     if key in _FORMER_KEYS:
         return _FORMER_KEYS[key]
-    nearest = difflib.get_close_matches(key[:_LONGEST_KEY], known, n=1, cutoff=0.5)
+    nearest = _nearest(key, known)
     if nearest:
-        return f"unknown key; did you mean {nearest[0]}?"
+        return f"unknown key; did you mean {nearest}?"
     return f"unknown key; known ones are {', '.join(known)}"
+
+
+def meant(path: Path, root: type[BaseModel]) -> Path:
+    """`path`, or that of the key which its last one resembles, when it is none itself."""
+    nearest = _nearest(str(path[-1]), _keys_at(root, path[:-1]))
+    return (*path[:-1], nearest) if nearest else path
+
+
+def _nearest(key: str, known: Sequence[str]) -> str | None:
+    return next(
+        iter(difflib.get_close_matches(key[:_LONGEST_KEY], known, n=1, cutoff=0.5)),
+        None,
+    )
 
 
 def _keys_at(model: type[BaseModel], loc: Path) -> list[str]:

@@ -27,6 +27,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "clusters.serving.node_groups.default.size = 1.5: must be an integer, got a number with a "
         "fractional part",
     ),
+    ({"envoy.min_replicas": "three"}, "envoy.min_replicas = three: must be an integer"),
     (
         {"network": {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": ["subnet-0a"]}}},
         "network.existing.private_subnet_ids = ['subnet-0a']: must have at least 2 items",
@@ -155,6 +156,11 @@ def test_a_rule_says_nothing_about_values_that_are_wrong_already() -> None:
 def test_a_rule_says_nothing_about_values_that_only_disagree_with_a_wrong_one() -> None:
     lines = refusals({"envoy.max_deadline": "90 s", "services.reports": {"deadline": "80s"}})
     assert [line.split(" ")[0] for line in lines] == ["envoy.max_deadline"]
+
+
+def test_a_rule_says_nothing_about_the_default_of_a_mistyped_key() -> None:
+    lines = refusals({"network.zones": None, "network.zoness": ["eu-west-1a", "eu-west-1b"]})
+    assert [line.split(" ")[0] for line in lines] == ["network.zoness"]
 
 
 def test_two_wrong_items_of_one_list_are_both_reported() -> None:
