@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from grpc_platform_tools.cli import app
 from grpc_platform_tools.diff.report import Report
+from tests.offline import WITHOUT_NETWORK, can_cut_the_network
 from tests.tools.diff.conftest import HOLD, PROGRAM, Repo, is_held
 
 COMMAND = [sys.executable, "-m", "grpc_platform_tools", "diff"]
@@ -199,16 +199,13 @@ def test_fail_on_refuses_what_hits_a_protected_resource_only(repo: Repo) -> None
     assert result.stderr == "dev: Key key would be deleted, which --fail-on refuses\n"
 
 
+@pytest.mark.skipif(not can_cut_the_network(), reason="this machine permits no network namespace")
 def test_it_needs_no_network_and_shows_no_credentials(repo: Repo, tmp_path: Path) -> None:
-    unshare = shutil.which("unshare")
-    alone = [unshare, "-n"] if unshare else []
-    if subprocess.run([*alone, "true"], check=False).returncode:
-        pytest.skip("this machine permits no network namespace")
     shout = "import os; pulumi.export('seen', [k for k in os.environ if 'SECRET' in k])"
     repo.commit({"__main__.py": f"{PROGRAM}\n{shout}", **repo.stack()})
     repo.write(repo.stack(size=2))
     done = subprocess.run(
-        [*alone, *COMMAND, "HEAD", "--program", repo.directory],
+        [*WITHOUT_NETWORK, *COMMAND, "HEAD", "--program", repo.directory],
         env={**os.environ, "AWS_SECRET_ACCESS_KEY": "swordfish"},
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from grpc_platform_tools.errors import UserError
 from grpc_platform_tools.graph import STACK_TYPE, Graph, Resource
 from grpc_platform_tools.preview.command import run_preview, write_preview
 from grpc_platform_tools.preview.summary import summarise
+from tests.offline import WITHOUT_NETWORK, can_cut_the_network
 
 pytestmark = [
     pytest.mark.usefixtures("stopped_programs"),
@@ -48,12 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def can_unshare() -> bool:
-    unshare = shutil.which("unshare")
-    return bool(unshare) and subprocess.run([unshare, "-n", "true"], check=False).returncode == 0
-
-
-@pytest.mark.skipif(not can_unshare(), reason="this machine permits no network namespace")
+@pytest.mark.skipif(not can_cut_the_network(), reason="this machine permits no network namespace")
 def test_two_runs_leave_the_same_bytes_with_or_without_network_environment_and_home(
     tmp_path: Path,
 ) -> None:
@@ -68,7 +63,7 @@ def test_two_runs_leave_the_same_bytes_with_or_without_network_environment_and_h
     arguments = ["prod", "--program", str(TOY), "--output"]
     subprocess.run([*COMMAND, *arguments, tmp_path / "loud"], env=loud, check=True, timeout=60)
     subprocess.run(
-        ["unshare", "-n", *COMMAND, *arguments, tmp_path / "alone"],
+        [*WITHOUT_NETWORK, *COMMAND, *arguments, tmp_path / "alone"],
         env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "2"},
         check=True,
         timeout=60,
