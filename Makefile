@@ -14,6 +14,8 @@ LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyp
 LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
 # The policy pack's own environment.
 LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
+# The scanners' own environment.
+LOCK_SCAN := $(LOCK) --group scan
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
@@ -33,6 +35,11 @@ policy-pack/.venv/.synced: policy-pack/requirements.lock .venv/.synced
 	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) policy-pack/.venv
 	@$(BIN)/uv pip sync --quiet --require-hashes --python policy-pack/.venv/bin/python policy-pack/requirements.lock
 	@echo "$(CURDIR)/tools" >"$$(policy-pack/.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/tools.pth"
+	@touch $@
+
+supply_chain/.venv/.synced: supply_chain/requirements.lock .venv/.synced
+	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) supply_chain/.venv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python supply_chain/.venv/bin/python supply_chain/requirements.lock
 	@touch $@
 
 # Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
@@ -115,6 +122,9 @@ locked: install
 	@cp policy-pack/requirements.lock .venv/policy.lock
 	@$(LOCK_POLICY) --output-file .venv/policy.lock
 	@cmp .venv/policy.lock policy-pack/requirements.lock || { echo "policy-pack/requirements.lock is stale: make lock"; exit 1; }
+	@cp supply_chain/requirements.lock .venv/scan.lock
+	@$(LOCK_SCAN) --output-file .venv/scan.lock
+	@cmp .venv/scan.lock supply_chain/requirements.lock || { echo "supply_chain/requirements.lock is stale: make lock"; exit 1; }
 
 # Every metric that a rule or a dashboard names is one that something exports.
 rules: install
@@ -135,12 +145,16 @@ generated: install
 policies: install
 	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
 
+scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each finding has an answer in supply_chain/answers.yaml
+	@$(BIN)/python -m supply_chain.scan
+
 policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
 lock:  ## Pin every dependency by version and hash
 	@$(LOCK_DEV) --upgrade --output-file requirements.lock
 	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
 	@$(LOCK_POLICY) --upgrade --output-file policy-pack/requirements.lock
+	@$(LOCK_SCAN) --upgrade --output-file supply_chain/requirements.lock
 
 docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
 	@$(BIN)/python -m config.docs
@@ -154,4 +168,4 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and
 	@$(BIN)/python -m examples.clients.snippets
 	@$(BIN)/python -m tests.tools.policy.page
 
-.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies policy-pack lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan policy-pack lock docs
