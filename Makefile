@@ -7,15 +7,16 @@ BIN := .venv/bin
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# One lock for the components, the tools with their extra, and the development tools.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyproject.toml
-# The testbed's additional packages.
-LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
-# The policy pack's own environment.
-LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
-# The scanners' own environment.
-LOCK_SCAN := $(LOCK) --group scan
+# What each lock is made from. The components, the tools with their extra, and the development tools:
+FROM_requirements.lock := --group=dev --extra=call components/pyproject.toml tools/pyproject.toml
+FROM_requirements-local.lock := --constraint=requirements.lock testbed/requirements.in
+# These two have environments of their own.
+FROM_policy-pack/requirements.lock := --extra=policy tools/pyproject.toml
+FROM_supply_chain/requirements.lock := supply_chain/requirements.in
+LOCKS := requirements.lock requirements-local.lock policy-pack/requirements.lock supply_chain/requirements.lock
+COMPILE := pip compile --universal --python-version=3.11 --generate-hashes
+# A lock begins with this command: Renovate reads and runs it.
+compile = UV_CUSTOM_COMPILE_COMMAND="uv $(COMPILE) --output-file=$(1) $(FROM_$(1))" $(BIN)/uv $(COMPILE) --quiet $(FROM_$(1)) --output-file
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
@@ -113,18 +114,8 @@ workflows: .venv/.local .venv/.actionlint-$(ACTIONLINT)
 	@$(BIN)/zizmor --quiet --offline .
 
 locked: install
-	@cp requirements.lock .venv/dev.lock
-	@$(LOCK_DEV) --output-file .venv/dev.lock
-	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
-	@cp requirements-local.lock .venv/local.lock
-	@$(LOCK_LOCAL) --output-file .venv/local.lock
-	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
-	@cp policy-pack/requirements.lock .venv/policy.lock
-	@$(LOCK_POLICY) --output-file .venv/policy.lock
-	@cmp .venv/policy.lock policy-pack/requirements.lock || { echo "policy-pack/requirements.lock is stale: make lock"; exit 1; }
-	@cp supply_chain/requirements.lock .venv/scan.lock
-	@$(LOCK_SCAN) --output-file .venv/scan.lock
-	@cmp .venv/scan.lock supply_chain/requirements.lock || { echo "supply_chain/requirements.lock is stale: make lock"; exit 1; }
+	@set -e; $(foreach lock,$(LOCKS),cp $(lock) .venv/checked.lock; $(call compile,$(lock)) .venv/checked.lock; \
+	cmp .venv/checked.lock $(lock) || { echo "$(lock) is stale: make lock"; exit 1; };)
 
 # Every metric that a rule or a dashboard names is one that something exports.
 rules: install
@@ -151,10 +142,7 @@ scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each findi
 policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
 lock:  ## Pin every dependency by version and hash
-	@$(LOCK_DEV) --upgrade --output-file requirements.lock
-	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
-	@$(LOCK_POLICY) --upgrade --output-file policy-pack/requirements.lock
-	@$(LOCK_SCAN) --upgrade --output-file supply_chain/requirements.lock
+	@set -e; $(foreach lock,$(LOCKS),$(call compile,$(lock)) $(lock) --upgrade;)
 
 docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
 	@$(BIN)/python -m config.docs

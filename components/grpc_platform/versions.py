@@ -1,4 +1,8 @@
-"""Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
+"""Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons.
+
+Nothing else sets these. Renovate proposes new ones (`.github/renovate.json`); a new Contour also
+needs its Envoy and its dates in the tables below, and tests fail until it has them.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,8 +12,10 @@ KUBERNETES: Final = "1.35"
 """EKS ends standard support of 1.34 on 2026-12-02. Contour 1.33's compatibility table covers 1.32
 to 1.34; the local cluster's tests cover 1.35."""
 
+# renovate: datasource=github-releases depName=projectcontour/contour
 CONTOUR: Final = "1.33.8"
 ENVOY: Final = "1.38.9"
+# renovate: datasource=github-releases depName=kubernetes-sigs/external-dns
 EXTERNAL_DNS: Final = "0.21.0"
 """0.22 changes the default annotation prefix and requires --policy."""
 
