@@ -132,6 +132,7 @@ generated: install
 	@$(BIN)/python -m experiments.alerts_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 	@$(BIN)/python -m tests.tools.policy.page --check
+	@$(BIN)/python -m supply_chain.sbom --check
 
 policies: install
 	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
@@ -141,10 +142,10 @@ scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each findi
 
 policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
-lock:  ## Pin every dependency by version and hash
+lock:  ## Pin every dependency by version and hash; then `make docs` for the SBOMs
 	@set -e; $(foreach lock,$(LOCKS),$(call compile,$(lock)) $(lock) --upgrade;)
 
-docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
+docs: install  ## Regenerate the tables in docs/, the schema, the dashboards, the tools' snippets and the SBOMs
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m dashboards
@@ -155,5 +156,6 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and
 	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 	@$(BIN)/python -m tests.tools.policy.page
+	@$(BIN)/python -m supply_chain.sbom
 
 .PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan policy-pack lock docs
