@@ -44,9 +44,16 @@ supply_chain/.venv/.synced: supply_chain/requirements.lock .venv/.synced
 	@touch $@
 
 # Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
+# renovate: datasource=go depName=github.com/rhysd/actionlint
 ACTIONLINT := 1.7.12
 .venv/.actionlint-$(ACTIONLINT): .venv/.local
 	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT)
+	@touch $@
+
+# renovate: datasource=go depName=golang.org/x/vuln
+GOVULNCHECK := 1.9.0
+.venv/.govulncheck-$(GOVULNCHECK): .venv/.local
+	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath golang.org/x/vuln/cmd/govulncheck@v$(GOVULNCHECK)
 	@touch $@
 
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
@@ -140,6 +147,11 @@ policies: install
 scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each finding has an answer in supply_chain/answers.yaml
 	@$(BIN)/python -m supply_chain.scan
 
+audit: supply_chain/.venv/.synced .venv/.govulncheck-$(GOVULNCHECK)  ## Look up known vulnerabilities of what is locked, and of the Go programs
+	@set -e; $(foreach lock,$(LOCKS),supply_chain/.venv/bin/pip-audit --disable-pip --require-hashes --requirement $(lock);)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govulncheck -C examples/clients/go ./...
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govulncheck -C testbed/load ./...
+
 policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
 lock:  ## Pin every dependency by version and hash; then `make docs` for the SBOMs
@@ -158,4 +170,4 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards, th
 	@$(BIN)/python -m tests.tools.policy.page
 	@$(BIN)/python -m supply_chain.sbom
 
-.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan policy-pack lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan audit policy-pack lock docs

@@ -61,19 +61,24 @@ def envoy_image(version: str) -> str:
 
 EXTERNAL_DNS_IMAGE = f"registry.k8s.io/external-dns/external-dns:v{EXTERNAL_DNS}"
 
+# renovate: eks-addon vpc-cni 1.32
 VPC_CNI: Final = "v1.22.4-eksbuild.3"
+# renovate: eks-addon eks-pod-identity-agent 1.32
 POD_IDENTITY_AGENT: Final = "v1.3.10-eksbuild.3"
+# renovate: eks-addon metrics-server 1.32
 METRICS_SERVER: Final = "v0.8.1-eksbuild.11"
 """These three versions fit every Kubernetes minor version here; the next two add-ons need one
 version per minor. List newer builds with `aws eks describe-addon-versions --addon-name <name>
 --kubernetes-version <minor>`."""
 
+# renovate: eks-addon kube-proxy
 KUBE_PROXY = {
     "1.32": "v1.32.13-eksbuild.16",
     "1.33": "v1.33.10-eksbuild.13",
     "1.34": "v1.34.6-eksbuild.13",
     "1.35": "v1.35.3-eksbuild.13",
 }
+# renovate: eks-addon coredns
 COREDNS = {
     "1.32": "v1.11.4-eksbuild.40",
     "1.33": "v1.12.4-eksbuild.18",
