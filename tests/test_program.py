@@ -285,6 +285,20 @@ def templates(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield from templates(spec["jobTemplate"]["spec"])
 
 
+def test_the_scrapers_of_a_stack_are_the_only_ones_at_every_metrics_port() -> None:
+    prometheus = {"namespaces": ["monitoring"]}
+    graph = variation("local", {"monitoring": {"scrapers": {"prometheus": prometheus}}})
+    named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["monitoring"]}
+    metrics = {
+        rule["ports"][0]["port"]: rule["from"]
+        for policy in graph.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+        for rule in policy.inputs["spec"]["ingress"]
+        if rule["ports"][0]["port"] in {7979, 8000, 8002}
+    }
+    peers = [{"namespaceSelector": {"matchExpressions": [named]}}]
+    assert metrics == {7979: peers, 8000: peers, 8002: peers}
+
+
 def test_pods_keep_their_address_until_nobody_dials_it(prod: Graph) -> None:
     addon = prod.only("aws:eks/addon:Addon", "serving-vpc-cni").inputs
     cooldown = int(json.loads(addon["configurationValues"])["env"]["IP_COOLDOWN_PERIOD"])
