@@ -7,13 +7,16 @@ BIN := .venv/bin
 help:  ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# One lock for the components, the tools with their extra, and the development tools.
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
-LOCK_DEV := $(LOCK) --group dev --extra call components/pyproject.toml tools/pyproject.toml
-# The testbed's additional packages.
-LOCK_LOCAL := $(LOCK) --group local --constraint requirements.lock
-# The policy pack's own environment.
-LOCK_POLICY := $(LOCK) --extra policy tools/pyproject.toml
+# What each lock is made from. The components, the tools with their extra, and the development tools:
+FROM_requirements.lock := --group=dev --extra=call components/pyproject.toml tools/pyproject.toml
+FROM_requirements-local.lock := --constraint=requirements.lock testbed/requirements.in
+# These two have environments of their own.
+FROM_policy-pack/requirements.lock := --extra=policy tools/pyproject.toml
+FROM_supply_chain/requirements.lock := supply_chain/requirements.in
+LOCKS := requirements.lock requirements-local.lock policy-pack/requirements.lock supply_chain/requirements.lock
+COMPILE := pip compile --universal --python-version=3.11 --generate-hashes
+# A lock begins with this command: Renovate reads and runs it.
+compile = UV_CUSTOM_COMPILE_COMMAND="uv $(COMPILE) --output-file=$(1) $(FROM_$(1))" $(BIN)/uv $(COMPILE) --quiet $(FROM_$(1)) --output-file
 
 .venv/.synced: requirements.lock components/pyproject.toml tools/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: make PYTHON=python3.x"; exit 2; }
@@ -37,10 +40,22 @@ policy-pack/.venv/.synced: policy-pack/requirements.lock .venv/.synced
 	@echo "$(CURDIR)/tools" >"$$(policy-pack/.venv/bin/python -c 'import site; print(site.getsitepackages()[0])')/tools.pth"
 	@touch $@
 
+supply_chain/.venv/.synced: supply_chain/requirements.lock .venv/.synced
+	@$(BIN)/uv venv --quiet --clear --python $(PYTHON) supply_chain/.venv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python supply_chain/.venv/bin/python supply_chain/requirements.lock
+	@touch $@
+
 # Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
+# renovate: datasource=go depName=github.com/rhysd/actionlint
 ACTIONLINT := 1.7.12
 .venv/.actionlint-$(ACTIONLINT): .venv/.local
 	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT)
+	@touch $@
+
+# renovate: datasource=go depName=golang.org/x/vuln
+GOVULNCHECK := 1.9.0
+.venv/.govulncheck-$(GOVULNCHECK): .venv/.local
+	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath golang.org/x/vuln/cmd/govulncheck@v$(GOVULNCHECK)
 	@touch $@
 
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
@@ -108,15 +123,8 @@ workflows: .venv/.local .venv/.actionlint-$(ACTIONLINT)
 	@$(BIN)/zizmor --quiet --offline .
 
 locked: install
-	@cp requirements.lock .venv/dev.lock
-	@$(LOCK_DEV) --output-file .venv/dev.lock
-	@cmp .venv/dev.lock requirements.lock || { echo "requirements.lock is stale: make lock"; exit 1; }
-	@cp requirements-local.lock .venv/local.lock
-	@$(LOCK_LOCAL) --output-file .venv/local.lock
-	@cmp .venv/local.lock requirements-local.lock || { echo "requirements-local.lock is stale: make lock"; exit 1; }
-	@cp policy-pack/requirements.lock .venv/policy.lock
-	@$(LOCK_POLICY) --output-file .venv/policy.lock
-	@cmp .venv/policy.lock policy-pack/requirements.lock || { echo "policy-pack/requirements.lock is stale: make lock"; exit 1; }
+	@set -e; $(foreach lock,$(LOCKS),cp $(lock) .venv/checked.lock; $(call compile,$(lock)) .venv/checked.lock; \
+	cmp .venv/checked.lock $(lock) || { echo "$(lock) is stale: make lock"; exit 1; };)
 
 # Every metric that a rule or a dashboard names is one that something exports.
 rules: install
@@ -133,18 +141,25 @@ generated: install
 	@$(BIN)/python -m experiments.alerts_page --check
 	@$(BIN)/python -m examples.clients.snippets --check
 	@$(BIN)/python -m tests.tools.policy.page --check
+	@$(BIN)/python -m supply_chain.sbom --check
 
 policies: install
 	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
 
+scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each finding has an answer in supply_chain/answers.yaml
+	@$(BIN)/python -m supply_chain.scan
+
+audit: supply_chain/.venv/.synced .venv/.govulncheck-$(GOVULNCHECK)  ## Look up known vulnerabilities of what is locked, and of the Go programs
+	@set -e; $(foreach lock,$(LOCKS),supply_chain/.venv/bin/pip-audit --disable-pip --require-hashes --requirement $(lock);)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govulncheck -C examples/clients/go ./...
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/govulncheck -C testbed/load ./...
+
 policy-pack: policy-pack/.venv/.synced  ## Make the environment of `pulumi preview --policy-pack policy-pack`
 
-lock:  ## Pin every dependency by version and hash
-	@$(LOCK_DEV) --upgrade --output-file requirements.lock
-	@$(LOCK_LOCAL) --upgrade --output-file requirements-local.lock
-	@$(LOCK_POLICY) --upgrade --output-file policy-pack/requirements.lock
+lock:  ## Pin every dependency by version and hash; then `make docs` for the SBOMs
+	@set -e; $(foreach lock,$(LOCKS),$(call compile,$(lock)) $(lock) --upgrade;)
 
-docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and the tools' snippets
+docs: install  ## Regenerate the tables in docs/, the schema, the dashboards, the tools' snippets and the SBOMs
 	@$(BIN)/python -m config.docs
 	@$(BIN)/python -m tests.monitoring.table
 	@$(BIN)/python -m dashboards
@@ -155,5 +170,6 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards and
 	@$(BIN)/python -m experiments.alerts_page
 	@$(BIN)/python -m examples.clients.snippets
 	@$(BIN)/python -m tests.tools.policy.page
+	@$(BIN)/python -m supply_chain.sbom
 
-.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies policy-pack lock docs
+.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan audit policy-pack lock docs

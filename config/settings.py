@@ -89,8 +89,8 @@ class MonitoringSettings(MonitoringSpec):
     """PodMonitors, alerts, and who may read metrics."""
 
     scrapers: dict[Label, ScraperSpec] = {}
-    """The sources that may read the metrics of Contour and Envoy, by name. When empty, every pod of
-    the serving cluster may."""
+    """The sources that may read the metrics of Contour, Envoy and external-dns, by name. When
+    empty, every pod of the serving cluster may."""
 
 
 class Settings(Spec):

@@ -13,13 +13,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from uv import find_uv_bin
 
 import grpc_platform
 from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.program import run_program
 from grpc_platform_tools.preview.stack_file import read_stack_file, stacks_of
-from tests.tree import ROOT, copy_tree
+from tests.tree import ROOT
 
 EXAMPLES = ("own_platform", "service_stack")
 PACKAGES = {"components": "grpc_platform", "tools": "grpc_platform_tools"}
@@ -30,13 +32,10 @@ PACKAGES = {"components": "grpc_platform", "tools": "grpc_platform_tools"}
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each folder, built as by `pip`, but with the installed backend."""
     out = tmp_path_factory.mktemp("wheels")
-    # From a copy: setuptools writes build/ beside its sources.
-    copy = out / "source"
-    copy_tree(copy)
     for folder in PACKAGES:
-        program = f"from setuptools import build_meta as b; b.build_wheel({str(out)!r})"
+        program = f"from hatchling.build import build_wheel; build_wheel({str(out)!r})"
         command = [sys.executable, "-c", program]
-        subprocess.run(command, cwd=copy / folder, check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT / folder, check=True, capture_output=True)
     return {folder: next(out.glob(f"{package}-*.whl")) for folder, package in PACKAGES.items()}
 
 
@@ -70,6 +69,67 @@ def test_whoever_imports_the_components_gets_five_packages_with_them(
         "pydantic",
         "pyyaml",
     }
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_wheel_has_a_valid_sbom_of_what_is_installed_with_it(
+    wheels: dict[str, Path], with_both: Path, folder: str
+) -> None:
+    archive = zipfile.ZipFile(wheels[folder])
+    (file,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
+    text = archive.read(file).decode()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    sbom = json.loads(text)
+    (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    itself = Parser().parsestr(archive.read(metadata).decode())
+    assert sbom["metadata"]["component"]["name"] == itself["Name"]
+    assert sbom["metadata"]["component"]["version"] == itself["Version"]
+    listed = {each["name"]: each["version"] for each in sbom["components"]}
+    installed = {
+        name: version
+        for name, version in installed_with(with_both, itself["Name"]).items()
+        if name != itself["Name"]
+    }
+    assert installed
+    assert installed.items() <= listed.items()
+    assert "pytest" not in listed
+
+
+INSTALLED = """
+import importlib.metadata as metadata, json, sys
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+found, waiting = {}, [sys.argv[1]]
+while waiting:
+    name = canonicalize_name(waiting.pop())
+    if name not in found:
+        found[name] = metadata.version(name)
+        asked = map(Requirement, metadata.requires(name) or [])
+        waiting += [r.name for r in asked if not r.marker or r.marker.evaluate({"extra": ""})]
+print(json.dumps(found))
+"""
+
+
+def installed_with(programs: Path, name: str) -> dict[str, str]:
+    """The version of a distribution and of all that it needs, in the environment of `programs`."""
+    command = [programs / "python", "-c", INSTALLED, name]
+    told = subprocess.run(
+        command, env=own_environment(), capture_output=True, text=True, check=True
+    )
+    return json.loads(told.stdout)
+
+
+def test_the_sbom_of_the_components_lists_the_images_that_prod_deploys() -> None:
+    sbom = json.loads((ROOT / "components/sbom.cdx.json").read_text())
+    listed = {
+        f"{each['name']}:{each['version']}"
+        for each in sbom["components"]
+        if each["type"] == "container"
+    }
+    graph = run_program(ROOT, "prod", read_stack_file(ROOT, "prod"))
+    deployed = re.findall(r'"image": "([^"]+)"', json.dumps([r.inputs for r in graph]))
+    assert listed == set(deployed)
 
 
 def test_both_distributions_and_the_repository_have_one_licence() -> None:

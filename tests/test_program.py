@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,6 +258,45 @@ def test_no_envoy_runs_before_contour_and_its_network_policy(prod: Graph) -> Non
     needed = names(prod, prod.needs(envoy))
     assert ("Deployment", "serving-contour-deployment") in needed
     assert ("NetworkPolicy", "serving-callers") in needed
+
+
+def test_a_network_policy_selects_every_pod(prod: Graph) -> None:
+    policies = [
+        (each.provider, each.inputs["metadata"]["namespace"], each.inputs["spec"])
+        for each in prod.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    ]
+    assert all(spec["policyTypes"] == ["Ingress"] for _, _, spec in policies)
+    for resource in kubernetes(prod):
+        for template in templates(resource.inputs.get("spec", {})):
+            labels = template["metadata"]["labels"]
+            assert any(
+                spec["podSelector"]["matchLabels"].items() <= labels.items()
+                for provider, namespace, spec in policies
+                if provider == resource.provider
+                and namespace == resource.inputs["metadata"]["namespace"]
+            ), resource.urn
+
+
+def templates(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The pods that an object's spec describes."""
+    if "template" in spec:
+        yield spec["template"]
+    if "jobTemplate" in spec:
+        yield from templates(spec["jobTemplate"]["spec"])
+
+
+def test_the_scrapers_of_a_stack_are_the_only_ones_at_every_metrics_port() -> None:
+    prometheus = {"namespaces": ["monitoring"]}
+    graph = variation("local", {"monitoring": {"scrapers": {"prometheus": prometheus}}})
+    named = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["monitoring"]}
+    metrics = {
+        rule["ports"][0]["port"]: rule["from"]
+        for policy in graph.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+        for rule in policy.inputs["spec"]["ingress"]
+        if rule["ports"][0]["port"] in {7979, 8000, 8002}
+    }
+    peers = [{"namespaceSelector": {"matchExpressions": [named]}}]
+    assert metrics == {7979: peers, 8000: peers, 8002: peers}
 
 
 def test_pods_keep_their_address_until_nobody_dials_it(prod: Graph) -> None:

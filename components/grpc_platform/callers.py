@@ -33,7 +33,7 @@ from . import pods
 from .conventions import ENVOY, ENVOY_METRICS_PORT
 from .inputs import checked, known
 from .monitoring.scrapers import Scraper, scraped, scraper_rules
-from .network_policy import addresses, pods_of, tcp
+from .network_policy import addresses, admit_only, pods_of, tcp
 from .options import for_children_too
 from .rules import Mistake, refuse
 from .rules.callers import caller_is_one_source, calling_cluster
@@ -197,18 +197,12 @@ def _network_policy(name: str, args: CallersArgs, opts: pulumi.ResourceOptions) 
             ports=[tcp(args.envoy.http_port), tcp(args.envoy.https_port)],
         )
     ]
-    k8s.networking.v1.NetworkPolicy(
+    admit_only(
         name,
-        metadata=pods.metadata("envoy-callers", args.namespace, ENVOY),
-        spec=k8s.networking.v1.NetworkPolicySpecArgs(
-            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY)),
-            policy_types=["Ingress"],
-            ingress=[
-                *(dialled if peers else []),
-                scraped(args.scrapers, ENVOY_METRICS_PORT),
-            ],
-        ),
-        opts=opts,
+        pods.metadata("envoy-callers", args.namespace, ENVOY),
+        ENVOY,
+        [*(dialled if peers else []), scraped(args.scrapers, ENVOY_METRICS_PORT)],
+        opts,
     )
 
 

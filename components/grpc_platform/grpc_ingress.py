@@ -174,6 +174,7 @@ class GrpcIngress(pulumi.ComponentResource):
                 spec=args.external_dns,
                 image=args.external_dns_image,
                 image_pull_secrets=args.image_pull_secrets,
+                scrapers=args.scrapers,
                 scrape_annotations=annotate,
                 tags=args.tags,
             ),

@@ -1,9 +1,30 @@
-"""The peers and ports of NetworkPolicies."""
+"""NetworkPolicies, their peers and ports."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
+
+from . import pods
+
+
+def admit_only(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    application: str,
+    rules: Sequence[k8s.networking.v1.NetworkPolicyIngressRuleArgs],
+    opts: pulumi.ResourceOptions,
+) -> k8s.networking.v1.NetworkPolicy:
+    """Refuse the pods of `application` every connection from outside that no rule admits."""
+    selector = k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(application))
+    return k8s.networking.v1.NetworkPolicy(
+        name,
+        metadata=metadata,
+        spec=k8s.networking.v1.NetworkPolicySpecArgs(
+            pod_selector=selector, policy_types=["Ingress"], ingress=rules
+        ),
+        opts=opts,
+    )
 
 
 def pods_of(

@@ -1,4 +1,8 @@
-"""Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons."""
+"""Versions that run together: Kubernetes, Contour, Envoy, external-dns and the EKS add-ons.
+
+Nothing else sets these. Renovate proposes new ones (`.github/renovate.json`); a new Contour also
+needs its Envoy and its dates in the tables below, and tests fail until it has them.
+"""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,8 +12,10 @@ KUBERNETES: Final = "1.35"
 """EKS ends standard support of 1.34 on 2026-12-02. Contour 1.33's compatibility table covers 1.32
 to 1.34; the local cluster's tests cover 1.35."""
 
+# renovate: datasource=github-releases depName=projectcontour/contour
 CONTOUR: Final = "1.33.8"
 ENVOY: Final = "1.38.9"
+# renovate: datasource=github-releases depName=kubernetes-sigs/external-dns
 EXTERNAL_DNS: Final = "0.21.0"
 """0.22 changes the default annotation prefix and requires --policy."""
 
@@ -55,19 +61,24 @@ def envoy_image(version: str) -> str:
 
 EXTERNAL_DNS_IMAGE = f"registry.k8s.io/external-dns/external-dns:v{EXTERNAL_DNS}"
 
+# renovate: eks-addon vpc-cni 1.32
 VPC_CNI: Final = "v1.22.4-eksbuild.3"
+# renovate: eks-addon eks-pod-identity-agent 1.32
 POD_IDENTITY_AGENT: Final = "v1.3.10-eksbuild.3"
+# renovate: eks-addon metrics-server 1.32
 METRICS_SERVER: Final = "v0.8.1-eksbuild.11"
 """These three versions fit every Kubernetes minor version here; the next two add-ons need one
 version per minor. List newer builds with `aws eks describe-addon-versions --addon-name <name>
 --kubernetes-version <minor>`."""
 
+# renovate: eks-addon kube-proxy
 KUBE_PROXY = {
     "1.32": "v1.32.13-eksbuild.16",
     "1.33": "v1.33.10-eksbuild.13",
     "1.34": "v1.34.6-eksbuild.13",
     "1.35": "v1.35.3-eksbuild.13",
 }
+# renovate: eks-addon coredns
 COREDNS = {
     "1.32": "v1.11.4-eksbuild.40",
     "1.33": "v1.12.4-eksbuild.18",

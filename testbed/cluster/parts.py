@@ -15,12 +15,16 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from grpc_platform import versions
 from testbed.cluster.errors import LocalError
 
+# renovate: datasource=go depName=k8s.io/kubernetes
 KUBERNETES = "1.35.4"
-CONTOUR = "1.33.8"
+CONTOUR = versions.CONTOUR
+# renovate: datasource=go depName=github.com/coredns/coredns
 COREDNS = "1.14.5"  # the newest that expects the libraries of Kubernetes 1.35
-EXTERNAL_DNS = "0.21.0"
+EXTERNAL_DNS = versions.EXTERNAL_DNS
+# Those of the wheels in testbed/requirements.in.
 ENVOY = "1.38.3"
 ETCD = "3.5.1"
 KUBECTL = "1.36.4"
@@ -131,6 +135,14 @@ class GoPart:
                 ]
             )
         return f"{self.name}-{self.version}-{hashlib.sha256(inputs.encode()).hexdigest()[:8]}"
+
+
+def required(module: Path, name: str) -> str:
+    """The version of another module in a module's go.mod, without the `v`."""
+    found = re.search(rf"\b{re.escape(name)} v(\S+)", (module / "go.mod").read_text())
+    if found is None:
+        raise LocalError(f"{module}/go.mod does not require {name}")
+    return found[1]
 
 
 def kubernetes(name: str) -> GoPart:

@@ -4,14 +4,14 @@ import os
 from importlib import metadata
 from pathlib import Path
 
-from testbed.cluster.parts import GoPart, Patch
+from testbed.cluster.parts import GoPart, Patch, required
 
 _HERE = Path(__file__).parent
 
-_VERSION = "3.274.1"
+_VERSION = required(_HERE / "pulumi", "github.com/pulumi/pulumi/pkg/v3")
 _PLUGIN = "pulumi-resource-kubernetes"
 # The newest provider that is a Go module: its releases are only binaries.
-_PLUGIN_VERSION = "4.0.0-20260115033456-f47bc2d6f199"
+_PLUGIN_VERSION = required(_HERE / "kubernetes", "github.com/pulumi/pulumi-kubernetes/provider/v4")
 
 
 def _plugin_folder() -> Path:

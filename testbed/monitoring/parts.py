@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from testbed.cluster.parts import GoPart
+from testbed.cluster.parts import GoPart, required
 
 # Both are built from one go.mod, so that they share their compiled packages.
 _MODULE = Path(__file__).with_name("module")
-PROMETHEUS_VERSION = "0.313.5"  # of the Go module; the program says 3.13.5
-KUBE_STATE_METRICS_VERSION = "2.15.0"
+# Of the Go module; 0.313.5 says that it is 3.13.5.
+PROMETHEUS_VERSION = required(_MODULE, "github.com/prometheus/prometheus")
+KUBE_STATE_METRICS_VERSION = required(_MODULE, "k8s.io/kube-state-metrics/v2")
 # Service discovery only from the configuration: the SDKs of clouds are half of what would be built.
 # https://github.com/prometheus/prometheus/blob/v3.13.5/plugins/plugin_aws.go
 _TAGS = ("remove_all_sd", "enable_kubernetes_sd")

@@ -13,6 +13,7 @@ import pulumi_kubernetes as k8s
 from .. import pods
 from ..conventions import CONTOUR
 from ..names import named_after
+from ..network_policy import admit_only
 from .rbac import bound_role
 
 CONTOUR_SECRET: Final = "contourcert"
@@ -42,6 +43,14 @@ def contour_certificates(
         f"{name}-account", metadata=pods.metadata(_CERTGEN, namespace, CONTOUR), opts=child
     )
     binding = bound_role(name, account, namespace, _write_both_secrets(), child)
+    # Nothing connects to these pods.
+    admit_only(
+        f"{name}-network-policy",
+        pods.metadata(_CERTGEN, namespace, CONTOUR),
+        _CERTGEN,
+        [],
+        child,
+    )
     after_binding = pulumi.ResourceOptions.merge(
         child, pulumi.ResourceOptions(depends_on=[binding])
     )

@@ -10,7 +10,7 @@ from .. import pods, versions
 from ..conventions import CONTOUR, CONTOUR_METRICS_PORT, CONTOUR_NAMESPACE, ENVOY, XDS_PORT
 from ..monitoring.scrapers import Scraper, scraped
 from ..names import named_after
-from ..network_policy import tcp
+from ..network_policy import admit_only, tcp
 from ..options import for_children_too
 from ..specs import ContourSpec, EnvoySpec
 from .certificates import CONTOUR_SECRET, contour_certificates
@@ -233,27 +233,17 @@ def _network_policy(
     namespace: pulumi.Input[str],
     scrapers: Mapping[str, Scraper],
     child: pulumi.ResourceOptions,
-) -> k8s.networking.v1.NetworkPolicy:
+) -> None:
     """Admit only Envoy to the configuration, which contains TLS services' keys; the scrapers to
     metrics."""
-    peer, rule = (
-        k8s.networking.v1.NetworkPolicyPeerArgs,
-        k8s.networking.v1.NetworkPolicyIngressRuleArgs,
+    envoy = k8s.networking.v1.NetworkPolicyPeerArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY))
     )
-    envoy = k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(ENVOY))
-    return k8s.networking.v1.NetworkPolicy(
+    served = k8s.networking.v1.NetworkPolicyIngressRuleArgs(from_=[envoy], ports=[tcp(XDS_PORT)])
+    admit_only(
         name,
-        metadata=pods.metadata(CONTOUR, namespace, CONTOUR),
-        spec=k8s.networking.v1.NetworkPolicySpecArgs(
-            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods.selector(CONTOUR)),
-            policy_types=["Ingress"],
-            ingress=[
-                rule(
-                    from_=[peer(pod_selector=envoy)],
-                    ports=[tcp(XDS_PORT)],
-                ),
-                scraped(scrapers, CONTOUR_METRICS_PORT),
-            ],
-        ),
-        opts=child,
+        pods.metadata(CONTOUR, namespace, CONTOUR),
+        CONTOUR,
+        [served, scraped(scrapers, CONTOUR_METRICS_PORT)],
+        child,
     )

@@ -20,7 +20,9 @@ from ..conventions import (
     EXTERNAL_DNS_NAMESPACE,
     OWNERSHIP_PREFIX,
 )
+from ..monitoring.scrapers import Scraper, scraped
 from ..names import name_prefix
+from ..network_policy import admit_only
 from ..options import for_children_too
 from ..pods import (
     CONTAINER_SECURITY,
@@ -62,6 +64,8 @@ class ExternalDnsArgs:
     """Replaces `spec.image` if the same program makes the repository."""
     image_pull_secrets: Sequence[pulumi.Input[str]] = ()
     """Secrets in external-dns's namespace that the image is pulled with, by name."""
+    scrapers: Mapping[str, Scraper] = field(default_factory=dict[str, Scraper])
+    """The sources that may read metrics, by name. When empty, every pod of the cluster may."""
     scrape_annotations: bool = True
     """Whether the pods have `prometheus.io/` annotations; `Monitoring`'s PodMonitors replace
     them."""
@@ -69,7 +73,8 @@ class ExternalDnsArgs:
 
 
 class ExternalDns(pulumi.ComponentResource):
-    """Creates external-dns in its own namespace. It may write one A record and its TXT record.
+    """Creates external-dns in its own namespace, with a network policy. It may write one A record
+    and its TXT record.
 
     In EKS the component also makes the role and its Pod Identity association. A pod gets its
     identity only when it is created, so the association comes first and a new association replaces
@@ -113,6 +118,13 @@ class ExternalDns(pulumi.ComponentResource):
             opts=child,
         )
         binding = _read_envoy_namespace(name, args.envoy_namespace, self.namespace, child)
+        policy = admit_only(
+            f"{name}-network-policy",
+            metadata(EXTERNAL_DNS, self.namespace, EXTERNAL_DNS),
+            EXTERNAL_DNS,
+            [scraped(args.scrapers, EXTERNAL_DNS_METRICS_PORT)],
+            child,
+        )
         identity: dict[str, pulumi.Input[str]] = {}
         if args.cluster_name is not None:
             association = _pod_identity(name, args, args.cluster_name, child)
@@ -142,7 +154,7 @@ class ExternalDns(pulumi.ComponentResource):
                     ),
                 ),
             ),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[binding]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[binding, policy]),
         )
         self.register_outputs({"namespace": self.namespace})
 

@@ -72,7 +72,7 @@ class ContourSpec(Spec):
     version: Literal["1.33.6", "1.33.8"] = versions.CONTOUR
     """Contour's release; must match `envoy.version`."""
     image: Image | None = None
-    """Image to pull instead of upstream's: repository and tag."""
+    """Image to pull instead of upstream's: repository with a tag, a digest, or both."""
     replicas: Annotated[int, Field(ge=1, le=10)] = 2
     """One leads, all serve Envoy; at least two in production."""
     cpu: Cpu = "250m"

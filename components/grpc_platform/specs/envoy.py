@@ -15,7 +15,7 @@ class EnvoySpec(Spec):
     version: Literal["1.38.3", "1.38.9"] = versions.ENVOY
     """Envoy's release; must be the one `contour.version` was released with."""
     image: Image | None = None
-    """Image to pull instead of upstream's: repository and tag."""
+    """Image to pull instead of upstream's: repository with a tag, a digest, or both."""
     min_replicas: Annotated[int, Field(ge=1, le=400)] = 2
     """The smallest fleet; at least two in production."""
     max_replicas: Annotated[int, Field(ge=1, le=400)] = 10

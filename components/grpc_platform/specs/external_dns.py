@@ -13,7 +13,7 @@ class ExternalDnsSpec(Spec):
     """external-dns's Deployment. In an EKS cluster it needs no settings."""
 
     image: Image | None = None
-    """Image to pull instead of upstream's: repository and tag."""
+    """Image to pull instead of upstream's: repository with a tag, a digest, or both."""
     credentials_secret: ObjectName | None = None
     """Outside EKS: a Secret in namespace `external-dns` whose keys are AWS's environment
     variables."""

@@ -13,6 +13,7 @@ from grpc_platform_tools.graph import Graph, Resource
 
 Recorded = Callable[[Callable[[], object]], Graph]
 NAME = "serving.grpc.example.com"
+NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 
 
 def contour(recorded: Recorded, envoy: EnvoySpec | None = None, **spec: Any) -> Graph:
@@ -215,7 +216,7 @@ def test_the_same_contour_yaml_leaves_the_pods_alone(recorded: Recorded, graph: 
 
 
 def test_configuration_is_for_envoy_and_metrics_are_for_the_cluster(graph: Graph) -> None:
-    spec = graph.only("kubernetes:networking.k8s.io/v1:NetworkPolicy").inputs["spec"]
+    spec = graph.only(NETWORK_POLICY, "contour-network-policy").inputs["spec"]
     assert spec["policyTypes"] == ["Ingress"]
     assert spec["podSelector"] == {"matchLabels": {"app.kubernetes.io/name": "contour"}}
     assert spec["ingress"] == [
@@ -225,6 +226,11 @@ def test_configuration_is_for_envoy_and_metrics_are_for_the_cluster(graph: Graph
         },
         {"from": [{"namespaceSelector": {}}], "ports": [{"port": 8000, "protocol": "TCP"}]},
     ]
+
+
+def test_nobody_may_connect_to_the_pods_that_write_certificates(graph: Graph) -> None:
+    policy = graph.only(NETWORK_POLICY, "contour-certgen-network-policy").inputs["spec"]
+    assert policy["ingress"] == []
 
 
 def test_the_crds_have_upstreams_names_and_keep_every_field(graph: Graph) -> None:

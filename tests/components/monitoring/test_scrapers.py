@@ -36,6 +36,18 @@ def scraped(recorded: Recorded, scrapers: Mapping[str, gp.Scraper]) -> Graph:
                 envoy=EnvoySpec(),
             ),
         )
+        gp.ExternalDns(
+            "external-dns",
+            gp.ExternalDnsArgs(
+                cluster_name="serving",
+                owner_id="serving",
+                zone_id="Z0123456789",
+                zone_arn="arn:aws:route53:::hostedzone/Z0123456789",
+                dns_name="a.example.com",
+                envoy_namespace="projectcontour",
+                scrapers=scrapers,
+            ),
+        )
 
     return recorded(program)
 
@@ -56,7 +68,7 @@ def opened(graph: Graph) -> set[tuple[str, int]]:
 
 def test_without_scrapers_every_pod_of_the_cluster_may_read_metrics(recorded: Recorded) -> None:
     graph = scraped(recorded, {})
-    assert admitted(graph) == {8000: [{"namespaceSelector": {}}], 8002: [{"namespaceSelector": {}}]}
+    assert admitted(graph) == {port: [{"namespaceSelector": {}}] for port in PORTS}
     assert opened(graph) == set()
 
 
@@ -75,7 +87,7 @@ def test_pods_are_known_by_namespace_and_labels_and_need_no_security_group(
         {"namespaceSelector": IN_MONITORING, "podSelector": {"matchLabels": labels}},
         {"namespaceSelector": {}, "podSelector": {"matchLabels": labels}},
     ]
-    assert admitted(graph) == {8000: peers, 8002: peers}
+    assert admitted(graph) == dict.fromkeys(PORTS, peers)
     assert opened(graph) == set()
 
 
@@ -95,7 +107,7 @@ def test_a_scraper_outside_passes_both(recorded: Recorded) -> None:
         assert rule.inputs["securityGroupId"] == "sg-serving"
         assert rule.inputs["fromPort"] == rule.inputs["toPort"]
     blocks = [{"ipBlock": {"cidr": f"10.{n}.0.0/16"}} for n in (1, 2, 2)]
-    assert admitted(graph) == {8000: blocks, 8002: blocks}
+    assert admitted(graph) == dict.fromkeys(PORTS, blocks)
 
 
 def test_a_renamed_scraper_keeps_its_rules(recorded: Recorded) -> None:

@@ -9,7 +9,7 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github" / "workflows"
-NAMES = ["ci", "diff", "comment", "pulumi", "drift"]
+NAMES = ["ci", "diff", "comment", "pulumi", "drift", "audit"]
 
 
 def workflow(name: str) -> dict[Any, Any]:

@@ -1,0 +1,1 @@
+"""Checks of what is shipped and deployed: scanners' findings, and the wheels' SBOMs."""
