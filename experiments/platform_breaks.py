@@ -20,14 +20,11 @@ from testbed.monitoring.watch import Monitoring
 
 # --- Contour and certificates --------------------------------------------------------------------
 
-_CONNECTING = 5.0
-"""Seconds for which Envoy tries to connect to a Contour that is gone, and reads as connected: the
-timeout of its bootstrap, which is not shortened
-(https://github.com/projectcontour/contour/blob/v1.33.8/internal/envoy/v3/bootstrap.go)."""
+_CUT_OFF = "envoy_cluster_manager_cds_control_plane_connected_state == 0"
 
 
 @contextlib.contextmanager
-def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
+def _without_contour(lab: Lab, monitoring: Monitoring) -> Generator[Labels]:
     manifest = lab.manifest("Deployment", "contour")
 
     def scale(replicas: int) -> None:
@@ -40,7 +37,10 @@ def _without_contour(lab: Lab, _: Monitoring) -> Generator[Labels]:
         "Contour to be gone",
         lambda: not lab.cluster.get("pods", *PLATFORM, *selector)["items"],
     )
-    lab.pause(_CONNECTING)
+    # Envoy's first attempts last longer than the pauses between them; nothing of it is shortened.
+    lab.cluster.wait(
+        "an Envoy to be seen without Contour", lambda: bool(monitoring.query(_CUT_OFF))
+    )
     try:
         yield {"namespace": CONTOUR_NAMESPACE}
     finally:
