@@ -70,11 +70,7 @@ class Cluster:
             self.sandbox.run("name-server", name_server, environment)
         # Nothing else can start before it is built.
         self._run_part("kube-apiserver", control_plane.kube_apiserver(self.state, self.place))
-        self.wait(
-            "the API server to be ready",
-            lambda: self._try("get", "--raw", "/readyz") == "ok",
-            blame="kube-apiserver",
-        )
+        self._wait_for_api_server()
         self.started["kube-apiserver"] = self._since("kube-apiserver")
         scheduled = self.nodes > 0
         first = control_plane.nodes(self.zones)
@@ -113,6 +109,13 @@ class Cluster:
         that it has terminated."""
         self.sandbox.end(self.place.prefix + name)
         self.kubectl("delete", "node", name)
+
+    def restart_as(self, name: str, program: Path) -> None:
+        """End a program of the control plane in an orderly way, and start another build of it with
+        the same arguments."""
+        self.sandbox.end(self.place.prefix + name)
+        self._run(name, [str(program), *self._arguments[name]])
+        self._wait_for_api_server()
 
     def start_resolver(self, zones: Collection[str]) -> None:
         """Start CoreDNS; restart it when ``zones`` differ from the current ones."""
@@ -252,12 +255,14 @@ class Cluster:
 
     def __post_init__(self) -> None:
         self._begun: dict[str, float] = {}
+        self._arguments: dict[str, list[str]] = {}
         self._zones: Collection[str] | None = None
         self._last_node = 0
         self._kubectl_program = parts.wheel_program("kubectl")
 
     def _run(self, name: str, argv: list[str]) -> None:
         self._begun[name] = time.monotonic()
+        self._arguments[name] = argv[1:]
         self.sandbox.run(self.place.prefix + name, argv)
 
     def _run_part(self, name: str, arguments: list[str]) -> None:
@@ -280,6 +285,13 @@ class Cluster:
 
     def _try(self, *arguments: str) -> str:
         return self.inside(*self._kubectl(*arguments), check=False).stdout
+
+    def _wait_for_api_server(self) -> None:
+        self.wait(
+            "the API server to be ready",
+            lambda: self._try("get", "--raw", "/readyz") == "ok",
+            blame="kube-apiserver",
+        )
 
     def _wait_for_node(self, name: str, program: str) -> None:
         path = '{.status.conditions[?(@.type=="Ready")].status}'

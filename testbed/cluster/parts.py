@@ -145,20 +145,22 @@ def required(module: Path, name: str) -> str:
     return found[1]
 
 
-def kubernetes(name: str) -> GoPart:
-    """A program of Kubernetes."""
-    major, minor, _ = KUBERNETES.split(".")
-    version = "k8s.io/component-base/version"
+def kubernetes(name: str, modules: Mapping[str, str] = MODULES) -> GoPart:
+    """A program of Kubernetes, in the version of ``modules``."""
+    version = modules["k8s.io/kubernetes"].removeprefix("v")
+    major, minor, _ = version.split(".")
+    variables = "k8s.io/component-base/version"
     return GoPart(
         name=name,
-        version=KUBERNETES,
+        version=version,
         package=f"k8s.io/kubernetes/cmd/{name}",
         version_command=("--version",),
         stamp=(
-            (f"{version}.gitVersion", f"v{KUBERNETES}"),
-            (f"{version}.gitMajor", major),
-            (f"{version}.gitMinor", minor),
+            (f"{variables}.gitVersion", f"v{version}"),
+            (f"{variables}.gitMajor", major),
+            (f"{variables}.gitMinor", minor),
         ),
+        modules=modules,
     )
 
 

@@ -24,7 +24,7 @@ from tests.engine.upgrades import others, sequences
 from tests.engine.upgrades.log import save
 from tests.engine.upgrades.sequences import CHANGED_IMAGES, change_images
 
-_OTHERS = ("components", "node-image")
+_OTHERS = ("components", "kubernetes", "node-image")
 _NODES = 3
 _BUILT = {"contour": (others.CONTOUR_BEFORE,), "external-dns": (others.EXTERNAL_DNS_NEXT,)}
 """The programs of other versions that an upgrade needs; those of today's run with any other tag."""
@@ -37,6 +37,8 @@ def main(names: Sequence[str]) -> int:
         images = [name for name in names if name in CHANGED_IMAGES]
         if images or "components" in names:
             _on_one_node(images, components="components" in names)
+        if "kubernetes" in names:
+            _control_plane()
         if "node-image" in names:
             _nodes()
     except LocalError as error:
@@ -66,6 +68,19 @@ def _on_one_node(images: Sequence[str], *, components: bool) -> None:
         for name in images:
             wanted = CHANGED_IMAGES[name]
             save(name, wanted.what, change_images(platform, wanted))
+
+
+def _control_plane() -> None:
+    before = {part.name for part in others.CONTROL_PLANE_BEFORE}
+    kept = (part for part in parts.GO_PARTS if part.name not in before)
+    with (
+        _built(*others.CONTROL_PLANE_AFTER) as built,
+        _built(*others.CONTROL_PLANE_BEFORE, *kept, LOAD, *ENGINE_PARTS) as builder,
+        open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
+    ):
+        platform = _platform(lab, builder)
+        log = sequences.kubernetes(platform, built.result)
+        save("kubernetes", "a minor version of Kubernetes: its control plane", log)
 
 
 def _nodes() -> None:

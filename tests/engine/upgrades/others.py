@@ -8,12 +8,17 @@ from pathlib import Path
 from testbed.cluster import parts
 from testbed.cluster.errors import LocalError
 
-CONTOUR_BEFORE = parts.contour(
-    {"k8s.io/kubernetes": "v1.34.4", "github.com/projectcontour/contour": "v1.32.0"}
-)
-"""The newest of the minor before that can be had as a Go module."""
+_KUBERNETES_BEFORE = {"k8s.io/kubernetes": "v1.34.4"}
+_CONTOUR_BEFORE = {"github.com/projectcontour/contour": "v1.32.0"}
+"""The newest of the minors before that can be had as Go modules."""
+CONTOUR_BEFORE = parts.contour(_KUBERNETES_BEFORE | _CONTOUR_BEFORE)
 SCHEDULER = parts.kubernetes("kube-scheduler")
 """For a cluster of several nodes."""
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+"""In the order in which they are upgraded: the API server must not be older than the others
+(https://kubernetes.io/releases/version-skew-policy/)."""
+CONTROL_PLANE_BEFORE = tuple(parts.kubernetes(name, _KUBERNETES_BEFORE) for name in _CONTROL_PLANE)
+CONTROL_PLANE_AFTER = tuple(parts.kubernetes(name) for name in _CONTROL_PLANE)
 EXTERNAL_DNS_NEXT = parts.external_dns(
     {"k8s.io/kubernetes": "v1.36.3", "sigs.k8s.io/external-dns": "v0.22.0"},
     # Only its source for OpenShift's routes needs them; the versions that it asks for are in no

@@ -1,7 +1,9 @@
 """The upgrades, each as the steps that its page tells, there and where it is possible back."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from grpc_platform import versions as pinned
@@ -133,6 +135,22 @@ def components(platform: Platform) -> Log:
 def _to_this_tree(platform: Platform, take: Take) -> None:
     take("`pulumi up` with this tree's components", lambda: done(platform.bring_to(NOTHING)))
     take("`pulumi preview`: no change", lambda: _unchanged(platform))
+
+
+def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
+    """The programs of the control plane, one by one, on the same etcd; ``program`` finds the new
+    ones. They then add an Envoy."""
+    lab = platform.lab
+
+    def act(take: Take) -> None:
+        for part in others.CONTROL_PLANE_AFTER:
+            restart = functools.partial(lab.cluster.restart_as, part.name, program(part.name))
+            take(f"restart {part.name} as {part.version}", restart)
+        take("`pulumi preview`: no change", lambda: _unchanged(platform))
+        more = _FLEET + 1
+        take(f"`pulumi up` with {more} Envoys", lambda: _resize(platform, NOTHING, more))
+
+    return {"there": watched(lab, act)}
 
 
 def node_image(platform: Platform) -> Log:
