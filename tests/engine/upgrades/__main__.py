@@ -78,7 +78,7 @@ def _control_plane() -> None:
         _built(*others.CONTROL_PLANE_BEFORE, *kept, LOAD, *ENGINE_PARTS) as builder,
         open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
     ):
-        platform = _platform(lab, builder)
+        platform = _platform(lab, builder, sequences.FEWER)
         log = sequences.kubernetes(platform, built.result)
         save("kubernetes", "a minor version of Kubernetes: its control plane", log)
 
@@ -88,12 +88,12 @@ def _nodes() -> None:
         _built(*parts.GO_PARTS, others.SCHEDULER, LOAD, *ENGINE_PARTS) as builder,
         open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
     ):
-        platform = _platform(lab, builder)
+        platform = _platform(lab, builder, sequences.FLEET)
         save("node-image", "the nodes' image", sequences.node_image(platform))
 
 
-def _platform(lab: Lab, builder: Builder) -> Platform:
-    first = Recorded.of(lab.program(**sequences.sized(NOTHING)))
+def _platform(lab: Lab, builder: Builder, envoys: int) -> Platform:
+    first = Recorded.of(lab.program(**sequences.sized(NOTHING, envoys)))
     platform = deploy_first(lab, _home(lab, builder), first)
     lab.wait_until_settled()
     return platform

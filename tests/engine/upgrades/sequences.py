@@ -1,6 +1,7 @@
 """The upgrades, each as the steps that its page tells, there and where it is possible back."""
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,8 @@ from tests.engine.upgrades.log import Log, Take, watched
 from tests.upgrades.release import sections as changelog
 
 Sections = Mapping[str, Any]
-_FLEET = 3
+FLEET = 3
+FEWER = FLEET - 1
 _BUDGET = {
     "apiVersion": "policy/v1",
     "kind": "PodDisruptionBudget",
@@ -69,13 +71,13 @@ def change_images(platform: Platform, images: Images) -> Log:
     platform.bring_to(sized(images.before))
     platform.lab.wait_until_settled()
     held = owned(platform)
-    fewer = _FLEET - 1 if images.resize else _FLEET
+    fewer = FEWER if images.resize else FLEET
     ways = {
         "there": watched(
-            platform.lab, lambda take: _update(platform, images.after, (_FLEET, fewer), take)
+            platform.lab, lambda take: _update(platform, images.after, (FLEET, fewer), take)
         ),
         "back": watched(
-            platform.lab, lambda take: _update(platform, images.before, (fewer, _FLEET), take)
+            platform.lab, lambda take: _update(platform, images.before, (fewer, FLEET), take)
         ),
     }
     if owned(platform) != held:
@@ -100,7 +102,7 @@ def _resize(platform: Platform, wanted: Sections, envoys: int) -> dict[str, int]
     return did
 
 
-def sized(wanted: Sections, envoys: int = _FLEET) -> Sections:
+def sized(wanted: Sections, envoys: int = FLEET) -> Sections:
     """The sections with a fleet of that many Envoys."""
     size = {"min_replicas": envoys, "max_replicas": envoys}
     return {**wanted, "envoy": {**wanted.get("envoy", {}), **size}}
@@ -139,7 +141,7 @@ def _to_this_tree(platform: Platform, take: Take) -> None:
 
 def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
     """The programs of the control plane, one by one, on the same etcd; ``program`` finds the new
-    ones. They then add an Envoy."""
+    ones. They then add an Envoy to a fleet of `FEWER`."""
     lab = platform.lab
 
     def act(take: Take) -> None:
@@ -147,10 +149,20 @@ def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
             restart = functools.partial(lab.cluster.restart_as, part.name, program(part.name))
             take(f"restart {part.name} as {part.version}", restart)
         take("`pulumi preview`: no change", lambda: _unchanged(platform))
-        more = _FLEET + 1
-        take(f"`pulumi up` with {more} Envoys", lambda: _resize(platform, NOTHING, more))
+        take(f"`pulumi up` with {FLEET} Envoys", lambda: _resize(platform, NOTHING, FLEET))
+        take("count the containers that restarted", lambda: _restarts(platform))
 
     return {"there": watched(lab, act)}
+
+
+def _restarts(platform: Platform) -> dict[str, int]:
+    """How often containers restarted, by name."""
+    pods = platform.lab.cluster.get("pods", "-A")["items"]
+    each = (status for pod in pods for status in pod["status"].get("containerStatuses", ()))
+    restarts: Counter[str] = Counter()
+    for status in each:
+        restarts[status["name"]] += status["restartCount"]
+    return dict(+restarts)
 
 
 def node_image(platform: Platform) -> Log:
