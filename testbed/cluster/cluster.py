@@ -290,6 +290,7 @@ class Cluster:
         self.wait(
             "the API server to be ready",
             lambda: self._try("get", "--raw", "/readyz") == "ok",
+            timeout=180,
             blame="kube-apiserver",
         )
 

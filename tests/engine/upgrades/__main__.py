@@ -79,7 +79,7 @@ def _control_plane() -> None:
         open_lab(builder, factor=FACTOR, quick=True, nodes=_NODES) as lab,
     ):
         platform = _platform(lab, builder, sequences.FEWER)
-        log = sequences.kubernetes(platform, built.result)
+        log = sequences.kubernetes(platform, built, builder)
         save("kubernetes", "a minor version of Kubernetes: its control plane", log)
 
 

@@ -15,7 +15,8 @@ CONTOUR_BEFORE = parts.contour(_KUBERNETES_BEFORE | _CONTOUR_BEFORE)
 SCHEDULER = parts.kubernetes("kube-scheduler")
 """For a cluster of several nodes."""
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-"""In the order in which they are upgraded: the API server must not be older than the others
+"""In the order in which they are upgraded, and back in reverse: the API server must not be older
+than the others
 (https://kubernetes.io/releases/version-skew-policy/)."""
 CONTROL_PLANE_BEFORE = tuple(parts.kubernetes(name, _KUBERNETES_BEFORE) for name in _CONTROL_PLANE)
 CONTROL_PLANE_AFTER = tuple(parts.kubernetes(name) for name in _CONTROL_PLANE)

@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from grpc_platform import versions as pinned
 from grpc_platform.conventions import OWNERSHIP_PREFIX
 from testbed.cluster import deploy
+from testbed.cluster.build import Builder
 from testbed.cluster.errors import LocalError
+from testbed.cluster.parts import GoPart
 from testbed.disruptions import operations
 from tests.engine.life.objects import Record, records
 from tests.engine.platform import NOTHING, Platform, Step, counted
@@ -139,20 +141,28 @@ def _to_this_tree(platform: Platform, take: Take) -> None:
     take("`pulumi preview`: no change", lambda: _unchanged(platform))
 
 
-def kubernetes(platform: Platform, program: Callable[[str], Path]) -> Log:
-    """The programs of the control plane, one by one, on the same etcd; ``program`` finds the new
-    ones. They then add an Envoy to a fleet of `FEWER`."""
-    lab = platform.lab
+def kubernetes(platform: Platform, newer: Builder, older: Builder) -> Log:
+    """The programs of the control plane, one by one, on the same etcd: from ``older`` to ``newer``,
+    which then add an Envoy to a fleet of `FEWER`, and back, as EKS can within 7 days
+    (https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html)."""
+    there = [(part, newer.result(part.name)) for part in others.CONTROL_PLANE_AFTER]
+    back = [(part, older.result(part.name)) for part in reversed(others.CONTROL_PLANE_BEFORE)]
+    return {
+        "there": watched(platform.lab, lambda take: _restart(platform, there, FLEET, take)),
+        "back": watched(platform.lab, lambda take: _restart(platform, back, FEWER, take)),
+    }
 
-    def act(take: Take) -> None:
-        for part in others.CONTROL_PLANE_AFTER:
-            restart = functools.partial(lab.cluster.restart_as, part.name, program(part.name))
-            take(f"restart {part.name} as {part.version}", restart)
-        take("`pulumi preview`: no change", lambda: _unchanged(platform))
-        take(f"`pulumi up` with {FLEET} Envoys", lambda: _resize(platform, NOTHING, FLEET))
-        take("count the containers that restarted", lambda: _restarts(platform))
 
-    return {"there": watched(lab, act)}
+def _restart(
+    platform: Platform, programs: Sequence[tuple[GoPart, Path]], envoys: int, take: Take
+) -> None:
+    cluster = platform.lab.cluster
+    for part, program in programs:
+        restart = functools.partial(cluster.restart_as, part.name, program)
+        take(f"restart {part.name} as {part.version}", restart)
+    take("`pulumi preview`: no change", lambda: _unchanged(platform))
+    take(f"`pulumi up` with {envoys} Envoys", lambda: _resize(platform, NOTHING, envoys))
+    take("count the containers' restarts until now", lambda: _restarts(platform))
 
 
 def _restarts(platform: Platform) -> dict[str, int]:
