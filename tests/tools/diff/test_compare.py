@@ -250,7 +250,13 @@ def eks(version: str, role: str = "role") -> Any:
     [
         ("1.34", "1.35", ""),
         ("1.33", "1.35", "EKS upgrades one Kubernetes minor at a time: go from 1.33 to 1.34 first"),
-        ("1.35", "1.34", "EKS does not go back from Kubernetes 1.35 to 1.34"),
+        ("1.35", "1.33", "EKS does not go back from Kubernetes 1.35 to 1.33"),
+        (
+            "1.35",
+            "1.34",
+            "EKS goes back to Kubernetes 1.34 within 7 days, but not by pulumi up: roll back "
+            "nodes, add-ons and control plane as docs/upgrades.md says",
+        ),
     ],
 )
 def test_a_minor_that_eks_refuses_is_said_to_be_refused(old: str, new: str, refused: str) -> None:

@@ -22,14 +22,21 @@ def refused_removal(old: Resource) -> str:
 def refused_update(old: Resource, new: Resource) -> str:
     """Why the provider's service refuses an update.
 
-    EKS upgrades one minor at a time and never downgrades:
-    https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html
+    EKS upgrades one minor at a time:
+    https://docs.aws.amazon.com/eks/latest/userguide/update-cluster.html. It goes back by one, but
+    not while nodes or add-ons are newer, and an update begins with the control plane:
+    https://docs.aws.amazon.com/eks/latest/userguide/rollback-cluster.html
     """
     if new.type != _CLUSTER:
         return ""
     before, after = (_minor(r.inputs.get("version")) for r in (old, new))
     if before is None or after is None or 0 <= after - before <= 1:
         return ""
+    if after == before - 1:
+        return (
+            f"EKS goes back to Kubernetes 1.{after} within 7 days, but not by pulumi up: roll back "
+            "nodes, add-ons and control plane as docs/upgrades.md says"
+        )
     if after < before:
         return f"EKS does not go back from Kubernetes 1.{before} to 1.{after}"
     return (
