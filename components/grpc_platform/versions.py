@@ -17,7 +17,8 @@ CONTOUR: Final = "1.33.8"
 ENVOY: Final = "1.38.9"
 # renovate: datasource=github-releases depName=kubernetes-sigs/external-dns
 EXTERNAL_DNS: Final = "0.21.0"
-"""0.22 changes the default annotation prefix and requires --policy."""
+"""0.22 was tried as an upgrade (docs/upgrades.md). It requires the libraries of Kubernetes 1.36;
+the testbed builds with those of 1.35."""
 
 ENVOY_OF_CONTOUR = {CONTOUR: ENVOY, "1.33.6": "1.38.3"}
 """The Envoy that each Contour was released with (`image:` lines in its examples/contour)."""
