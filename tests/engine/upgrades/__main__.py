@@ -1,7 +1,7 @@
 """Upgrades tried under load: `python -m tests.engine.upgrades [NAME...]`, all of them unless named.
 
 Each leaves docs/upgrades/NAME.json, the log of its steps; docs/upgrades.md has their table. They
-need other versions built beside the testbed's own: the first run takes some 10 CPU-minutes more.
+need other versions built beside the testbed's own: the first run takes some 20 CPU-minutes more.
 """
 
 import argparse
