@@ -199,6 +199,41 @@ def policy(
     raise typer.Exit(status)
 
 
+RIGHTS_HELP = """Write what a stack's deployer and previewer must be allowed.
+
+Runs the program's own __main__.py as `preview` does: no credentials, no network. For each of both
+roles it leaves an IAM policy (ROLE-iam.json, for an inline policy: a managed one may be shorter
+only), and for each cluster Kubernetes roles, bound to a group (ROLE-CLUSTER.yaml).
+
+The rights follow the stack file. Give those of an update's both sides: what is no longer in the
+stack file must still be deleted. The state's bucket and key are not among them.
+
+Exit status: 0 when written; 1 when the program failed; 2 when the stack, its file, its config or a
+flag is wrong, or the calls of a type are not known."""
+
+
+@app.command(help=RIGHTS_HELP)
+def rights(
+    stack: Annotated[
+        str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="STACK")
+    ],
+    program: _Program = Path(),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The folder for the files.",
+            show_default="build/rights/STACK in the program's directory",
+        ),
+    ] = None,
+) -> None:
+    """Write the rights of a stack's roles."""
+    from grpc_platform_tools.rights.command import run_rights
+
+    with problems_told():
+        run_rights(stack, program, output)
+
+
 CLIENT_HELP = """Print what a client of a service must know, or how to say it to gRPC.
 
 Prints the service's contract: target, TLS, deadline, keepalive, service config and the times to
