@@ -142,6 +142,7 @@ generated: install
 	@$(BIN)/python -m examples.clients.snippets --check
 	@$(BIN)/python -m tests.tools.policy.page --check
 	@$(BIN)/python -m supply_chain.sbom --check
+	@$(BIN)/python -m tests.exposed --check
 
 policies: install
 	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
@@ -171,5 +172,6 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards, th
 	@$(BIN)/python -m examples.clients.snippets
 	@$(BIN)/python -m tests.tools.policy.page
 	@$(BIN)/python -m supply_chain.sbom
+	@$(BIN)/python -m tests.exposed
 
 .PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan audit policy-pack lock docs
