@@ -64,7 +64,10 @@ class Cluster:
         etcd = [str(parts.wheel_program("etcd")), *control_plane.etcd(self.state, self.place)]
         self.sandbox.run(f"{self.place.prefix}etcd", etcd, listens=self.place.etcd)
         if self.place == FIRST:
-            self.sandbox.run("route53", control_plane.route53(), listens=control_plane.ROUTE53)
+            recording = control_plane.route53_recording(self.state)
+            self.sandbox.run(
+                "route53", control_plane.route53(), recording, listens=control_plane.ROUTE53
+            )
             environment = control_plane.AWS_ENVIRONMENT
             name_server = control_plane.name_server(self.propagation)
             self.sandbox.run("name-server", name_server, environment)

@@ -161,6 +161,13 @@ def route53() -> list[str]:
     return [PYTHON, "-m", "moto.server", "--host", GATEWAY, "--port", str(ROUTE53[1])]
 
 
+def route53_recording(state: Path) -> dict[str, str]:
+    """The environment that makes the emulator keep each request, so that tests can tell which calls
+    were made: https://docs.getmoto.org/en/latest/docs/configuration/recorder/index.html"""
+    log = state / "logs" / "route53.jsonl"
+    return {"MOTO_ENABLE_RECORDING": "true", "MOTO_RECORDER_FILEPATH": str(log)}
+
+
 def name_server(propagation: float) -> list[str]:
     """Route53's own name server, for all its zones. A change shows after ``propagation``
     seconds."""

@@ -1,10 +1,7 @@
 """Operations on a platform in use: renewal, change, growth, loss."""
 
-import json
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from grpc_platform.dns.external_dns import ownership_record
 from testbed.cluster import apps, deploy
@@ -157,55 +154,6 @@ def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path
     assert platform.call(target, "--calls=2")["codes"] == {"UNAVAILABLE": 2}, "h2c to a TLS port"
 
 
-@pytest.mark.parametrize("namespace", [NAMESPACE, "external-dns"])
-def test_no_component_asks_for_more_than_its_rights(platform: Platform, namespace: str) -> None:
-    refused: set[str] = set()
-    granted: set[str] = set()
-    for entry in audited(platform, namespace):
-        path = entry["requestURI"].partition("?")[0]
-        code = entry.get("responseStatus", {}).get("code")
-        asked = f"{who(entry)} {entry['verb']} {path}"
-        if code == 403:
-            refused.add(asked)
-        elif code is not None and code < 400:
-            granted.add(asked)
-    # An API server that has just started refuses every request until it has read the roles.
-    assert refused - granted == set()
-
-
-def test_rights_that_nobody_used_are_reported(
-    platform: Platform, capsys: pytest.CaptureFixture[str]
-) -> None:
-    used = {
-        (
-            entry["objectRef"].get("apiGroup", ""),
-            "/".join(
-                filter(
-                    None, (entry["objectRef"]["resource"], entry["objectRef"].get("subresource"))
-                )
-            ),
-            entry["verb"],
-        )
-        for namespace in (NAMESPACE, "external-dns")
-        for entry in audited(platform, namespace)
-        if "objectRef" in entry
-    }
-    granted = {
-        (group, resource, verb, r.name)
-        for r in platform.graph
-        if r.inputs.get("kind") in ("Role", "ClusterRole")
-        for rule in r.inputs["rules"]
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    assert {use[:2] for use in used} & {right[:2] for right in granted}, "the audit log is read"
-    unused = sorted(right for right in granted if right[:3] not in used)
-    with capsys.disabled():
-        for group, resource, verb, name in unused:
-            print(f"\nunused right of {name}: {verb} {resource}.{group}", end="")
-
-
 def contours(platform: Platform) -> list[dict[str, Any]]:
     selector = ("-n", NAMESPACE, "-l", "app.kubernetes.io/name=contour")
     pods = platform.cluster.get("pods", *selector)["items"]
@@ -258,23 +206,6 @@ def external_dns_syncs(platform: Platform) -> int:
     log = platform.cluster.pod_log("external-dns", pod["metadata"]["name"], "external-dns")
     assert log is not None
     return log.read_text().count("All records are already up to date")
-
-
-def resource_of(reference: dict[str, str]) -> str:
-    """`ingresses/status`, as rules name it."""
-    subresource = reference.get("subresource")
-    return reference["resource"] + (f"/{subresource}" if subresource else "")
-
-
-def who(entry: dict[str, Any]) -> str:
-    return entry["user"]["username"].rpartition(":")[2]
-
-
-def audited(platform: Platform, namespace: str) -> list[dict[str, Any]]:
-    log = platform.cluster.state / "logs" / "audit.jsonl"
-    account = f"system:serviceaccount:{namespace}:"
-    entries = [json.loads(line) for line in log.read_text().splitlines()]
-    return [entry for entry in entries if entry["user"]["username"].startswith(account)]
 
 
 def test_the_sample_apps_are_the_graphs_services(platform: Platform) -> None:
