@@ -56,6 +56,8 @@ class Home:
     plugin: Path
     """The Kubernetes provider."""
     cluster: Cluster | None = None
+    token: str | None = None
+    """Of the service account that the engine signs in as; the administrator unless given."""
     backend: str = ""
     """Where state is kept; a folder of `directory` unless given."""
 
@@ -92,7 +94,7 @@ class Home:
         if self.cluster and self.kubeconfig:
             self.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
             server = f"https://{self.cluster.place.kubernetes_address}"
-            pki.write_kubeconfig(self.kubeconfig, self.cluster.state / "pki", server)
+            pki.write_kubeconfig(self.kubeconfig, self.cluster.state / "pki", server, self.token)
         return Engine(self, copy, project, stack)
 
     @property

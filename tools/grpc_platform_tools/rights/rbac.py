@@ -1,7 +1,7 @@
 """The Kubernetes rights of a stack's deployer and previewer, from what its program registers.
 
-The verbs are those that the API server's audit log told of the real engine with Pulumi's provider:
-first `up`, changes, refresh and destroy of the local stack.
+The verbs are those that the engine and Pulumi's provider use on the testbed
+(tests/engine/test_updates.py).
 """
 
 from collections import defaultdict
