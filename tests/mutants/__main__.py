@@ -127,7 +127,9 @@ class _Run:
             caught["policies" if by.startswith("policy ") else "tests" if by else "nobody"] += 1
             if not by:
                 where = ", ".join(result.get("changes", [])) or "no committed stack"
-                survivors.append(f"components/grpc_platform/{module}:{fault.line} {fault.id}  ({where})")
+                survivors.append(
+                    f"components/grpc_platform/{module}:{fault.line} {fault.id}  ({where})"
+                )
         for line in survivors:
             print(line)
         for name in wrong:

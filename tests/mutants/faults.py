@@ -122,7 +122,9 @@ class _Finder:
                     name = f"{place}[{_short(element)}]"
                     yield found(element, f"{name}:drop", _dropping(node.elts, index))
             case ast.Constant(value=value) if (changed := other(value)) is not None:
-                yield found(node, f"{place}={_short(node)}:set {changed!r}", _setting(node, changed))
+                yield found(
+                    node, f"{place}={_short(node)}:set {changed!r}", _setting(node, changed)
+                )
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()) if self._compares:
                 yield from self._condition(node, found)
             case _:
@@ -179,7 +181,9 @@ class _Finder:
                     yield found(node, name, _replacing(node.ops, index, flipped()))
         elif isinstance(node, ast.BoolOp):
             operator = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-            yield found(node, f"{_short(node)}:{type(operator).__name__}", _operating(node, operator))
+            yield found(
+                node, f"{_short(node)}:{type(operator).__name__}", _operating(node, operator)
+            )
 
 
 def _short(node: ast.AST) -> str:

@@ -107,6 +107,29 @@ def test_certificates_are_renewed_each_quarter_by_one_run_at_a_time(graph: Graph
     assert "--overwrite" in container["args"]
 
 
+def certgens(graph: Graph) -> list[dict[str, Any]]:
+    """The specs of the Job and of the renewals."""
+    renewal = graph.only("kubernetes:batch/v1:CronJob").inputs["spec"]["jobTemplate"]["spec"]
+    return [graph.only(JOB).inputs["spec"], renewal]
+
+
+def test_certificates_are_written_where_and_as_contour_and_envoy_read_them(graph: Graph) -> None:
+    """The compact Secrets have the keys ca.crt, tls.crt and tls.key, which both read as files."""
+    mounted_in = deployment(graph).inputs["metadata"]["namespace"]
+    for spec in certgens(graph):
+        [container] = spec["template"]["spec"]["containers"]
+        assert container["command"] == ["contour"]
+        assert {"--kube", "--incluster", "--secrets-format=compact"} <= set(container["args"])
+        assert f"--namespace={mounted_in}" in container["args"]
+
+
+def test_certgen_is_tried_again_in_a_new_pod_whose_log_stays(graph: Graph) -> None:
+    """A first try may come before the right to write the Secrets has reached the API server."""
+    for spec in certgens(graph):
+        assert spec["template"]["spec"]["restartPolicy"] == "Never"
+        assert spec["backoffLimit"] >= 3
+
+
 def test_certgen_can_change_two_secrets_and_read_none(graph: Graph) -> None:
     role = graph.only("kubernetes:rbac.authorization.k8s.io/v1:Role", "contour-certgen-role")
     assert role.inputs["rules"] == [
@@ -248,6 +271,23 @@ def test_the_crds_have_upstreams_names_and_keep_every_field(graph: Graph) -> Non
         assert (version["name"], spec["scope"]) == ("v1", "Namespaced")
         assert version["subresources"] == {"status": {}}
         assert all(p["x_kubernetes_preserve_unknown_fields"] for p in properties.values())
+
+
+def test_contours_informers_find_the_kinds_that_it_watches(graph: Graph) -> None:
+    """It starts only when each of its informers has listed its kind."""
+    for resource in graph.of_type("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"):
+        spec, name = resource.inputs["spec"], resource.inputs["metadata"]["name"]
+        names = spec["names"]
+        assert name == f"{names['plural']}.{spec['group']}"
+        assert names["plural"] in (f"{names['singular']}s", "httpproxies")
+        assert names["singular"] == names["kind"].lower()
+        assert names["listKind"] == f"{names['kind']}List"
+        [version] = spec["versions"]
+        assert version["served"], "no informer can list what is not served"
+        assert version["storage"], "an API server refuses a CRD that stores no version"
+        schema = version["schema"]["openAPIV3Schema"]
+        assert {schema["type"], *(p["type"] for p in schema["properties"].values())} == {"object"}
+        assert schema["properties"].keys() == {"spec", "status"}
 
 
 def test_no_crd_is_ever_deleted_with_the_objects_of_its_kind(

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pulumi
@@ -11,7 +12,9 @@ import pytest
 
 from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX, OTHER_ANNOTATION_PREFIXES
 from grpc_platform.dns.external_dns import ExternalDns, ExternalDnsArgs, ownership_record
+from grpc_platform.monitoring.alert import Thresholds
 from grpc_platform.specs import ExternalDnsSpec
+from grpc_platform.timing import EXTERNAL_DNS_REACTION, parse_duration
 from grpc_platform_tools.graph import Graph, Resource
 from grpc_platform_tools.preview.record import record
 from tests.iam import findings
@@ -162,21 +165,50 @@ def test_it_reads_the_services_pods_and_endpoint_slices_of_envoys_namespace_and_
     assert not graph.of_type("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole")
 
 
-def test_its_command_line_bounds_it_to_one_name_of_one_namespace(graph: Graph) -> None:
-    flags = container(graph)["args"]
-    for flag in (
-        "--namespace=projectcontour",
-        "--domain-filter=serving.grpc.example.com",
-        "--zone-id-filter=Z0123456789",
-        "--txt-owner-id=grpc-platform/eu-west-1/serving",
-        "--migrate-from-txt-owner=grpc-platform/prod/serving",
-        f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}",
-        "--policy=upsert-only",
-        "--listen-endpoint-events",
-        "--min-event-sync-interval=5s",
-    ):
-        assert flag in flags
-    (prefix,) = [flag.split("=")[1] for flag in flags if flag.startswith("--txt-prefix=")]
+FLAGS = {
+    "--provider=aws": "writes to Route53",
+    "--source=service": "reads Services only: the hosts of Ingresses are the stack's own CNAMEs",
+    "--service-type-filter=ClusterIP": "a headless Service's pods are published",
+    "--namespace=projectcontour": "may read this namespace only, and would stop at another",
+    f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}": "Envoy's Service has this one",
+    "--domain-filter=serving.grpc.example.com": "plans no change of another name",
+    "--zone-id-filter=Z0123456789": "another zone of the same domain stays as it is",
+    "--aws-zone-match-parent": "the zone is above the domain filter, and would not match",
+    "--managed-record-types=A": "plans no CNAME, and the role could not write it",
+    "--policy=upsert-only": "deletes no name while no Envoy is ready",
+    "--registry=txt": "leaves records alone that another owner wrote",
+    "--txt-owner-id=grpc-platform/eu-west-1/serving": "knows its own records by this",
+    "--migrate-from-txt-owner=grpc-platform/prod/serving": "takes over what release 0.1 wrote",
+    "--txt-prefix=_external-dns-%{record_type}.": "its TXT records collide with no host",
+    "--events": "syncs when the Service changes",
+    "--listen-endpoint-events": "syncs when a pod comes or goes",
+    "--min-event-sync-interval=5s": "syncs in the time that the drain counts with",
+    "--interval=1m": "syncs without an event, three times before the alert of late syncs",
+    "--aws-zones-cache-duration=5m": "stays within Route53's five requests a second",
+    "--metrics-address=:7979": "is probed and scraped there",
+}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_flag_has_an_effect_that_is_missed_without_it(graph: Graph, flag: str) -> None:
+    assert flag in container(graph)["args"], FLAGS[flag]
+    assert len(container(graph)["args"]) == len(FLAGS)
+
+
+def test_its_own_times_fit_the_platforms(graph: Graph) -> None:
+    flags = dict(flag.split("=", 1) for flag in container(graph)["args"] if "=" in flag)
+    late = timedelta(seconds=Thresholds().sync_seconds)
+    assert parse_duration(flags["--interval"]) * 3 <= late
+    # A sync interval, then up to a tick of one second; a margin of one more.
+    reaction = parse_duration(flags["--min-event-sync-interval"]) + timedelta(seconds=2)
+    assert reaction == EXTERNAL_DNS_REACTION
+    # Each sync lists records; uncached it would list all zones three times more.
+    assert parse_duration(flags["--aws-zones-cache-duration"]) >= timedelta(minutes=5)
+    assert container(graph)["ports"][0]["containerPort"] == int(flags["--metrics-address"][1:])
+
+
+def test_the_record_beside_its_name_is_the_one_it_may_write(graph: Graph) -> None:
+    (prefix,) = [f.split("=")[1] for f in container(graph)["args"] if f.startswith("--txt-prefix=")]
     record = prefix.replace("%{record_type}", "a") + "serving.grpc.example.com"
     assert record == ownership_record("serving.grpc.example.com")
 

@@ -1,5 +1,6 @@
 """The Envoy fleet's resources on the recorded graph."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -78,13 +79,34 @@ def test_the_autoscaler_looks_at_envoys_own_cpu(recorded: Recorded) -> None:
     }
 
 
-def test_the_fleet_grows_at_once_and_shrinks_after_it_is_rebalanced(graph: Graph) -> None:
-    behaviour = autoscaler(graph)["behavior"]
-    assert behaviour["scaleUp"]["stabilizationWindowSeconds"] == 0
-    # 30 + 5 + 60 + 30 + 315
-    assert behaviour["scaleDown"]["stabilizationWindowSeconds"] == 442
-    for policy in behaviour["scaleDown"]["policies"]:
-        assert policy["periodSeconds"] == 60
+def change(rules: dict[str, Any], replicas: int, seconds: int = 60) -> int:
+    """How many pods the autoscaler may add or remove in so many seconds, as it counts them: a
+    policy's percent of the fleet, rounded up, in each of its periods."""
+    allowed = [
+        (
+            policy["value"]
+            if policy["type"] == "Pods"
+            else math.ceil(replicas * policy["value"] / 100)
+        )
+        * (seconds // policy["periodSeconds"])
+        for policy in rules["policies"]
+    ]
+    return {"Max": max, "Min": min}[rules.get("selectPolicy", "Max")](allowed)
+
+
+def test_the_fleet_may_double_every_15_seconds_and_waits_for_nothing(graph: Graph) -> None:
+    """Before load is shared anew, an Envoy that is overloaded says nothing of twice its load."""
+    rules = autoscaler(graph)["behavior"]["scaleUp"]
+    assert rules["stabilizationWindowSeconds"] == 0
+    assert [change(rules, replicas, 15) for replicas in (1, 2, 20)] == [1, 2, 20]
+
+
+def test_the_fleet_shrinks_after_it_is_rebalanced_and_a_tenth_at_a_time(graph: Graph) -> None:
+    """The connections of those that leave move to the others; a small fleet shrinks too."""
+    rules = autoscaler(graph)["behavior"]["scaleDown"]
+    # 30 + 7 + 60 + 30 + 315
+    assert rules["stabilizationWindowSeconds"] == 442
+    assert [change(rules, replicas) for replicas in (2, 5, 10, 50)] == [1, 1, 1, 5]
 
 
 def test_the_stabilisation_stops_at_the_hour_the_api_allows(recorded: Recorded) -> None:
