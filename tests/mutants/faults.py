@@ -192,7 +192,7 @@ def _short(node: ast.AST) -> str:
 
 
 def _alike(one: ast.expr, other_one: ast.expr) -> bool:
-    """Values of one kind that differ: constants of one type, or two that are read from elsewhere."""
+    """Values of one kind that differ: constants of one type, or both read from elsewhere."""
     if ast.unparse(one) == ast.unparse(other_one):
         return False
     if isinstance(one, ast.Constant) and isinstance(other_one, ast.Constant):

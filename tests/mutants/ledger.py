@@ -35,6 +35,7 @@ class Ledger:
     """The results of one module, void when its file changes."""
 
     def __init__(self, module: str) -> None:
+        self._tests = all_tests()
         self._path = PLACE / f"{module.removesuffix('.py').replace('/', '.')}.json"
         self._source = digest(PACKAGE / module)
         stored = read(self._path)
@@ -45,13 +46,13 @@ class Ledger:
     def known(self, fault_id: str) -> Result | None:
         """The result of a fault. A test that is new may catch what none has caught before."""
         result = self.results.get(fault_id)
-        if result and not catcher(result) and result["after"] != all_tests():
+        if result and not catcher(result) and result["after"] != self._tests:
             return None
         return result
 
     def add(self, fault_id: str, result: Result) -> None:
         """Keep a result."""
-        self.results[fault_id] = result | {"after": all_tests()}
+        self.results[fault_id] = result | {"after": self._tests}
         write(self._path, {"source": self._source, "faults": self.results})
 
 

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
-from tests.mutants.faults import PACKAGE, Fault, faults, tree_of
+from tests.mutants.faults import PACKAGE, faults, tree_of
 
 _MARK = "__reached__"
 
@@ -63,6 +63,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        del target
         if not fullname.startswith("grpc_platform."):
             return None
         spec = PathFinder.find_spec(fullname, path)
@@ -78,10 +79,11 @@ class _Finder(MetaPathFinder):
 class _Loader(SourceFileLoader):
     def __init__(self, fullname: str, path: str, module: str, tree: ast.Module) -> None:
         super().__init__(fullname, path)
-        self._module, self._parsed = module, tree
+        self._file, self._parsed = module, tree
 
     def get_code(self, fullname: str) -> CodeType:
-        return _compiled(self._module, self._parsed)
+        del fullname
+        return _compiled(self._file, self._parsed)
 
     def exec_module(self, module: ModuleType) -> None:
         setattr(module, _MARK, reached.add)
@@ -129,9 +131,3 @@ def forget_components() -> None:
         top = name.partition(".")[0]
         if top in {"grpc_platform", "config", "tests", "examples"} and not name.startswith(kept):
             del sys.modules[name]
-
-
-def fault_of(module: str, fault_id: str) -> Fault:
-    """The fault of this id."""
-    (found,) = [fault for fault in faults(module, tree_of(module)) if fault.id == fault_id]
-    return found

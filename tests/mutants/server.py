@@ -3,15 +3,18 @@
 The fork plants its fault and runs the tests that reach it, the quickest first, until one fails.
 """
 
-import json
 import os
+import resource
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from _pytest.runner import runtestprotocol
 from tests.mutants import plant
 from tests.mutants.faults import Fault
 from tests.mutants.judged import Judged, broken, changed, judged
+from tests.mutants.ledger import read, write
 
 TESTS = [
     "tests/components",
@@ -35,20 +39,30 @@ _PYTEST = (
     *("-o", "addopts=", "--import-mode=importlib", "--capture=no"),
     *("-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:xdist"),
 )
-_QUICK_SECONDS = 3
+_QUICK_SECONDS = 4
 """How long the first run of a fault's tests may take, by their usual times."""
-_LONGEST_SECONDS = 300
+_MOST_SECONDS = 60
+"""Time of the processor after which a fault's process hangs; ten times as much with all tests."""
 
 Reach = dict[str, dict[str, Any]]
 """For each test its `seconds` and the functions that it `reaches`."""
-Work = tuple[Fault, str, bool]
-"""A fault, its module, and whether to run all of its tests."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A fault to plant in a module, and whether to run all of its tests or the quick ones."""
+
+    fault: Fault
+    module: str
+    whole: bool = False
 
 
 def serve(
-    work: Callable[["Server"], Iterable[Work]], done: Callable[[Work, dict[str, Any]], None]
+    work: Callable[["Server"], Iterable[Iterable[Work]]],
+    done: Callable[[Work, dict[str, Any]], None],
 ) -> None:
-    """Collect the tests, then plant what `work` gives and hand each result to `done`."""
+    """Collect the tests, then plant what `work` gives and hand each result to `done`. `work` gives
+    its next phase when all of the last one is done."""
     plant.noting_what_is_reached()
     server = Server(work, done)
     status = pytest.main([*_PYTEST, *TESTS], plugins=[server])
@@ -61,7 +75,7 @@ class Server:
 
     def __init__(
         self,
-        work: Callable[["Server"], Iterable[Work]],
+        work: Callable[["Server"], Iterable[Iterable[Work]]],
         done: Callable[[Work, dict[str, Any]], None],
     ) -> None:
         self._work, self._done = work, done
@@ -78,14 +92,16 @@ class Server:
         running: dict[int, tuple[Work, Path]] = {}
         try:
             with tempfile.TemporaryDirectory() as place:
-                for number, each in enumerate(self._work(self)):
-                    if len(running) == os.cpu_count():
+                numbers = count()
+                for phase in self._work(self):
+                    for each in phase:
+                        if len(running) == os.cpu_count():
+                            self._one_ends(running)
+                        answer = Path(place) / str(next(numbers))
+                        running[self._forked(each, answer)] = each, answer
+                    while running:
                         self._one_ends(running)
-                    answer = Path(place) / str(number)
-                    running[self._forked(each, answer)] = each, answer
-                while running:
-                    self._one_ends(running)
-        except Exception as error:  # noqa: BLE001  pytest would print it and end with 0
+        except Exception as error:  # pytest would print it and end with 0
             self.failure = f"{type(error).__name__}: {error}"
         finally:
             for child in running:
@@ -99,122 +115,116 @@ class Server:
             if (child := os.fork()) == 0:
                 _end_with(function, answer)
             os.waitpid(child, 0)
-            return json.loads(answer.read_text())
+            return _answered(answer)
 
     def _one_ends(self, running: dict[int, tuple[Work, Path]]) -> None:
         child, status = os.wait()
         work, answer = running.pop(child)
-        if answer.exists():
-            result = json.loads(answer.read_text())
-        else:
+        result = _answered(answer)
+        if not result:
             result = {"caught": f"the process ends with {os.waitstatus_to_exitcode(status)}"}
         if test := result.get("caught"):
-            self.kills[work[1], test] += 1
+            self.kills[work.module, test] += 1
         self._done(work, result)
 
     def _forked(self, work: Work, answer: Path) -> int:
         chosen = self._chosen(work)
         if (child := os.fork()) == 0:
-            signal.alarm(_LONGEST_SECONDS if work[2] else _LONGEST_SECONDS // 5)
+            most = _MOST_SECONDS * (10 if work.whole else 1)
+            resource.setrlimit(resource.RLIMIT_CPU, (most, most))
+            signal.alarm(most * 10)  # for one that waits
             _end_with(lambda: self._tried(work, chosen), answer)
         return child
 
+    def _at_once(self, work: Work) -> bool:
+        """Whether the fault is in a function that runs in tests only: its code can be replaced."""
+        name = f"{work.module}:{work.fault.scope}"
+        return bool(work.fault.scope) and name not in self.on_import
+
     def _tried(self, work: Work, chosen: list[pytest.Item]) -> dict[str, Any]:
-        fault, module, whole = work
         started = time.monotonic()
-        tree = plant.planted(module, fault.id)
-        name = f"{module}:{fault.scope}"
-        at_once = fault.scope and name not in self.on_import
-        if at_once and plant.replace_function(module, fault.scope, tree):
+        tree = plant.planted(work.module, work.fault.id)
+        if self._at_once(work) and plant.replace_function(work.module, work.fault.scope, tree):
             caught, ran = _first_failure(chosen)
         else:
             plant.forget_components()
-            plant.loading(module, tree)
+            plant.loading(work.module, tree)
             caught, ran = _first_failure_anew([item.nodeid for item in chosen])
-        result: dict[str, Any] = {"caught": caught, "tests": ran, "whole": whole}
-        if not caught and whole:
+        result: dict[str, Any] = {"caught": caught, "tests": ran, "whole": work.whole}
+        if not caught and work.whole:
             after = judged(date.today())
-            result["policy"], result["changes"] = (
-                broken(self.before, after),
-                changed(self.before, after),
-            )
+            result["policy"] = broken(self.before, after)
+            result["changes"] = changed(self.before, after)
         return result | {"seconds": round(time.monotonic() - started, 1)}
 
-    def _reaching(self, work: Work) -> Iterator[pytest.Item]:
-        fault, module, _ = work
-        name = f"{module}:{fault.scope}"
-        for item in self.items:
-            reaches = self.reach[item.nodeid]["reaches"]
-            at_once = fault.scope and name not in self.on_import
-            if name in reaches if at_once else True:
-                yield item
-
     def _chosen(self, work: Work) -> list[pytest.Item]:
-        """The tests that can tell, those that have and the quick ones of this module first."""
-        _, module, whole = work
-        stem = Path(module).stem
+        """The tests that can tell, file by file, because fixtures are shared within one: first
+        the module's own files, and those that have told of another of its faults."""
+        name, at_once = f"{work.module}:{work.fault.scope}", self._at_once(work)
+        files: dict[str, list[pytest.Item]] = {}
+        for item in self.items:
+            if not at_once or name in self.reach[item.nodeid]["reaches"]:
+                files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+        times = {
+            file: sum(self.reach[item.nodeid]["seconds"] for item in items)
+            for file, items in files.items()
+        }
 
-        def rank(item: pytest.Item) -> tuple[int, float]:
-            test = self.reach[item.nodeid]
-            far = 2
-            if any(name.startswith(f"{module}:") for name in test["reaches"]):
-                far = 1
-            if f"test_{stem}" in item.nodeid:
-                far = 0
-            kills = self.kills[module, item.nodeid]
-            return (0 if kills else far), test["seconds"] / (1 + kills)
-
-        ordered = sorted(self._reaching(work), key=rank)
-        if whole:
-            return ordered
-        seconds, quick = 0.0, list[pytest.Item]()
-        for item in ordered:
-            seconds += self.reach[item.nodeid]["seconds"]
-            if seconds > _QUICK_SECONDS and quick:
+        path = Path(work.module)
+        own = (f"test_{path.stem}.", f"/{path.parent.name or path.stem}/")
+        kills = {f: sum(self.kills[work.module, i.nodeid] for i in files[f]) for f in files}
+        near = {f: bool(kills[f]) or any(part in f for part in own) for f in files}
+        chosen: list[pytest.Item] = []
+        seconds = 0.0
+        for file in sorted(files, key=lambda f: (not near[f], times[f] / (1 + kills[f]))):
+            seconds += times[file]
+            if seconds > _QUICK_SECONDS and not near[file] and chosen and not work.whole:
                 break
-            quick.append(item)
-        return quick
+            chosen += sorted(files[file], key=lambda i: -self.kills[work.module, i.nodeid])
+        return chosen
 
 
 def measured(items: list[pytest.Item]) -> Reach:
     """Run the tests without a fault; RuntimeError for one that fails."""
     found: Reach = {}
-    shared: dict[Any, set[str]] = {}
-    plugin = _Fixtures(shared)
-    if not items:
-        return found
+    fixtures = _Fixtures()
     manager = items[0].config.pluginmanager
-    manager.register(plugin)
+    manager.register(fixtures)
     for item, following in zip(items, [*items[1:], None], strict=True):
         plant.reached.clear()
         started = time.process_time()
         for report in runtestprotocol(item, log=False, nextitem=following):
             if report.failed:
                 raise RuntimeError(f"{item.nodeid} fails without a fault: {report.longreprtext}")
-        definitions = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009
-        reaches = plant.reached.union(
-            *(shared.get(each, set[str]()) for found in definitions for each in found)
-        )
-        seconds = time.process_time() - started
-        found[item.nodeid] = {"seconds": round(seconds, 3), "reaches": sorted(reaches)}
-    manager.unregister(plugin)
+        found[item.nodeid] = {
+            "seconds": round(time.process_time() - started, 3),
+            "reaches": sorted(plant.reached | fixtures.reached_by(item)),
+        }
+    manager.unregister(fixtures)
     return found
 
 
 class _Fixtures:
     """Notes what a fixture reaches: only the first test that shares it sets it up."""
 
-    def __init__(self, shared: dict[Any, set[str]]) -> None:
-        self._shared = shared
+    def __init__(self) -> None:
+        self._reached: dict[str, set[str]] = {}
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any]
+    ) -> Generator[None, object, object]:
         before = set(plant.reached)
         plant.reached.clear()
         result = yield
-        self._shared[fixturedef] = self._shared.get(fixturedef, set[str]()) | plant.reached
+        self._reached.setdefault(fixturedef.argname, set()).update(plant.reached)
         plant.reached.update(before)
         return result
+
+    def reached_by(self, item: pytest.Item) -> set[str]:
+        """What the test's fixtures reached, maybe for another test."""
+        names = item.fixturenames if isinstance(item, pytest.Function) else []
+        return set().union(*(self._reached.get(name, set[str]()) for name in names))
 
 
 def _first_failure(items: list[pytest.Item]) -> tuple[str, int]:
@@ -250,26 +260,29 @@ def _first_failure_anew(wanted: list[str]) -> tuple[str, int]:
     plugin = _Ordered(wanted)
     try:
         status = pytest.main([*_PYTEST, "-x", *files], plugins=[plugin])
-    except BaseException as error:  # noqa: BLE001  a conftest that cannot be imported
+    except BaseException as error:  # a conftest that cannot be imported
         return plugin.caught or f"import: {type(error).__name__}", plugin.ran
     if status and not plugin.caught:
         plugin.caught = "import"
     return plugin.caught, plugin.ran
 
 
+def _answered(answer: Path) -> dict[str, Any]:
+    """What a child has written; nothing if it did not come to that."""
+    found = read(answer)
+    if failure := found.get("failure"):
+        raise RuntimeError(failure)
+    return found
+
+
 def _end_with(function: Callable[[], Any], answer: Path) -> None:
     """Write what the function answers, and end this process as it is."""
     quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
+    os.dup2(quiet, sys.stdout.fileno())
+    os.dup2(quiet, sys.stderr.fileno())
     try:
-        text = json.dumps(function())
-        answer.with_suffix(".new").write_text(text)
-        answer.with_suffix(".new").rename(answer)
-    except BaseException:  # noqa: BLE001
-        import traceback
-
-        Path("/dev/shm/mutants-error").write_text(traceback.format_exc())
+        write(answer, function())
+    except BaseException as error:
+        write(answer, {"failure": "".join(traceback.format_exception(error))})
     finally:
-        sys.stdout.flush()
         os._exit(0)

@@ -10,6 +10,7 @@ from grpc_platform.contour.contour import Contour, ContourArgs
 from grpc_platform.contour.rbac import LEASE
 from grpc_platform.specs import ContourSpec, EnvoySpec
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.preview.record import record
 
 Recorded = Callable[[Callable[[], object]], Graph]
 NAME = "serving.grpc.example.com"
@@ -23,9 +24,9 @@ def contour(recorded: Recorded, envoy: EnvoySpec | None = None, **spec: Any) -> 
     return recorded(lambda: Contour("contour", args))
 
 
-@pytest.fixture
-def graph(recorded: Recorded) -> Graph:
-    return contour(recorded)
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return contour(record)
 
 
 def deployment(graph: Graph) -> Resource:

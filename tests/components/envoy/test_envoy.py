@@ -16,6 +16,7 @@ from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
 from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
 from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.record import record
 
 Recorded = Callable[[Callable[[], object]], Graph]
 
@@ -31,9 +32,9 @@ def envoy(recorded: Recorded, args: EnvoyArgs = ARGS, **spec: Any) -> Graph:
     return recorded(lambda: Envoy("envoy", given))
 
 
-@pytest.fixture
-def graph(recorded: Recorded) -> Graph:
-    return envoy(recorded)
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return envoy(record)
 
 
 def deployment(graph: Graph) -> dict[str, Any]:
