@@ -1,5 +1,6 @@
 """The Envoy fleet's resources on the recorded graph."""
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -254,6 +255,24 @@ def test_every_container_is_hardened_and_none_gets_a_token(graph: Graph) -> None
             "capabilities": {"drop": ["ALL"]},
         }
         assert each["resources"]["limits"]["memory"]
+
+
+def test_envoy_is_told_its_file_and_who_it_is(graph: Graph) -> None:
+    """Contour and Envoy's own statistics know an Envoy by its node and cluster. Hot restart needs
+    a writable /dev/shm, which a read-only root does not give."""
+    envoy = container(graph, "envoy")
+    arguments = dict(itertools.pairwise(envoy["args"]))
+    assert arguments["--config-path"] == container(graph, "bootstrap")["args"][1]
+    assert arguments["--service-cluster"] == "projectcontour"
+    assert arguments["--service-node"] == "$(POD_NAME)"
+    assert envoy["env"] == [
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    ]
+    assert "--disable-hot-restart" in envoy["args"]
+
+
+def test_the_manager_that_drains_envoy_runs_as_one(graph: Graph) -> None:
+    assert container(graph, "shutdown-manager")["args"][:2] == ["envoy", "shutdown-manager"]
 
 
 def test_envoy_gets_its_size_and_a_thread_per_core(recorded: Recorded) -> None:
