@@ -270,6 +270,16 @@ def test_every_object_is_in_a_namespace_of_the_platform_that_takes_hardened_pods
         assert resource.inputs["metadata"].get("namespace", "projectcontour") in spaces
 
 
+def test_every_object_belongs_to_a_component_and_is_made_in_its_cluster(graph: Graph) -> None:
+    """Without the component as its parent it would get the ambient kubeconfig's cluster, and would
+    not wait for what the component waits for."""
+    provider = graph.only("pulumi:providers:kubernetes", "main-kubernetes").urn
+    for resource in of_kubernetes(graph):
+        assert resource.provider == provider, resource.urn
+        assert resource.parent, resource.urn
+        assert graph.by_urn(resource.parent).type.startswith("grpc-platform:"), resource.urn
+
+
 def test_what_the_platform_made_is_found_by_its_labels(graph: Graph) -> None:
     """`kubectl get all -A -l app.kubernetes.io/managed-by=grpc-platform`. A CRD may be upstream's
     the next day."""

@@ -11,11 +11,13 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from rich.console import Console
 
@@ -36,6 +38,7 @@ from tests.mutants.server import Reach, Server, Work, measured, serve
 from tests.tree import ROOT
 
 _ARGUED = Path(__file__).with_name("argued.yaml")
+_MOST_SECONDS = 300
 _CONSOLE = Console(highlight=False, markup=False)
 
 
@@ -63,7 +66,7 @@ def main() -> int:
         return 0
     with progress("collecting the tests") as say:
         run = _Run(found, argued, say)
-        serve(run.work, run.done)
+        serve(run.on)
     return run.told()
 
 
@@ -94,19 +97,28 @@ class _Run:
         self._ledgers = {module: Ledger(module) for _, module in found}
         self._started = time.monotonic()
 
-    def work(self, server: Server) -> Iterator[Iterator[Work]]:
-        """The faults without a result, by their quick tests; then what survives, by all."""
+    def on(self, server: Server) -> None:
+        """Try the faults without a result, by their quick tests; then what survives, by all."""
         first = [Work(f, m) for f, m in self._found if self._known(f, m) is None]
         # A function's code is replaced at once; for the rest the components are imported anew.
         first.sort(key=lambda work: not work.fault.scope)
-        if first:
-            self._measure(server)
-            yield self._counted(first, "planted")
+        self._try(server, first, "planted")
         then = [Work(f, m, whole=True) for f, m in self._found if self._is_left(f, m)]
         if then:
-            self._measure(server)
-            server.before = server.in_child(lambda: judged(date.today()))
-            yield self._counted(then, "tried with all tests")
+            self._say("recording the committed stacks")
+            server.forks.start(lambda: judged(date.today()), server.before.update, _MOST_SECONDS)
+            server.forks.finish()
+        self._try(server, then, "tried with all tests")
+
+    def _try(self, server: Server, work: list[Work], done: str) -> None:
+        if work and not server.reach:
+            self._say(f"measuring what {len(server.items)} tests reach")
+            _measure(server)
+        for number, each in enumerate(work):
+            seconds = time.monotonic() - self._started
+            self._say(f"{number} of {len(work)} faults {done} in {seconds:.0f} s: {each.fault.id}")
+            server.plant(each, partial(self._ledgers[each.module].add, each.fault.id))
+        server.forks.finish()
 
     def _known(self, fault: Fault, module: str) -> Result | None:
         if fault.id in self._argued:
@@ -116,21 +128,6 @@ class _Run:
     def _is_left(self, fault: Fault, module: str) -> bool:
         known = self._known(fault, module)
         return known is not None and not catcher(known) and not known["whole"]
-
-    def _measure(self, server: Server) -> None:
-        if not server.reach:
-            self._say(f"measuring what {len(server.items)} tests reach")
-            server.reach = _reach(server)
-
-    def _counted(self, work: list[Work], done: str) -> Iterator[Work]:
-        for number, each in enumerate(work):
-            seconds = time.monotonic() - self._started
-            self._say(f"{number} of {len(work)} faults {done} in {seconds:.0f} s: {each.fault.id}")
-            yield each
-
-    def done(self, work: Work, result: Result) -> None:
-        """Keep a result."""
-        self._ledgers[work.module].add(work.fault.id, result)
 
     def told(self) -> int:
         """Print what survives, and who caught how many; the exit status."""
@@ -152,21 +149,26 @@ class _Run:
         return 1 if caught["nobody"] else 0
 
 
-def _reach(server: Server) -> Reach:
+def _measure(server: Server) -> None:
     """What each test reaches, measured again for files that have changed."""
     path = PLACE / "reach.json"
     stored = read(path)
     known: dict[str, Any] = stored["files"] if stored.get("components") == components() else {}
-    reach: Reach = {}
-    for name in dict.fromkeys(item.nodeid.partition("::")[0] for item in server.items):
+    files: dict[str, list[pytest.Item]] = {}
+    for item in server.items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    for name, items in files.items():
         content = digest(ROOT / name)
-        if known.get(name, {}).get("content") != content:
-            items = [item for item in server.items if item.nodeid.startswith(f"{name}::")]
-            tests = server.in_child(lambda items=items: measured(items))
+
+        def add(tests: Reach, name: str = name, content: str = content) -> None:
             known[name] = {"content": content, "tests": tests}
-            write(path, {"components": components(), "files": known})
-        reach |= known[name]["tests"]
-    return reach
+
+        if known.get(name, {}).get("content") != content:
+            server.forks.start(partial(measured, items), add, _MOST_SECONDS)
+    server.forks.finish()
+    write(path, {"components": components(), "files": known})
+    for name in files:
+        server.reach |= known[name]["tests"]
 
 
 if __name__ == "__main__":

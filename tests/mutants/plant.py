@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from types import CodeType, ModuleType
+from inspect import getattr_static
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from tests.mutants.faults import PACKAGE, faults, tree_of
@@ -33,16 +34,16 @@ def planted(module: str, fault_id: str) -> ast.Module:
 
 def replace_function(module: str, scope: str, tree: ast.Module) -> bool:
     """Give a loaded function the code that it has in `tree`; False if it is none to be found."""
-    loaded: Any = importlib.import_module(_dotted(module))
+    found: Any = importlib.import_module(_dotted(module))
     for part in scope.split("."):
-        loaded = vars(loaded).get(part)
-        if loaded is None:
-            return False
-    loaded = getattr(loaded, "fget", None) or getattr(loaded, "__func__", loaded)
+        found = getattr_static(found, part, None)
+    if isinstance(found, property):
+        found = found.fget
+    function: Any = getattr(found, "__func__", found)
     code = next((c for c in _codes(_compiled(module, tree)) if c.co_qualname == scope), None)
-    if code is None or not hasattr(loaded, "__code__"):
+    if code is None or not isinstance(function, FunctionType):
         return False
-    loaded.__code__ = code
+    function.__code__ = code
     return True
 
 

@@ -3,18 +3,12 @@
 The fork plants its fault and runs the tests that reach it, the quickest first, until one fails.
 """
 
-import os
-import resource
-import signal
-import sys
-import tempfile
+import gc
 import time
-import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import date
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +17,8 @@ from _pytest.runner import runtestprotocol
 
 from tests.mutants import plant
 from tests.mutants.faults import Fault
+from tests.mutants.forks import Answer, Forks, forks
 from tests.mutants.judged import Judged, broken, changed, judged
-from tests.mutants.ledger import read, write
 
 TESTS = [
     "tests/components",
@@ -57,89 +51,62 @@ class Work:
     whole: bool = False
 
 
-def serve(
-    work: Callable[["Server"], Iterable[Iterable[Work]]],
-    done: Callable[[Work, dict[str, Any]], None],
-) -> None:
-    """Collect the tests, then plant what `work` gives and hand each result to `done`. `work` gives
-    its next phase when all of the last one is done."""
+def serve(run: Callable[["Server"], None]) -> None:
+    """Collect the tests, then let `run` plant faults."""
     plant.noting_what_is_reached()
-    server = Server(work, done)
-    status = pytest.main([*_PYTEST, *TESTS], plugins=[server])
-    if status or server.failure:
-        raise RuntimeError(server.failure or f"the tests cannot be collected: {status}")
+    loop = _Loop(run)
+    status = pytest.main([*_PYTEST, *TESTS], plugins=[loop])
+    if loop.failure:
+        raise loop.failure
+    if status:
+        raise RuntimeError(f"the tests cannot be collected: {status}")
+
+
+class _Loop:
+    """Takes the place of pytest's loop over the tests."""
+
+    def __init__(self, run: Callable[["Server"], None]) -> None:
+        self._run = run
+        self.failure: BaseException | None = None
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        on_import = set(plant.reached)
+        _warm(session.items)
+        try:
+            with forks() as made:
+                self._run(Server(session.items, on_import, made))
+        except BaseException as error:  # pytest would print it and end
+            self.failure = error
+        return True
 
 
 class Server:
-    """Takes the place of pytest's loop over the tests."""
+    """The collected tests, and what has been found of them."""
 
-    def __init__(
-        self,
-        work: Callable[["Server"], Iterable[Iterable[Work]]],
-        done: Callable[[Work, dict[str, Any]], None],
-    ) -> None:
-        self._work, self._done = work, done
-        self.items: list[pytest.Item] = []
-        self.on_import: set[str] = set()
+    def __init__(self, items: list[pytest.Item], on_import: set[str], made: Forks) -> None:
+        self.items, self.forks, self._on_import = items, made, on_import
         self.reach: Reach = {}
         self.before: Judged = {}
-        self.kills: Counter[tuple[str, str]] = Counter()
-        self.failure = ""
+        self._kills: Counter[tuple[str, str]] = Counter()
 
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        self.items = session.items
-        self.on_import = set(plant.reached)
-        running: dict[int, tuple[Work, Path]] = {}
-        try:
-            with tempfile.TemporaryDirectory() as place:
-                numbers = count()
-                for phase in self._work(self):
-                    for each in phase:
-                        if len(running) == os.cpu_count():
-                            self._one_ends(running)
-                        answer = Path(place) / str(next(numbers))
-                        running[self._forked(each, answer)] = each, answer
-                    while running:
-                        self._one_ends(running)
-        except Exception as error:  # pytest would print it and end with 0
-            self.failure = f"{type(error).__name__}: {error}"
-        finally:
-            for child in running:
-                os.kill(child, signal.SIGKILL)
-        return True
+    def plant(self, work: Work, done: Callable[[Answer], None]) -> None:
+        """Plant a fault in a fork, and hand what comes of it to `done`."""
 
-    def in_child(self, function: Callable[[], Any]) -> Any:
-        """What a function answers in a fork, which leaves nothing behind in this process."""
-        with tempfile.TemporaryDirectory() as place:
-            answer = Path(place) / "answer"
-            if (child := os.fork()) == 0:
-                _end_with(function, answer)
-            os.waitpid(child, 0)
-            return _answered(answer)
+        def noted(answer: Answer) -> None:
+            if "ended" in answer:
+                answer = {"caught": f"the process ends with {answer['ended']}", "whole": False}
+            if test := answer["caught"]:
+                self._kills[work.module, test] += 1
+            done(answer)
 
-    def _one_ends(self, running: dict[int, tuple[Work, Path]]) -> None:
-        child, status = os.wait()
-        work, answer = running.pop(child)
-        result = _answered(answer)
-        if not result:
-            result = {"caught": f"the process ends with {os.waitstatus_to_exitcode(status)}"}
-        if test := result.get("caught"):
-            self.kills[work.module, test] += 1
-        self._done(work, result)
-
-    def _forked(self, work: Work, answer: Path) -> int:
         chosen = self._chosen(work)
-        if (child := os.fork()) == 0:
-            most = _MOST_SECONDS * (10 if work.whole else 1)
-            resource.setrlimit(resource.RLIMIT_CPU, (most, most))
-            signal.alarm(most * 10)  # for one that waits
-            _end_with(lambda: self._tried(work, chosen), answer)
-        return child
+        seconds = _MOST_SECONDS * (10 if work.whole else 1)
+        self.forks.start(lambda: self._tried(work, chosen), noted, seconds)
 
     def _at_once(self, work: Work) -> bool:
         """Whether the fault is in a function that runs in tests only: its code can be replaced."""
         name = f"{work.module}:{work.fault.scope}"
-        return bool(work.fault.scope) and name not in self.on_import
+        return bool(work.fault.scope) and name not in self._on_import
 
     def _tried(self, work: Work, chosen: list[pytest.Item]) -> dict[str, Any]:
         started = time.monotonic()
@@ -172,7 +139,7 @@ class Server:
 
         path = Path(work.module)
         own = (f"test_{path.stem}.", f"/{path.parent.name or path.stem}/")
-        kills = {f: sum(self.kills[work.module, i.nodeid] for i in files[f]) for f in files}
+        kills = {f: sum(self._kills[work.module, i.nodeid] for i in files[f]) for f in files}
         near = {f: bool(kills[f]) or any(part in f for part in own) for f in files}
         chosen: list[pytest.Item] = []
         seconds = 0.0
@@ -180,8 +147,17 @@ class Server:
             seconds += times[file]
             if seconds > _QUICK_SECONDS and not near[file] and chosen and not work.whole:
                 break
-            chosen += sorted(files[file], key=lambda i: -self.kills[work.module, i.nodeid])
+            chosen += sorted(files[file], key=lambda i: -self._kills[work.module, i.nodeid])
         return chosen
+
+
+def _warm(items: list[pytest.Item]) -> None:
+    """Run the first test of every file, so that a fork finds imported what a test imports."""
+    for item in {i.nodeid.partition("::")[0]: i for i in reversed(items)}.values():
+        runtestprotocol(item, log=False, nextitem=None)
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # a fork ends before it pays
 
 
 def measured(items: list[pytest.Item]) -> Reach:
@@ -224,7 +200,7 @@ class _Fixtures:
     def reached_by(self, item: pytest.Item) -> set[str]:
         """What the test's fixtures reached, maybe for another test."""
         names = item.fixturenames if isinstance(item, pytest.Function) else []
-        return set().union(*(self._reached.get(name, set[str]()) for name in names))
+        return set[str]().union(*(self._reached.get(name, set[str]()) for name in names))
 
 
 def _first_failure(items: list[pytest.Item]) -> tuple[str, int]:
@@ -265,24 +241,3 @@ def _first_failure_anew(wanted: list[str]) -> tuple[str, int]:
     if status and not plugin.caught:
         plugin.caught = "import"
     return plugin.caught, plugin.ran
-
-
-def _answered(answer: Path) -> dict[str, Any]:
-    """What a child has written; nothing if it did not come to that."""
-    found = read(answer)
-    if failure := found.get("failure"):
-        raise RuntimeError(failure)
-    return found
-
-
-def _end_with(function: Callable[[], Any], answer: Path) -> None:
-    """Write what the function answers, and end this process as it is."""
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, sys.stdout.fileno())
-    os.dup2(quiet, sys.stderr.fileno())
-    try:
-        write(answer, function())
-    except BaseException as error:
-        write(answer, {"failure": "".join(traceback.format_exception(error))})
-    finally:
-        os._exit(0)
