@@ -109,6 +109,11 @@ def test_a_pod_that_is_ready_is_noticed_as_fast_as_dns_is_changed(graph: Graph) 
         assert probe.get("timeoutSeconds", 1) < probe["periodSeconds"]
 
 
+def test_an_envoy_with_much_to_do_stays_in_dns(graph: Graph) -> None:
+    """With all of its cores busy it answers late; the default is one second."""
+    assert serving(graph, "envoy")["readinessProbe"]["timeoutSeconds"] >= 2
+
+
 def test_a_hung_contour_is_restarted_but_not_while_the_api_server_is_away(graph: Graph) -> None:
     """/healthz asks the API server. Envoys that start meanwhile need the Contours that run, so an
     API server may be away for a minute and answer slowly; a Contour that hangs longer than three
@@ -230,6 +235,14 @@ def test_every_pod_has_an_account_of_its_own_that_exists(graph: Graph) -> None:
     for name in ("main-contour-certgen", "main-contour-certgen-renewal"):
         assert ("projectcontour", templates(graph)[name]["spec"]["serviceAccountName"]) in accounts
     assert len({t["spec"]["serviceAccountName"] for t in templates(graph).values()}) == 4
+
+
+def test_no_token_of_envoys_account_gets_into_a_pod(graph: Graph) -> None:
+    """Envoy never asks the API server; another pod with its account would get no token either."""
+    account = named(graph, "kubernetes:core/v1:ServiceAccount", "envoy")
+    pod = named(graph, DEPLOYMENT, "envoy")["spec"]["template"]["spec"]
+    assert account["automountServiceAccountToken"] is False
+    assert pod["automountServiceAccountToken"] is False
 
 
 def test_every_pod_runs_as_nobody(graph: Graph) -> None:

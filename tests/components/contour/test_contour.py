@@ -219,6 +219,27 @@ def test_contour_is_told_its_file_its_certificates_and_whom_it_serves(graph: Gra
     assert volumes[mounts["/certs"]]["secret"]["secretName"] == "contourcert"
 
 
+def test_contours_file_is_in_the_config_map_that_is_mounted(graph: Graph) -> None:
+    [container] = pod(graph)["containers"]
+    (path,) = [flag.split("=")[1] for flag in container["args"] if "--config-path=" in flag]
+    data = graph.only(CONFIG_MAP).inputs["data"]
+    assert data.keys() == {path.removeprefix("/config/")}
+    assert "max-connection-duration" in data["contour.yaml"]
+
+
+def test_contours_service_has_the_port_that_envoys_dial(graph: Graph) -> None:
+    [container] = pod(graph)["containers"]
+    [port] = graph.only("kubernetes:core/v1:Service").inputs["spec"]["ports"]
+    assert f"--xds-port={port['port']}" in container["args"]
+
+
+def test_no_other_controller_takes_the_class_for_its_own(graph: Graph) -> None:
+    ingress_class = graph.only("kubernetes:networking.k8s.io/v1:IngressClass").inputs
+    assert ingress_class["spec"]["controller"] == "projectcontour.io/ingress-controller"
+    [container] = pod(graph)["containers"]
+    assert f"--ingress-class-name={ingress_class['metadata']['name']}" in container["args"]
+
+
 def test_envoys_ports_reach_contour(recorded: Recorded) -> None:
     graph = contour(recorded, envoy=EnvoySpec(http_port=80, https_port=443))
     [container] = pod(graph)["containers"]

@@ -96,6 +96,7 @@ def test_only_its_own_name_and_that_names_owner_can_be_written_and_nothing_delet
             "route53:ChangeResourceRecordSetsActions": ["CREATE", "UPSERT"],
         }
     }
+    assert {s["Effect"] for s in statements} == {"Allow"}
     assert {s["Action"]: s["Resource"] for s in statements if s is not write} == {
         "route53:ListResourceRecordSets": ZONE_ARN,
         "route53:ListHostedZones": "*",
@@ -253,6 +254,15 @@ def test_without_any_credentials_it_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         record(lambda: ExternalDns("external-dns", arguments(None)))
+
+
+def test_the_component_tells_its_namespace(graph: Graph) -> None:
+    outputs = graph.only("grpc-platform:index:ExternalDns").outputs
+    assert outputs == {"namespace": container_namespace(graph)}
+
+
+def container_namespace(graph: Graph) -> str:
+    return graph.only(DEPLOYMENT).inputs["metadata"]["namespace"]
 
 
 def test_its_pod_is_hardened_in_a_namespace_that_insists_on_it(graph: Graph) -> None:

@@ -186,6 +186,22 @@ def test_an_envoy_is_published_when_it_is_ready_and_only_then(graph: Graph) -> N
     assert service["publishNotReadyAddresses"] is False
 
 
+def test_envoy_reads_its_certificates_where_the_bootstrap_says(graph: Graph) -> None:
+    """The bootstrap writes paths down; Envoy opens the files, and watches them for renewed ones."""
+    (path,) = {
+        flag.split("=")[1].rpartition("/")[0]
+        for flag in container(graph, "bootstrap")["args"]
+        if flag.startswith(("--envoy-cafile=", "--envoy-cert-file=", "--envoy-key-file="))
+    }
+    mounts = {m["mountPath"]: m["name"] for m in container(graph, "envoy")["volumeMounts"]}
+    assert mounts[path] == "certs"
+
+
+def test_the_component_tells_the_service_that_is_published(graph: Graph) -> None:
+    service = graph.only("kubernetes:core/v1:Service").inputs["metadata"]["name"]
+    assert graph.only("grpc-platform:index:Envoy").outputs == {"service_name": service}
+
+
 def test_external_dns_is_told_the_name_and_the_ttl(recorded: Recorded) -> None:
     args = replace(ARGS, dns_timing=DnsTiming(record_ttl=timedelta(seconds=45)))
     service = envoy(recorded, args).only("kubernetes:core/v1:Service").inputs
@@ -231,6 +247,8 @@ def test_the_ports_clients_dial_are_those_of_the_container(recorded: Recorded) -
     ("ports", "sysctls"),
     [
         ({}, None),
+        ({"http_port": 1024}, None),
+        ({"http_port": 1023}, [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]),
         ({"https_port": 443}, [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]),
     ],
 )
