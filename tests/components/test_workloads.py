@@ -237,6 +237,24 @@ def test_every_pod_has_an_account_of_its_own_that_exists(graph: Graph) -> None:
     assert len({t["spec"]["serviceAccountName"] for t in templates(graph).values()}) == 4
 
 
+def test_every_binding_gives_an_account_that_exists_a_role_that_exists(graph: Graph) -> None:
+    """The API server takes a binding to a role or an account that is not there, and gives none."""
+
+    def objects(*kinds: str) -> set[tuple[str, str | None, str]]:
+        found = [r.inputs for r in of_kubernetes(graph) if r.inputs["kind"] in kinds]
+        return {(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in found}
+
+    roles, accounts = objects("Role", "ClusterRole"), objects("ServiceAccount")
+    bindings = [r.inputs for r in of_kubernetes(graph) if r.inputs["kind"].endswith("Binding")]
+    assert len(bindings) == len(roles) == 4
+    for binding in bindings:
+        role, [subject] = binding["roleRef"], binding["subjects"]
+        namespace = binding["metadata"].get("namespace")
+        assert role["apiGroup"] == "rbac.authorization.k8s.io"
+        assert (role["kind"], namespace, role["name"]) in roles
+        assert (subject["kind"], subject["namespace"], subject["name"]) in accounts
+
+
 def test_no_token_of_envoys_account_gets_into_a_pod(graph: Graph) -> None:
     """Envoy never asks the API server; another pod with its account would get no token either."""
     account = named(graph, "kubernetes:core/v1:ServiceAccount", "envoy")

@@ -419,3 +419,12 @@ def test_the_namespace_and_every_pod_in_it_keep_to_the_restricted_level(graph: G
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert (
+        deployment(graph).inputs["spec"]["template"]["metadata"]["annotations"][
+            "prometheus.io/scrape"
+        ]
+        == "true"
+    )

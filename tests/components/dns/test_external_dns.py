@@ -275,3 +275,7 @@ def test_its_pod_is_hardened_in_a_namespace_that_insists_on_it(graph: Graph) -> 
 def test_every_resource_of_aws_carries_the_tags(graph: Graph) -> None:
     for type_token in ("aws:iam/role:Role", ASSOCIATION):
         assert graph.only(type_token).inputs["tags"] == {"team": "platform"}
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert pod(graph)["metadata"]["annotations"]["prometheus.io/scrape"] == "true"

@@ -370,3 +370,9 @@ def test_the_fleet_starts_after_contour_serves(recorded: Recorded) -> None:
 def test_half_a_core_without_a_concurrency_is_refused(recorded: Recorded) -> None:
     with pytest.raises(ValueError, match=r"^Envoy envoy: cpu = 500m: must be whole cores"):
         envoy(recorded, cpu="500m")
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert (
+        deployment(graph)["template"]["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
+    )
