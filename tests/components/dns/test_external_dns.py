@@ -13,6 +13,7 @@ import pytest
 from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX, OTHER_ANNOTATION_PREFIXES
 from grpc_platform.dns.external_dns import ExternalDns, ExternalDnsArgs, ownership_record
 from grpc_platform.monitoring.alert import Thresholds
+from grpc_platform.names import name_prefix
 from grpc_platform.specs import ExternalDnsSpec
 from grpc_platform.timing import EXTERNAL_DNS_REACTION, parse_duration
 from grpc_platform_tools.graph import Graph, Resource
@@ -106,6 +107,7 @@ def test_only_its_own_name_and_that_names_owner_can_be_written_and_nothing_delet
 def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph) -> None:
     role = graph.only("aws:iam/role:Role")
     (trust,) = policy(role, "assumeRolePolicy")["Statement"]
+    assert trust["Effect"] == "Allow"
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
     assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
     association = graph.only(ASSOCIATION).inputs
@@ -118,6 +120,21 @@ def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph)
     assert association["namespace"] == account["namespace"]
     assert association["serviceAccount"] == account["name"]
     assert pod(graph)["spec"]["serviceAccountName"] == account["name"]
+
+
+def test_everything_of_it_belongs_to_the_component(graph: Graph) -> None:
+    component = graph.only("grpc-platform:index:ExternalDns").urn
+    aws = [r for r in graph if r.type.startswith("aws:")]
+    assert len(aws) == 3
+    assert {r.parent for r in aws} == {component}
+
+
+def test_its_role_has_a_name_that_fits_and_that_a_second_one_may_have_beside_it(
+    graph: Graph,
+) -> None:
+    role = graph.only("aws:iam/role:Role").inputs
+    assert role["namePrefix"] == name_prefix("external-dns")
+    assert "name" not in role
 
 
 def test_its_policies_pass_the_linter(graph: Graph) -> None:
