@@ -163,7 +163,9 @@ def _measure(server: Server) -> None:
         def add(tests: Reach, name: str = name, content: str = content) -> None:
             known[name] = {"content": content, "tests": tests}
 
-        if known.get(name, {}).get("content") != content:
+        before = known.get(name, {"content": "", "tests": {}})
+        # The names too: a file may have changed after it was collected.
+        if before["content"] != content or before["tests"].keys() != {i.nodeid for i in items}:
             server.forks.start(partial(measured, items), add, _MOST_SECONDS)
     server.forks.finish()
     write(path, {"components": components(), "files": known})
