@@ -72,6 +72,9 @@ test: install  ## Unit, contract, config and property tests
 hostile: install  ## Hostile input, with TIMES as many cases as `make test` has (34: 10,000 stack files)
 	@HOSTILE=$(or $(TIMES),34) $(BIN)/pytest -n 2 --dist worksteal tests/hostile
 
+mutants: install  ## Plant faults in the components one at a time, print those that nothing catches (ONLY=contour SAMPLE=40 SEED=1)
+	@$(BIN)/python -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
 local: .venv/.local  ## Start the local cluster and send gRPC calls through it (KEEP=1 keeps it, ENGINE=1: by pulumi up)
 	@$(BIN)/python -m testbed up $(if $(KEEP),--keep) $(if $(ENGINE),--engine)
 
@@ -174,4 +177,4 @@ docs: install  ## Regenerate the tables in docs/, the schema, the dashboards, th
 	@$(BIN)/python -m supply_chain.sbom
 	@$(BIN)/python -m tests.exposed
 
-.PHONY: help install preview diff hostile local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan audit policy-pack lock docs
+.PHONY: help install preview diff hostile mutants local local-down test test-local test-engine test-clients prove engine-matrix upgrades experiments bench check style types workflows locked generated rules policies scan audit policy-pack lock docs

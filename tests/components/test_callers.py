@@ -5,6 +5,7 @@ import pulumi
 import pytest
 
 from grpc_platform.callers import Caller, Callers, CallersArgs
+from grpc_platform.monitoring.scrapers import Scraper
 from grpc_platform.specs import EnvoySpec
 from grpc_platform_tools.graph import Graph
 
@@ -265,3 +266,18 @@ def test_a_caller_that_cannot_be_told_apart_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         callers({"batch": caller}, **args)
+
+
+def test_what_is_refused_is_named_by_its_place(callers: Callable[..., Graph]) -> None:
+    """One program may have many callers and scrapers."""
+    with pytest.raises(ValueError, match=r"^Callers callers: callers\.batch\.cidr: is required"):
+        callers({"batch": Caller()})
+    with pytest.raises(ValueError, match=r"^Callers callers: scrapers\.agent\.cidr: is required"):
+        callers({}, scrapers={"agent": Scraper()})
+
+
+def test_pods_of_the_serving_cluster_call_it_although_nothing_of_it_is_known(
+    callers: Callable[..., Graph],
+) -> None:
+    graph = callers({"shop": Caller(cluster="serving")}, security_group_ids={}, pod_cidrs=None)
+    assert peers(graph) == [EVERY_POD]

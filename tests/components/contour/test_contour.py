@@ -10,6 +10,7 @@ from grpc_platform.contour.contour import Contour, ContourArgs
 from grpc_platform.contour.rbac import LEASE
 from grpc_platform.specs import ContourSpec, EnvoySpec
 from grpc_platform_tools.graph import Graph, Resource
+from grpc_platform_tools.preview.record import record
 
 Recorded = Callable[[Callable[[], object]], Graph]
 NAME = "serving.grpc.example.com"
@@ -23,9 +24,9 @@ def contour(recorded: Recorded, envoy: EnvoySpec | None = None, **spec: Any) -> 
     return recorded(lambda: Contour("contour", args))
 
 
-@pytest.fixture
-def graph(recorded: Recorded) -> Graph:
-    return contour(recorded)
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return contour(record)
 
 
 def deployment(graph: Graph) -> Resource:
@@ -105,6 +106,29 @@ def test_certificates_are_renewed_each_quarter_by_one_run_at_a_time(graph: Graph
     assert spec["schedule"] == "0 3 1 */3 *"
     assert spec["concurrencyPolicy"] == "Forbid"
     assert "--overwrite" in container["args"]
+
+
+def certgens(graph: Graph) -> list[dict[str, Any]]:
+    """The specs of the Job and of the renewals."""
+    renewal = graph.only("kubernetes:batch/v1:CronJob").inputs["spec"]["jobTemplate"]["spec"]
+    return [graph.only(JOB).inputs["spec"], renewal]
+
+
+def test_certificates_are_written_where_and_as_contour_and_envoy_read_them(graph: Graph) -> None:
+    """The compact Secrets have the keys ca.crt, tls.crt and tls.key, which both read as files."""
+    mounted_in = deployment(graph).inputs["metadata"]["namespace"]
+    for spec in certgens(graph):
+        [container] = spec["template"]["spec"]["containers"]
+        assert container["command"] == ["contour"]
+        assert {"--kube", "--incluster", "--secrets-format=compact"} <= set(container["args"])
+        assert f"--namespace={mounted_in}" in container["args"]
+
+
+def test_certgen_is_tried_again_in_a_new_pod_whose_log_stays(graph: Graph) -> None:
+    """A first try may come before the right to write the Secrets has reached the API server."""
+    for spec in certgens(graph):
+        assert spec["template"]["spec"]["restartPolicy"] == "Never"
+        assert spec["backoffLimit"] >= 3
 
 
 def test_certgen_can_change_two_secrets_and_read_none(graph: Graph) -> None:
@@ -195,6 +219,27 @@ def test_contour_is_told_its_file_its_certificates_and_whom_it_serves(graph: Gra
     assert volumes[mounts["/certs"]]["secret"]["secretName"] == "contourcert"
 
 
+def test_contours_file_is_in_the_config_map_that_is_mounted(graph: Graph) -> None:
+    [container] = pod(graph)["containers"]
+    (path,) = [flag.split("=")[1] for flag in container["args"] if "--config-path=" in flag]
+    data = graph.only(CONFIG_MAP).inputs["data"]
+    assert data.keys() == {path.removeprefix("/config/")}
+    assert "max-connection-duration" in data["contour.yaml"]
+
+
+def test_contours_service_has_the_port_that_envoys_dial(graph: Graph) -> None:
+    [container] = pod(graph)["containers"]
+    [port] = graph.only("kubernetes:core/v1:Service").inputs["spec"]["ports"]
+    assert f"--xds-port={port['port']}" in container["args"]
+
+
+def test_no_other_controller_takes_the_class_for_its_own(graph: Graph) -> None:
+    ingress_class = graph.only("kubernetes:networking.k8s.io/v1:IngressClass").inputs
+    assert ingress_class["spec"]["controller"] == "projectcontour.io/ingress-controller"
+    [container] = pod(graph)["containers"]
+    assert f"--ingress-class-name={ingress_class['metadata']['name']}" in container["args"]
+
+
 def test_envoys_ports_reach_contour(recorded: Recorded) -> None:
     graph = contour(recorded, envoy=EnvoySpec(http_port=80, https_port=443))
     [container] = pod(graph)["containers"]
@@ -248,6 +293,23 @@ def test_the_crds_have_upstreams_names_and_keep_every_field(graph: Graph) -> Non
         assert (version["name"], spec["scope"]) == ("v1", "Namespaced")
         assert version["subresources"] == {"status": {}}
         assert all(p["x_kubernetes_preserve_unknown_fields"] for p in properties.values())
+
+
+def test_contours_informers_find_the_kinds_that_it_watches(graph: Graph) -> None:
+    """It starts only when each of its informers has listed its kind."""
+    for resource in graph.of_type("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"):
+        spec, name = resource.inputs["spec"], resource.inputs["metadata"]["name"]
+        names = spec["names"]
+        assert name == f"{names['plural']}.{spec['group']}"
+        assert names["plural"] in (f"{names['singular']}s", "httpproxies")
+        assert names["singular"] == names["kind"].lower()
+        assert names["listKind"] == f"{names['kind']}List"
+        [version] = spec["versions"]
+        assert version["served"], "no informer can list what is not served"
+        assert version["storage"], "an API server refuses a CRD that stores no version"
+        schema = version["schema"]["openAPIV3Schema"]
+        assert {schema["type"], *(p["type"] for p in schema["properties"].values())} == {"object"}
+        assert schema["properties"].keys() == {"spec", "status"}
 
 
 def test_no_crd_is_ever_deleted_with_the_objects_of_its_kind(
@@ -357,3 +419,12 @@ def test_the_namespace_and_every_pod_in_it_keep_to_the_restricted_level(graph: G
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert (
+        deployment(graph).inputs["spec"]["template"]["metadata"]["annotations"][
+            "prometheus.io/scrape"
+        ]
+        == "true"
+    )

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pulumi
@@ -11,7 +12,10 @@ import pytest
 
 from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX, OTHER_ANNOTATION_PREFIXES
 from grpc_platform.dns.external_dns import ExternalDns, ExternalDnsArgs, ownership_record
+from grpc_platform.monitoring.alert import Thresholds
+from grpc_platform.names import name_prefix
 from grpc_platform.specs import ExternalDnsSpec
+from grpc_platform.timing import EXTERNAL_DNS_REACTION, parse_duration
 from grpc_platform_tools.graph import Graph, Resource
 from grpc_platform_tools.preview.record import record
 from tests.iam import findings
@@ -93,6 +97,7 @@ def test_only_its_own_name_and_that_names_owner_can_be_written_and_nothing_delet
             "route53:ChangeResourceRecordSetsActions": ["CREATE", "UPSERT"],
         }
     }
+    assert {s["Effect"] for s in statements} == {"Allow"}
     assert {s["Action"]: s["Resource"] for s in statements if s is not write} == {
         "route53:ListResourceRecordSets": ZONE_ARN,
         "route53:ListHostedZones": "*",
@@ -102,6 +107,7 @@ def test_only_its_own_name_and_that_names_owner_can_be_written_and_nothing_delet
 def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph) -> None:
     role = graph.only("aws:iam/role:Role")
     (trust,) = policy(role, "assumeRolePolicy")["Statement"]
+    assert trust["Effect"] == "Allow"
     assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
     assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
     association = graph.only(ASSOCIATION).inputs
@@ -114,6 +120,21 @@ def test_only_its_own_account_in_its_own_cluster_takes_on_the_role(graph: Graph)
     assert association["namespace"] == account["namespace"]
     assert association["serviceAccount"] == account["name"]
     assert pod(graph)["spec"]["serviceAccountName"] == account["name"]
+
+
+def test_everything_of_it_belongs_to_the_component(graph: Graph) -> None:
+    component = graph.only("grpc-platform:index:ExternalDns").urn
+    aws = [r for r in graph if r.type.startswith("aws:")]
+    assert len(aws) == 3
+    assert {r.parent for r in aws} == {component}
+
+
+def test_its_role_has_a_name_that_fits_and_that_a_second_one_may_have_beside_it(
+    graph: Graph,
+) -> None:
+    role = graph.only("aws:iam/role:Role").inputs
+    assert role["namePrefix"] == name_prefix("external-dns")
+    assert "name" not in role
 
 
 def test_its_policies_pass_the_linter(graph: Graph) -> None:
@@ -162,21 +183,50 @@ def test_it_reads_the_services_pods_and_endpoint_slices_of_envoys_namespace_and_
     assert not graph.of_type("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole")
 
 
-def test_its_command_line_bounds_it_to_one_name_of_one_namespace(graph: Graph) -> None:
-    flags = container(graph)["args"]
-    for flag in (
-        "--namespace=projectcontour",
-        "--domain-filter=serving.grpc.example.com",
-        "--zone-id-filter=Z0123456789",
-        "--txt-owner-id=grpc-platform/eu-west-1/serving",
-        "--migrate-from-txt-owner=grpc-platform/prod/serving",
-        f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}",
-        "--policy=upsert-only",
-        "--listen-endpoint-events",
-        "--min-event-sync-interval=5s",
-    ):
-        assert flag in flags
-    (prefix,) = [flag.split("=")[1] for flag in flags if flag.startswith("--txt-prefix=")]
+FLAGS = {
+    "--provider=aws": "writes to Route53",
+    "--source=service": "reads Services only: the hosts of Ingresses are the stack's own CNAMEs",
+    "--service-type-filter=ClusterIP": "a headless Service's pods are published",
+    "--namespace=projectcontour": "may read this namespace only, and would stop at another",
+    f"--annotation-prefix={EXTERNAL_DNS_ANNOTATION_PREFIX}": "Envoy's Service has this one",
+    "--domain-filter=serving.grpc.example.com": "plans no change of another name",
+    "--zone-id-filter=Z0123456789": "another zone of the same domain stays as it is",
+    "--aws-zone-match-parent": "the zone is above the domain filter, and would not match",
+    "--managed-record-types=A": "plans no CNAME, and the role could not write it",
+    "--policy=upsert-only": "deletes no name while no Envoy is ready",
+    "--registry=txt": "leaves records alone that another owner wrote",
+    "--txt-owner-id=grpc-platform/eu-west-1/serving": "knows its own records by this",
+    "--migrate-from-txt-owner=grpc-platform/prod/serving": "takes over what release 0.1 wrote",
+    "--txt-prefix=_external-dns-%{record_type}.": "its TXT records collide with no host",
+    "--events": "syncs when the Service changes",
+    "--listen-endpoint-events": "syncs when a pod comes or goes",
+    "--min-event-sync-interval=5s": "syncs in the time that the drain counts with",
+    "--interval=1m": "syncs without an event, three times before the alert of late syncs",
+    "--aws-zones-cache-duration=5m": "stays within Route53's five requests a second",
+    "--metrics-address=:7979": "is probed and scraped there",
+}
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_each_flag_has_an_effect_that_is_missed_without_it(graph: Graph, flag: str) -> None:
+    assert flag in container(graph)["args"], FLAGS[flag]
+    assert len(container(graph)["args"]) == len(FLAGS)
+
+
+def test_its_own_times_fit_the_platforms(graph: Graph) -> None:
+    flags = dict(flag.split("=", 1) for flag in container(graph)["args"] if "=" in flag)
+    late = timedelta(seconds=Thresholds().sync_seconds)
+    assert parse_duration(flags["--interval"]) * 3 <= late
+    # A sync interval, then up to a tick of one second; a margin of one more.
+    reaction = parse_duration(flags["--min-event-sync-interval"]) + timedelta(seconds=2)
+    assert reaction == EXTERNAL_DNS_REACTION
+    # Each sync lists records; uncached it would list all zones three times more.
+    assert parse_duration(flags["--aws-zones-cache-duration"]) >= timedelta(minutes=5)
+    assert container(graph)["ports"][0]["containerPort"] == int(flags["--metrics-address"][1:])
+
+
+def test_the_record_beside_its_name_is_the_one_it_may_write(graph: Graph) -> None:
+    (prefix,) = [f.split("=")[1] for f in container(graph)["args"] if f.startswith("--txt-prefix=")]
     record = prefix.replace("%{record_type}", "a") + "serving.grpc.example.com"
     assert record == ownership_record("serving.grpc.example.com")
 
@@ -223,6 +273,15 @@ def test_without_any_credentials_it_is_refused() -> None:
         record(lambda: ExternalDns("external-dns", arguments(None)))
 
 
+def test_the_component_tells_its_namespace(graph: Graph) -> None:
+    outputs = graph.only("grpc-platform:index:ExternalDns").outputs
+    assert outputs == {"namespace": container_namespace(graph)}
+
+
+def container_namespace(graph: Graph) -> str:
+    return graph.only(DEPLOYMENT).inputs["metadata"]["namespace"]
+
+
 def test_its_pod_is_hardened_in_a_namespace_that_insists_on_it(graph: Graph) -> None:
     namespace = graph.only("kubernetes:core/v1:Namespace", "external-dns").inputs["metadata"]
     assert namespace["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -233,3 +292,7 @@ def test_its_pod_is_hardened_in_a_namespace_that_insists_on_it(graph: Graph) -> 
 def test_every_resource_of_aws_carries_the_tags(graph: Graph) -> None:
     for type_token in ("aws:iam/role:Role", ASSOCIATION):
         assert graph.only(type_token).inputs["tags"] == {"team": "platform"}
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert pod(graph)["metadata"]["annotations"]["prometheus.io/scrape"] == "true"

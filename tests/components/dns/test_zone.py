@@ -188,6 +188,7 @@ def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
     policy = graph.only("aws:iam/rolePolicy:RolePolicy", "zone-payments").inputs
     assert policy["role"] == "payments"
     write, *others = json.loads(policy["policy"])["Statement"]
+    assert {statement["Effect"] for statement in (write, *others)} == {"Allow"}
     assert write["Action"] == "route53:ChangeResourceRecordSets"
     assert write["Resource"] == f"arn:aws:route53:::hostedzone/Z-{DOMAIN}"
     assert write["Condition"] == {
@@ -206,3 +207,20 @@ def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
 def test_a_zone_id_in_another_form_is_refused() -> None:
     with pytest.raises(ValidationError, match="String should match pattern"):
         ZoneSpec(name=DOMAIN, zone_id="/hostedzone/Z0123")
+
+
+def test_a_zone_tells_what_others_need_of_it_and_owns_all_that_it_makes(
+    zone: Callable[..., Graph],
+) -> None:
+    graph = zone(
+        vpc_ids={"a": "vpc-a"},
+        foreign_vpc_ids={"b": "vpc-b"},
+        teams={"payments": ZoneTeam(role="payments", hosts=[f"billing.{DOMAIN}"])},
+    )
+    component = graph.only("grpc-platform:index:Zone")
+    assert component.outputs == {
+        "zone_id": f"Z-{DOMAIN}",
+        "name": DOMAIN,
+        "arn": f"arn:aws:route53:::hostedzone/Z-{DOMAIN}",
+    }
+    assert {r.parent for r in graph if r.type.startswith("aws:")} == {component.urn}

@@ -1,5 +1,7 @@
 """The Envoy fleet's resources on the recorded graph."""
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +17,7 @@ from grpc_platform.envoy.envoy import Envoy, EnvoyArgs
 from grpc_platform.specs import ContourSpec, EnvoySpec, ZoneSpec
 from grpc_platform.timing import DnsTiming
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.record import record
 
 Recorded = Callable[[Callable[[], object]], Graph]
 
@@ -30,9 +33,9 @@ def envoy(recorded: Recorded, args: EnvoyArgs = ARGS, **spec: Any) -> Graph:
     return recorded(lambda: Envoy("envoy", given))
 
 
-@pytest.fixture
-def graph(recorded: Recorded) -> Graph:
-    return envoy(recorded)
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return envoy(record)
 
 
 def deployment(graph: Graph) -> dict[str, Any]:
@@ -78,13 +81,34 @@ def test_the_autoscaler_looks_at_envoys_own_cpu(recorded: Recorded) -> None:
     }
 
 
-def test_the_fleet_grows_at_once_and_shrinks_after_it_is_rebalanced(graph: Graph) -> None:
-    behaviour = autoscaler(graph)["behavior"]
-    assert behaviour["scaleUp"]["stabilizationWindowSeconds"] == 0
-    # 30 + 5 + 60 + 30 + 315
-    assert behaviour["scaleDown"]["stabilizationWindowSeconds"] == 442
-    for policy in behaviour["scaleDown"]["policies"]:
-        assert policy["periodSeconds"] == 60
+def change(rules: dict[str, Any], replicas: int, seconds: int = 60) -> int:
+    """How many pods the autoscaler may add or remove in so many seconds, as it counts them: a
+    policy's percent of the fleet, rounded up, in each of its periods."""
+    allowed = [
+        (
+            policy["value"]
+            if policy["type"] == "Pods"
+            else math.ceil(replicas * policy["value"] / 100)
+        )
+        * (seconds // policy["periodSeconds"])
+        for policy in rules["policies"]
+    ]
+    return {"Max": max, "Min": min}[rules.get("selectPolicy", "Max")](allowed)
+
+
+def test_the_fleet_may_double_every_15_seconds_and_waits_for_nothing(graph: Graph) -> None:
+    """Before load is shared anew, an Envoy that is overloaded says nothing of twice its load."""
+    rules = autoscaler(graph)["behavior"]["scaleUp"]
+    assert rules["stabilizationWindowSeconds"] == 0
+    assert [change(rules, replicas, 15) for replicas in (1, 2, 20)] == [1, 2, 20]
+
+
+def test_the_fleet_shrinks_after_it_is_rebalanced_and_a_tenth_at_a_time(graph: Graph) -> None:
+    """The connections of those that leave move to the others; a small fleet shrinks too."""
+    rules = autoscaler(graph)["behavior"]["scaleDown"]
+    # 30 + 7 + 60 + 30 + 315
+    assert rules["stabilizationWindowSeconds"] == 442
+    assert [change(rules, replicas) for replicas in (2, 5, 10, 50)] == [1, 1, 1, 5]
 
 
 def test_the_stabilisation_stops_at_the_hour_the_api_allows(recorded: Recorded) -> None:
@@ -162,6 +186,22 @@ def test_an_envoy_is_published_when_it_is_ready_and_only_then(graph: Graph) -> N
     assert service["publishNotReadyAddresses"] is False
 
 
+def test_envoy_reads_its_certificates_where_the_bootstrap_says(graph: Graph) -> None:
+    """The bootstrap writes paths down; Envoy opens the files, and watches them for renewed ones."""
+    (path,) = {
+        flag.split("=")[1].rpartition("/")[0]
+        for flag in container(graph, "bootstrap")["args"]
+        if flag.startswith(("--envoy-cafile=", "--envoy-cert-file=", "--envoy-key-file="))
+    }
+    mounts = {m["mountPath"]: m["name"] for m in container(graph, "envoy")["volumeMounts"]}
+    assert mounts[path] == "certs"
+
+
+def test_the_component_tells_the_service_that_is_published(graph: Graph) -> None:
+    service = graph.only("kubernetes:core/v1:Service").inputs["metadata"]["name"]
+    assert graph.only("grpc-platform:index:Envoy").outputs == {"service_name": service}
+
+
 def test_external_dns_is_told_the_name_and_the_ttl(recorded: Recorded) -> None:
     args = replace(ARGS, dns_timing=DnsTiming(record_ttl=timedelta(seconds=45)))
     service = envoy(recorded, args).only("kubernetes:core/v1:Service").inputs
@@ -207,6 +247,8 @@ def test_the_ports_clients_dial_are_those_of_the_container(recorded: Recorded) -
     ("ports", "sysctls"),
     [
         ({}, None),
+        ({"http_port": 1024}, None),
+        ({"http_port": 1023}, [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]),
         ({"https_port": 443}, [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]),
     ],
 )
@@ -231,6 +273,24 @@ def test_every_container_is_hardened_and_none_gets_a_token(graph: Graph) -> None
             "capabilities": {"drop": ["ALL"]},
         }
         assert each["resources"]["limits"]["memory"]
+
+
+def test_envoy_is_told_its_file_and_who_it_is(graph: Graph) -> None:
+    """Contour and Envoy's own statistics know an Envoy by its node and cluster. Hot restart needs
+    a writable /dev/shm, which a read-only root does not give."""
+    envoy = container(graph, "envoy")
+    arguments = dict(itertools.pairwise(envoy["args"]))
+    assert arguments["--config-path"] == container(graph, "bootstrap")["args"][1]
+    assert arguments["--service-cluster"] == "projectcontour"
+    assert arguments["--service-node"] == "$(POD_NAME)"
+    assert envoy["env"] == [
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    ]
+    assert "--disable-hot-restart" in envoy["args"]
+
+
+def test_the_manager_that_drains_envoy_runs_as_one(graph: Graph) -> None:
+    assert container(graph, "shutdown-manager")["args"][:2] == ["envoy", "shutdown-manager"]
 
 
 def test_envoy_gets_its_size_and_a_thread_per_core(recorded: Recorded) -> None:
@@ -310,3 +370,9 @@ def test_the_fleet_starts_after_contour_serves(recorded: Recorded) -> None:
 def test_half_a_core_without_a_concurrency_is_refused(recorded: Recorded) -> None:
     with pytest.raises(ValueError, match=r"^Envoy envoy: cpu = 500m: must be whole cores"):
         envoy(recorded, cpu="500m")
+
+
+def test_without_monitors_a_prometheus_finds_the_pods_by_their_annotations(graph: Graph) -> None:
+    assert (
+        deployment(graph)["template"]["metadata"]["annotations"]["prometheus.io/scrape"] == "true"
+    )

@@ -151,12 +151,14 @@ def test_a_reparented_resource_keeps_the_urn_it_had_under_the_other_parent() -> 
 def test_options_that_change_an_update_are_kept() -> None:
     def program() -> None:
         options = {"protect": True, "ignore_changes": ["comment"], "retain_on_delete": True}
-        zone("zone", inside(Group("group"), **options))
+        timeouts = pulumi.CustomTimeouts(create="20m", delete="1h")
+        zone("zone", inside(Group("group"), custom_timeouts=timeouts, **options))
 
     assert record(program).only("aws:route53/zone:Zone").options == {
         "protect": True,
         "ignore_changes": ["comment"],
         "retain_on_delete": True,
+        "custom_timeouts": {"create": "20m", "delete": "1h"},
     }
 
 

@@ -252,8 +252,15 @@ def _options(request: resource_pb2.RegisterResourceRequest) -> dict[str, Any]:
         "ignore_changes": list(request.ignoreChanges),
         "replace_on_changes": list(request.replaceOnChanges),
         "import_id": request.importId,
+        "custom_timeouts": _timeouts(request),
     }
     return {key: value for key, value in options.items() if value}
+
+
+def _timeouts(request: resource_pb2.RegisterResourceRequest) -> dict[str, str]:
+    """How long each operation may take, as the program wrote it."""
+    given: Any = request.customTimeouts  # the stubs leave its fields out
+    return {field.name: time for field, time in given.ListFields()}
 
 
 def _trigger(request: resource_pb2.RegisterResourceRequest) -> struct_pb2.Struct:
