@@ -1,5 +1,5 @@
-// / Command load is the server and the client of the experiments. It makes gRPC calls and records
-// each one, at a small part of the cost of the measured system.
+// / Command load is the server, the client and the least hop of the experiments. It makes gRPC calls
+// and records each one, at a small part of the cost of the measured system.
 package main
 
 import (
@@ -35,8 +35,10 @@ func main() {
 		err = runServer(ending, os.Args[2:])
 	case len(os.Args) > 1 && os.Args[1] == "client":
 		err = runClient(ending, os.Args[2:])
+	case len(os.Args) > 1 && os.Args[1] == "relay":
+		err = runRelay(ending, os.Args[2:])
 	default:
-		err = fmt.Errorf("usage: load server [flags] | load client NAME=HOST:PORT... [flags]")
+		err = fmt.Errorf("usage: load server [flags] | load client NAME=HOST:PORT... [flags] | load relay -to HOST:PORT [flags]")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
