@@ -8,6 +8,7 @@ from experiments.dashboards import DASHBOARDS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
 from experiments.few_clients import FEW_CLIENTS
+from experiments.floor import FLOOR
 from experiments.growth import GROWTH
 from experiments.herd import HERD
 from experiments.latency import LATENCY
@@ -27,6 +28,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "few_clients": FEW_CLIENTS,
     "policies": POLICIES_COMPARED,
     "latency": LATENCY,
+    "floor": FLOOR,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
     "clients": CLIENTS,
