@@ -14,7 +14,7 @@ import time
 
 from rich.console import Console
 
-from experiments import page
+from experiments import page, quiet
 from experiments.catalogue import EXPERIMENTS, QUICK
 from experiments.experiment import Finding, failed, judge, save
 from experiments.lab import open_lab
@@ -103,13 +103,19 @@ def _run_one(name: str, builder: Builder, *, factor: float, quick: bool, console
     # A failed run must not leave an earlier run's figures as its own.
     (OUTPUT / f"{name}.json").unlink(missing_ok=True)
     try:
-        with open_lab(builder, factor=factor, quick=quick, zones=experiment.zones) as lab:
-            save(OUTPUT, name, lab, experiment.run(lab))
+        with (
+            quiet.Watch() as watch,
+            open_lab(builder, factor=factor, quick=quick, zones=experiment.zones) as lab,
+        ):
+            result = experiment.run(lab)
+            save(OUTPUT, name, lab, result, watch.told)
     except LocalError as error:
         tell(error, console)
         return 1
     findings = judge(OUTPUT, name, experiment)
     _show(findings, console)
+    if quiet.busy(watch.told):
+        console.print(f"  [yellow]{quiet.mark(watch.told)}[/]", soft_wrap=True)
     return 1 if failed(findings) else 0
 
 

@@ -16,6 +16,7 @@ from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
 from experiments.lost_zone import LOST_ZONE
 from experiments.nothing_lost import NOTHING_LOST
+from experiments.peers import PEERS
 from experiments.policies import POLICIES_COMPARED
 from experiments.routes import ROUTES
 from experiments.series import SERIES
@@ -29,6 +30,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "policies": POLICIES_COMPARED,
     "latency": LATENCY,
     "floor": FLOOR,
+    "peers": PEERS,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
     "clients": CLIENTS,

@@ -64,13 +64,17 @@ def count_failed(*codes: Mapping[str, int]) -> int:
     return sum(n for counts in codes for code, n in counts.items() if code != "OK")
 
 
-def save(directory: Path, name: str, lab: Lab, result: Result) -> None:
-    """Write NAME.json before it is judged, so that the measurements survive a failure there."""
+def save(directory: Path, name: str, lab: Lab, result: Result, others: Mapping[str, float]) -> None:
+    """Write NAME.json before it is judged, so that the measurements survive a failure there.
+
+    ``others`` are the cores that programs beside the experiment used (`quiet`).
+    """
     record: dict[str, Any] = {
         "experiment": name,
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "commit": _commit(),
         "machine": _machine(),
+        "others": others,
         "quick": lab.quick,
         "factor": lab.factor,
         "times": _times(lab.times),

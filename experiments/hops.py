@@ -15,6 +15,7 @@ Config = dict[str, Any]
 """An Envoy's bootstrap."""
 _SERVERS, _ = DIRECT.split(":")
 _TYPE = "type.googleapis.com/envoy.extensions"
+PRE_STOP, _GRACE = 10, 30  # seconds
 _LABEL = "app.kubernetes.io/name"
 
 
@@ -27,6 +28,10 @@ class Hop:
     command: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     """By name: what it finds in /config."""
+    stop: str | None = None
+    """The shell command that lets it finish what it has begun; it ends then."""
+    reload: str | None = None
+    """The shell command that makes it read its configuration again, changed."""
 
     @property
     def target(self) -> str:
@@ -61,7 +66,7 @@ def manifests(hop: Hop, replicas: int) -> list[Object]:
     """The ConfigMap, the headless Service and the Deployment of a hop."""
     labels = {_LABEL: hop.name}
     metadata = {"name": hop.name, "namespace": "default"}
-    container = {
+    container: Object = {
         "name": hop.name,
         "image": f"localhost/{hop.command[0]}:dev",
         "command": [*hop.command],
@@ -70,9 +75,13 @@ def manifests(hop: Hop, replicas: int) -> list[Object]:
         "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 2},
         "volumeMounts": [{"name": "config", "mountPath": "/config"}],
     }
+    if hop.stop:
+        # As for a server (docs/services.md): first the clients' names must change.
+        stop = f"sleep {PRE_STOP}; {hop.stop}; sleep {_GRACE}"
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["sh", "-c", stop]}}}
     pod = {
         "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 30,
+        "terminationGracePeriodSeconds": PRE_STOP + _GRACE,
         "containers": [container],
         "volumes": [{"name": "config", "configMap": {"name": hop.name}}],
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from experiments import quiet
 from experiments.catalogue import EXPERIMENTS
 from experiments.experiment import Finding
 
@@ -112,6 +113,8 @@ def _section(name: str, record: dict[str, Any]) -> list[str]:
     shortened = "" if record["factor"] == 1 else f" (true values / {record['factor']:g})"
     if record["quick"]:
         shortened += "; a quick run, less than the page of docs/ shows"
+    if quiet.busy(record.get("others", {})):
+        shortened += f"; {quiet.mark(record['others'])}"
     lines += [
         "",
         f"<sub>{record['date']} UTC, commit {record['commit']}, {machine['cores']} × "
