@@ -16,10 +16,10 @@ _HERTZ = os.sysconf("SC_CLK_TCK")
 
 def others(seconds: float = 2.0) -> float:
     """Cores that programs other than this one and its children use."""
-    machine, own = _machine(), _own()
+    machine, own = _machine(), own_seconds()
     began = time.monotonic()
     time.sleep(seconds)
-    return max(0.0, _machine() - machine - (_own() - own)) / (time.monotonic() - began)
+    return max(0.0, _machine() - machine - (own_seconds() - own)) / (time.monotonic() - began)
 
 
 class Watch:
@@ -46,9 +46,9 @@ class Watch:
         return {"before": round(self._before, 2), "mean": round(mean, 2)}
 
     def _watch(self) -> None:
-        machine, own, last = _machine(), _own(), time.monotonic()
+        machine, own, last = _machine(), own_seconds(), time.monotonic()
         while not self._ended.wait(_INTERVAL):
-            now_machine, now_own, now = _machine(), _own(), time.monotonic()
+            now_machine, now_own, now = _machine(), own_seconds(), time.monotonic()
             used = now_machine - machine - (now_own - own)
             # A process that ends between the two readings takes its time with it.
             self._found.append(max(0.0, used) / (now - last))
@@ -76,7 +76,7 @@ def _machine() -> float:
     return (user + nice + system + steal) / _HERTZ
 
 
-def _own() -> float:
+def own_seconds() -> float:
     """CPU seconds of this process and all that it started, those that have ended included."""
     me = psutil.Process()
     total = 0.0

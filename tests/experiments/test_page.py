@@ -65,6 +65,18 @@ def test_the_page_tells_what_holds_and_what_does_not(tmp_path: Path) -> None:
     assert "true values / 10" in text
 
 
+def test_the_page_marks_what_was_measured_on_a_busy_machine(tmp_path: Path) -> None:
+    leave(tmp_path, others={"before": 0.0, "mean": 0.01})
+    page.write(tmp_path)
+    assert "busy" not in (tmp_path / "README.md").read_text()
+    leave(tmp_path, others={"before": 1.2, "mean": 0.7})
+    page.write(tmp_path)
+    assert (
+        "other programs used 1.2 cores before and 0.7 meanwhile"
+        in (tmp_path / "README.md").read_text()
+    )
+
+
 def test_only_full_runs_are_published(tmp_path: Path) -> None:
     source, target = tmp_path / "build", tmp_path / "docs"
     source.mkdir()

@@ -262,6 +262,26 @@ def test_a_cut_stream_is_told_and_one_left_is_no_failure(serve: Serve, call: Cal
     assert target["callers"] == {"127.0.0.1": 2}
 
 
+@pytest.mark.parametrize("protocol", ["tcp", "http2"])
+def test_calls_and_streams_go_through_the_relay(
+    load: Path, serve: Serve, call: Call, protocol: str
+) -> None:
+    server = serve(pod="a")
+    command = [load, "relay", "-as", protocol, "-to", server.address, "-port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as relay:
+        assert relay.stderr is not None
+        target = f"it=127.0.0.1:{int(relay.stderr.readline().rpartition(':')[2])}"
+        try:
+            flags = ("--channels", "2", "--concurrency", "4", "--calls", "100")
+            large = call(target, *flags, "--payload", str(200_000)).report()["targets"]["it"]
+            streams = call(target, "--stream", "300ms", "--calls", "2").report()["targets"]["it"]
+        finally:
+            relay.terminate()
+    assert large["codes"] == {"OK": 200}
+    assert large["connections"] == 2
+    assert streams["codes"] == {"OK": 2}
+
+
 def test_c_core_reports_the_same(serve: Serve, call: Call) -> None:
     address = serve(pod="a").address
     arguments = (f"it={address}", "--rate", "100", "--channels", "4", "--duration", "2s")
