@@ -60,6 +60,7 @@ def _measure(lab: Lab, target: str, flags: tuple[str, ...], size: int) -> Result
             f"--rate={_CALLS}",
             f"--start-over={took}s",
             "--deadline=60s",
+            "--duration=10m",
             "--policy=pick_first",
             *flags,
             targets={"envoy": target},

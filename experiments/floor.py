@@ -81,7 +81,7 @@ def _profiles(lab: Lab, targets: dict[str, str]) -> Result:
     for name in _PROFILED:
         namespace = CONTOUR_NAMESPACE if name == SHIPPED else "default"
         client = lab.client(
-            *("--channels=8", "--concurrency=16", "--duration=10m"), targets={name: targets[name]}
+            *("--channels=8", "--concurrency=16", "--duration=2m"), targets={name: targets[name]}
         )
         lab.wait_until_running(client)
         lab.pause(1)

@@ -9,6 +9,8 @@ from experiments.lab import Lab, spread
 from testbed.load.sampler import Sample, Sampler, answered, cores
 
 QUANTILES = ("p50", "p99", "p99.9")
+_AT_MOST = "10m"
+"""A client calls until it is told to stop, however slow the machine; this bounds it."""
 DIRECT = "direct"
 """The way without a hop, which each other is compared with."""
 
@@ -18,12 +20,12 @@ def in_turn(lab: Lab, targets: Mapping[str, str], *arguments: str, seconds: int)
 
     A target's name is the prefix of its hop's pods.
     """
-    client = lab.client(f"--duration={seconds + 2}s", *arguments, targets=targets)
+    client = lab.client(f"--duration={_AT_MOST}", *arguments, targets=targets)
     lab.wait_until_running(client)
-    lab.pause(1)
+    lab.pause(2)
     with Sampler(lab.cluster) as sampler:
         lab.pause(seconds)
-    reports = client.report()["targets"]
+    reports = client.stop()["targets"]
     return {
         name: {
             "milliseconds": {q: report["milliseconds"][q] for q in QUANTILES},

@@ -32,8 +32,8 @@ _SERVERS, _MORE_SERVERS = 3, 6
 _HOPS, _MORE_HOPS = 2, 4
 _LAST = 10.0  # seconds in which the shares at the end are taken
 _CHANGES = 3
-_CALLS = ("--policy=pick_first", "--channels=8", "--rate=80")
-_STREAMS = ("--policy=pick_first", "--channels=4", "--rate=4", "--stream=2s")
+_CALLS = ("--duration=15m", "--policy=pick_first", "--channels=8", "--rate=80")
+_STREAMS = ("--duration=15m", "--policy=pick_first", "--channels=4", "--rate=4", "--stream=2s")
 _AUTHORITY = f"--authority=load.{ZONE}"
 
 
