@@ -86,8 +86,16 @@ def _keep_filters(config: Config, keep: Callable[[str], bool]) -> None:
     ]
 
 
-def _without_compressor(config: Config) -> None:
-    _keep_filters(config, lambda kind: kind != "Compressor")
+def _compressed(config: Config) -> None:
+    connections = manager(config)
+    types = "type.googleapis.com/envoy.extensions"
+    library = {"@type": f"{types}.compression.gzip.compressor.v3.Gzip"}
+    compressor = {
+        "@type": f"{types}.filters.http.compressor.v3.Compressor",
+        "compressor_library": {"name": "gzip", "typed_config": library},
+    }
+    filters = connections["http_filters"]
+    connections["http_filters"] = [{"name": "compressor", "typed_config": compressor}, *filters]
 
 
 def _router_only(config: Config) -> None:
@@ -163,10 +171,10 @@ SAME = Variant(name="same", what="the copy itself")
 VARIANTS = (
     SAME,
     Variant(
-        name="uncompressed",
-        what="no compression filter",
+        name="compressed",
+        what="Contour's default compression filter",
         through="contour.yaml: compression.algorithm",
-        change=_without_compressor,
+        change=_compressed,
     ),
     Variant(
         name="jsonlog",

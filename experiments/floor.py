@@ -278,6 +278,8 @@ def _tell_variants(result: Result) -> list[str]:
 
 def verdict(variant: Any, gain: dict[str, float]) -> str:
     """What the figures mean for a default."""
+    if min(gain["p50"], gain["cpu"]) <= -GAIN:
+        return "costs more"
     if max(gain["p50"], gain["cpu"]) < GAIN:
         return "gains nothing"
     if variant.loses:

@@ -87,13 +87,14 @@ def test_a_run_in_which_the_base_adds_nothing_is_left_out() -> None:
 
 
 def test_what_a_setting_gains_is_told_with_what_it_loses() -> None:
-    figures = result(nolog=0.11, uncompressed=0.11, smallbuffers=0.22, routeronly=0.11)
+    figures = result(nolog=0.11, compressed=0.33, nghttp2=0.11, smallbuffers=0.22, routeronly=0.11)
     gain = gains(figures)
     assert gain["nolog"]["p50"] == pytest.approx(0.5)
     by_name = {variant.name: variant for variant in VARIANTS}
     said = {name: verdict(by_name[name], gain[name]) for name in gain if name in by_name}
     assert said["nolog"] == "loses the access log"
-    assert said["uncompressed"] == "gains"
+    assert said["compressed"] == "costs more"
+    assert said["nghttp2"] == "gains"
     assert said["smallbuffers"] == "gains nothing"
     assert said["routeronly"] == "cannot be set"
     assert "| no access log | contour.accesslog_level | -50% |" in tell(figures)

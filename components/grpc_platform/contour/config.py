@@ -24,6 +24,9 @@ def contour_yaml(spec: ContourSpec) -> str:
         "accesslog-format-string": None if as_json else TEXT_FORMAT,
         "json-fields": json_fields() if as_json else None,
         "accesslog-level": spec.accesslog_level,
+        # Envoy would run the filter for every call, and gRPC compresses its messages itself: the
+        # filter's types have no application/grpc (docs/experiments, The hop against its floor).
+        "compression": {"algorithm": "disabled"},
         "timeouts": {
             key: format_duration(duration)
             for key, duration in {

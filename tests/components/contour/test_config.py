@@ -16,6 +16,7 @@ def test_by_default_contour_yaml_holds_these_settings_and_nothing_else() -> None
         "disablePermitInsecure": False,
         "accesslog-format": "envoy",
         "accesslog-format-string": TEXT_FORMAT,
+        "compression": {"algorithm": "disabled"},
         "timeouts": {
             "max-connection-duration": "5m",
             "connection-shutdown-grace-period": "15s",
@@ -63,6 +64,7 @@ def test_every_option_lands_under_the_key_contour_reads() -> None:
         "accesslog-format": "json",
         "json-fields": [f"{name}={operator}" for name, operator in JSON_FIELDS.items()],
         "accesslog-level": "error",
+        "compression": {"algorithm": "disabled"},
         "timeouts": {
             "max-connection-duration": "10m",
             "connection-shutdown-grace-period": "20s",
