@@ -14,7 +14,13 @@ from experiments.peers import CONTROL, NAMES, SHIPPED, findings, tell
 
 def calls(**more: Any) -> dict[str, Any]:
     even = {"a": 100, "b": 100, "c": 100}
-    told = {"codes": {"OK": 300}, "pods": even, "connections": 8, "windows": [], **more}
+    told: dict[str, Any] = {
+        "codes": {"OK": 300},
+        "pods": even,
+        "connections": 8,
+        "windows": [],
+        **more,
+    }
     return {"calls": told, "streams": {"codes": {"OK": 10}}}
 
 
