@@ -5,6 +5,7 @@ Service or a Network Load Balancer does.
 """
 
 import shutil
+import sysconfig
 from pathlib import Path
 
 from experiments import hops
@@ -14,8 +15,8 @@ from testbed.load.clients import DIRECT, PORT
 
 CONTROL = "l4"
 """The relay that copies bytes."""
-PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where a package puts a server that may not be on a user's PATH."""
+PLACES = (sysconfig.get_path("scripts"), "/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where a wheel, or a package of the system, puts a server that may not be on the PATH."""
 
 # https://caddyserver.com/docs/caddyfile/directives/reverse_proxy (h2c, dynamic upstreams)
 _CADDY = """{{
