@@ -47,7 +47,7 @@ def run(lab: Lab) -> Result:
     targets = {DIRECT: clients.DIRECT}
     targets |= {name: f"{name}.default.svc.cluster.local:{clients.PORT}" for name in HOPS}
     targets[SHIPPED] = lab.target()
-    seconds, repeats = (4, 1) if lab.quick else (20, 3)
+    seconds, repeats = (4, 1) if lab.quick else (15, 3)
     lab.say("one call at a time")
     one = [
         paired.in_turn(lab, targets, _AUTHORITY, seconds=seconds + 10 * (not lab.quick))
