@@ -24,7 +24,12 @@ def in_turn(lab: Lab, targets: Mapping[str, str], *arguments: str, seconds: int)
     lab.wait_until_running(client)
     lab.pause(2)
     with Sampler(lab.cluster) as sampler:
-        lab.pause(seconds)
+        # Samples rather than time: a busy machine is slow to begin.
+        lab.cluster.wait(
+            f"{seconds} samples of a second each",
+            lambda: len(sampler.samples) > seconds,
+            timeout=seconds + 60,
+        )
     reports = client.stop()["targets"]
     return {
         name: {
