@@ -43,7 +43,7 @@ def static_copy(dump: Config) -> Config:
     """The bootstrap of an Envoy that does the same as the one with this /config_dump."""
     sections = {section["@type"].rpartition(".")[2]: section for section in dump["configs"]}
     listener = next(
-        copy.deepcopy(each["active_state"]["listener"])
+        _plain(each["active_state"]["listener"])
         for each in sections["ListenersConfigDump"]["dynamic_listeners"]
         if each["name"] == LISTENER
     )
@@ -53,10 +53,10 @@ def static_copy(dump: Config) -> Config:
     wanted = connections.pop("rds")["route_config_name"]
     routes = sections["RoutesConfigDump"]["dynamic_route_configs"]
     connections["route_config"] = next(
-        each["route_config"] for each in routes if each["route_config"]["name"] == wanted
+        _plain(each["route_config"]) for each in routes if each["route_config"]["name"] == wanted
     )
     for each in sections["ClustersConfigDump"]["dynamic_active_clusters"]:
-        cluster = dict(each["cluster"])
+        cluster = _plain(each["cluster"])
         if cluster.pop("eds_cluster_config", None):
             config["static_resources"]["clusters"].append(cluster | hops.servers(cluster["name"]))
     bootstrap = sections["BootstrapConfigDump"]["bootstrap"]
@@ -64,6 +64,11 @@ def static_copy(dump: Config) -> Config:
         if kept in bootstrap:
             config[kept] = bootstrap[kept]
     return config
+
+
+def _plain(dumped: Config) -> Config:
+    """A copy of what a dump tells with its type, which a bootstrap knows."""
+    return {key: copy.deepcopy(value) for key, value in dumped.items() if key != "@type"}
 
 
 def manager(config: Config) -> Config:
