@@ -11,7 +11,8 @@ from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import ZONE, Lab
 from experiments.paired import DIRECT, QUANTILES
 from grpc_platform.conventions import CONTOUR_NAMESPACE
-from testbed.cluster.apps import CONFIG_DUMP
+from testbed.cluster.apps import CONFIG_DUMP_URL
+from testbed.cluster.control_plane import PYTHON
 from testbed.disruptions import pods
 from testbed.load import clients
 
@@ -97,8 +98,9 @@ def _profiles(lab: Lab, targets: dict[str, str]) -> Result:
 def _variants(lab: Lab, direct: str, seconds: int) -> Result:
     """Copies of the Envoy as shipped, all called in turn."""
     (pod,) = lab.envoys()
-    dump = lab.cluster.enter("-c", SHIPPED, f"{CONTOUR_NAMESPACE}/{pod}", "--", CONFIG_DUMP)
-    shipped = static_copy(json.loads(dump))
+    process = str(pods.process(lab.cluster, CONTOUR_NAMESPACE, pod, SHIPPED))
+    fetch = ("nsenter", "-t", process, "-n", PYTHON, "-m", "testbed.cluster.fetch")
+    shipped = static_copy(json.loads(lab.cluster.inside(*fetch, CONFIG_DUMP_URL).stdout))
     wanted = VARIANTS[:2] if lab.quick else VARIANTS
     each = [variant.hop(shipped) for variant in wanted]
     hops.start(lab, *each)

@@ -71,8 +71,10 @@ def manifests(hop: Hop, replicas: int) -> list[Object]:
         "image": f"localhost/{hop.command[0]}:dev",
         "command": [*hop.command],
         "ports": [{"name": "grpc", "containerPort": PORT}],
-        # The servers' own health, through the hop.
-        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 2},
+        # The servers' own health, through the hop: often until it is up, and then so rarely that it
+        # does not count.
+        "startupProbe": {"grpc": {"port": PORT}, "periodSeconds": 1, "failureThreshold": 60},
+        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 30},
         "volumeMounts": [{"name": "config", "mountPath": "/config"}],
     }
     if hop.stop:

@@ -21,6 +21,9 @@ SERVERS = ("greeter", "ticker")
 CLIENT = "client"
 CONFIG_DUMP = "config-dump"
 """Prints the configuration of the Envoy in the same pod."""
+# Contour has every Envoy serve its admin pages here, read-only.
+CONFIG_DUMP_URL = "http://127.0.0.1:9001/config_dump"
+"""What it reads, within the pod."""
 _SERVICE = "grpc-platform:index:GrpcService"
 
 
@@ -65,9 +68,7 @@ def install(cluster: Cluster) -> None:
         name: f'cd /parts/apps && exec {python} -B {name}.py "$@"'
         for name in (*SERVERS, CLIENT)
     }
-    # Contour has every Envoy serve its admin pages here, read-only.
-    url = "http://127.0.0.1:9001/config_dump"
-    scripts[CONFIG_DUMP] = f"exec {python} -P {shlex.quote(fetch.__file__)} {url}"
+    scripts[CONFIG_DUMP] = f"exec {python} -P {shlex.quote(fetch.__file__)} {CONFIG_DUMP_URL}"
     for name, script in scripts.items():
         program = parts / name
         program.write_text(f"#!/bin/sh\n{script}\n")
