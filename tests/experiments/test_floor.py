@@ -9,7 +9,8 @@ pytest.importorskip("experiments.plots", reason="needs the local group")
 
 from experiments import cpu_profile, envoy_variants, paired
 from experiments.envoy_variants import SAME, VARIANTS, static_copy
-from experiments.floor import BARE, GOALS, HOPS, SHIPPED, findings, gains, tell, verdict
+from experiments.floor import GOALS, findings
+from experiments.floor_page import BARE, HOPS, SHIPPED, gains, tell, verdict
 from experiments.paired import DIRECT
 from grpc_platform.contour.access_log import JSON_FIELDS
 
