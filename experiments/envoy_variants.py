@@ -36,7 +36,7 @@ class Variant:
         """The Envoy of this variant."""
         config = copy.deepcopy(shipped)
         self.change(config)
-        return hops.envoy(self.name, config, *self.arguments)
+        return hops.envoy(self.name, config, *self.arguments, routes_all=False)
 
 
 def static_copy(dump: Config) -> Config:

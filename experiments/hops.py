@@ -32,6 +32,8 @@ class Hop:
     """The shell command that lets it finish what it has begun; it ends then."""
     reload: str | None = None
     """The shell command that makes it read its configuration again, changed."""
+    routes_all: bool = True
+    """Whether it takes calls to any host, so that its probe can call the servers' health."""
 
     @property
     def target(self) -> str:
@@ -66,15 +68,15 @@ def manifests(hop: Hop, replicas: int) -> list[Object]:
     """The ConfigMap, the headless Service and the Deployment of a hop."""
     labels = {_LABEL: hop.name}
     metadata = {"name": hop.name, "namespace": "default"}
+    probe = {"grpc" if hop.routes_all else "tcpSocket": {"port": PORT}}
     container: Object = {
         "name": hop.name,
         "image": f"localhost/{hop.command[0]}:dev",
         "command": [*hop.command],
         "ports": [{"name": "grpc", "containerPort": PORT}],
-        # The servers' own health, through the hop: often until it is up, and then so rarely that it
-        # does not count.
-        "startupProbe": {"grpc": {"port": PORT}, "periodSeconds": 1, "failureThreshold": 60},
-        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 30},
+        # Often until it is up, and then so rarely that it does not count.
+        "startupProbe": {**probe, "periodSeconds": 1, "failureThreshold": 60},
+        "readinessProbe": {**probe, "periodSeconds": 30},
         "volumeMounts": [{"name": "config", "mountPath": "/config"}],
     }
     if hop.stop:
@@ -117,7 +119,7 @@ def relay(name: str, protocol: str) -> Hop:
     return Hop(name=name, command=("load", "relay", f"-as={protocol}", f"-to={DIRECT}"))
 
 
-def envoy(name: str, config: Config, *arguments: str) -> Hop:
+def envoy(name: str, config: Config, *arguments: str, routes_all: bool = True) -> Hop:
     """An Envoy without Contour, with one worker, as the platform's."""
     command = ("envoy", "--config-path", "/config/envoy.json", "--disable-hot-restart")
     workers = () if "--concurrency" in arguments else ("--concurrency", "1")
@@ -125,6 +127,7 @@ def envoy(name: str, config: Config, *arguments: str) -> Hop:
         name=name,
         command=(*command, *workers, *arguments),
         files={"envoy.json": json.dumps(config)},
+        routes_all=routes_all,
     )
 
 
