@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("experiments.plots", reason="needs the local group")
 
-from experiments import cpu_profile, envoy_variants, paired
+from experiments import cpu_profile, envoy_variants, floor, paired
 from experiments.envoy_variants import SAME, VARIANTS, static_copy
 from experiments.floor import GOALS, findings
 from experiments.floor_page import BARE, HOPS, SHIPPED, gains, tell, verdict
@@ -99,6 +99,18 @@ def test_what_a_setting_gains_is_told_with_what_it_loses() -> None:
     assert said["smallbuffers"] == "gains nothing"
     assert said["routeronly"] == "cannot be set"
     assert "| no access log | contour.accesslog_level | -50% |" in tell(figures)
+
+
+def test_a_whole_run_is_drawn_and_told() -> None:
+    figures = result()
+    figures["rates"] = {"500": figures["one"][:1]}
+    shares = {"kernel": 0.1, "libc": 0.1, "own": 0.8, "kib_of_hot_code": 600.0, "samples": 5000}
+    figures["profiles"] = dict.fromkeys(HOPS, shares)
+    assert list(floor.draw(figures)) == ["floor"]
+    text = tell(figures)
+    assert "| 500 calls/s each way |" in text
+    assert f"| {HOPS[BARE]} | 2.0 | 2.0 | 16.0 | 600 KiB |" in text
+    assert "perf is not there" in tell(result())
 
 
 def test_no_pod_of_a_copy_counts_with_another() -> None:
