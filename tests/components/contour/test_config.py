@@ -101,3 +101,24 @@ def test_the_text_is_one_line_and_begins_as_envoys_own() -> None:
     assert TEXT_FORMAT.startswith('[%START_TIME%] "%REQ(:METHOD)% ')
     assert TEXT_FORMAT.count("\n") == 1, "Contour refuses one without a newline at its end"
     assert TEXT_FORMAT.endswith("\n")
+
+
+OPERATOR = re.compile(r"%(?:REQ\(:?(?:X-)?)?([A-Z_-]+)\)?%")
+
+
+def test_a_field_has_the_name_of_what_envoy_logs_in_it() -> None:
+    """So that whoever knows Envoy's operators or a header finds it. Envoy's START_TIME is what
+    Elasticsearch and Loki take for the time of a line under the name @timestamp."""
+    for name, operator in JSON_FIELDS.items():
+        logged = OPERATOR.fullmatch(operator)
+        assert logged
+        named = logged[1].lower().replace("-", "_")
+        assert name == {"start_time": "@timestamp"}.get(named, named)
+
+
+def test_the_text_has_the_fields_that_the_page_says() -> None:
+    page = " ".join((ROOT / "docs" / "logs.md").read_text().split())
+    (told,) = re.findall(r"then `name=value` for (.*?)\. ", page)
+    added = re.findall(r" ([a-z_]+)=(%\S+%)", TEXT_FORMAT)
+    assert [name for name, _ in added] == re.findall(r"`([a-z_]+)`", told)
+    assert all(JSON_FIELDS[name] == operator for name, operator in added)

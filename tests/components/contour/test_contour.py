@@ -182,6 +182,22 @@ def test_contour_may_do_what_a_real_one_was_seen_to_do_and_no_more(graph: Graph)
     }
 
 
+def test_every_rule_names_the_api_group_that_its_resources_are_of(recorded: Recorded) -> None:
+    """The API server takes a rule for another group, or for none, and gives nothing by it."""
+    groups = {
+        **dict.fromkeys(("services", "secrets", "events"), ""),
+        "endpointslices": "discovery.k8s.io",
+        **dict.fromkeys(("ingresses", "ingresses/status"), "networking.k8s.io"),
+        **dict.fromkeys(("httpproxies", "httpproxies/status"), "projectcontour.io"),
+        "tlscertificatedelegations": "projectcontour.io",
+        "leases": "coordination.k8s.io",
+    }
+    graph, rbac = contour(recorded, crds="none"), "kubernetes:rbac.authorization.k8s.io/v1"
+    for role in (*graph.of_type(f"{rbac}:Role"), *graph.of_type(f"{rbac}:ClusterRole")):
+        for rule in role.inputs["rules"]:
+            assert rule["apiGroups"] == list({groups[name] for name in rule["resources"]})
+
+
 def test_each_binding_binds_a_role_of_this_component_to_its_own_account(graph: Graph) -> None:
     accounts = {
         r.inputs["metadata"]["name"] for r in graph.of_type("kubernetes:core/v1:ServiceAccount")
