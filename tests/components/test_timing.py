@@ -7,10 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpc_platform.specs import ContourSpec, EnvoySpec
 from grpc_platform.timing import (
+    DEFAULT_DEADLINE,
+    EXTERNAL_DNS_REACTION,
+    EXTERNAL_DNS_SYNC_INTERVAL,
+    KEEPALIVE_TIME,
+    KEEPALIVE_TIMEOUT,
+    LONGEST_DURATION,
+    NEGATIVE_CACHING,
+    DnsTiming,
     Timing,
     format_duration,
     parse_duration,
+    timing_of,
     whole_seconds,
 )
 
@@ -79,3 +89,60 @@ def test_an_invalid_duration_is_refused(text: str) -> None:
 def test_seconds_are_rounded_up_because_waiting_less_loses_calls() -> None:
     assert whole_seconds(parse_duration("1500ms")) == 2
     assert whole_seconds(parse_duration("2s")) == 2
+
+
+def test_a_year_can_be_written_and_no_more() -> None:
+    hours = LONGEST_DURATION // timedelta(hours=1)
+    assert parse_duration(f"{hours}h") == LONGEST_DURATION
+    with pytest.raises(ValueError, match="is longer than a year"):
+        parse_duration(f"{hours}h1ms")
+
+
+def test_no_time_is_written_as_one_that_reads_back() -> None:
+    assert parse_duration(format_duration(timedelta(0))) == timedelta(0)
+
+
+def test_external_dns_reacts_within_one_sync_interval_and_a_tick() -> None:
+    """An event that comes right after a sync waits for the interval, then for the next of the ticks
+    of a second. With no interval, each Envoy of a rollout would be a change of its own, and Route53
+    takes five requests a second of an account:
+    https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/DNSLimitations.html"""
+    second = timedelta(seconds=1)
+    assert second <= EXTERNAL_DNS_SYNC_INTERVAL < EXTERNAL_DNS_REACTION - second
+
+
+def test_a_name_that_is_new_is_found_by_the_next_look_up() -> None:
+    """A client that asked too early asks again after the shortest interval between look-ups."""
+    assert timedelta(0) < NEGATIVE_CACHING <= DnsTiming.min_resolution_interval
+
+
+def test_a_lost_envoy_costs_a_client_no_longer_than_a_default_deadline() -> None:
+    assert KEEPALIVE_TIME + KEEPALIVE_TIMEOUT <= DEFAULT_DEADLINE
+
+
+def test_the_autoscalers_window_is_one_that_the_api_server_takes() -> None:
+    """3600 seconds at most:
+    https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/horizontal-pod-autoscaler-v2/"""
+    usual, slow = Timing(), Timing(max_connection_duration=timedelta(hours=2))
+    assert usual.scale_down_stabilization == usual.rebalance_time
+    assert slow.scale_down_stabilization == timedelta(seconds=3600) < slow.rebalance_time
+
+
+@given(timings)
+def test_a_rollout_has_the_time_that_kubernetes_and_pulumi_give_and_that_of_a_drain(
+    timing: Timing,
+) -> None:
+    """Ten minutes are the default of progressDeadlineSeconds and of Pulumi's wait:
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds"""
+    without_drains = timing.rollout_deadline - timing.termination_grace_period
+    assert without_drains == timedelta(minutes=10)
+
+
+@given(timings)
+def test_every_time_that_is_given_is_the_one_that_counts(timing: Timing) -> None:
+    timeouts = ("max_connection_duration", "connection_shutdown_grace_period")
+    contour = ContourSpec.model_validate(
+        {"timeouts": {name: getattr(timing, name) for name in timeouts}}
+    )
+    envoy = EnvoySpec(pod_startup_time=timing.pod_startup_time, max_deadline=timing.max_deadline)
+    assert timing_of(timing, contour, envoy) == timing
