@@ -154,6 +154,13 @@ def test_the_identity_and_envoy_come_before_the_pod_and_a_new_identity_replaces_
     assert annotations["grpc-platform/pod-identity"] == "a-external-dns-identity"
 
 
+def test_its_port_is_never_open_to_more_than_its_network_policy_admits(graph: Graph) -> None:
+    """A pod that starts first can be reached by all until the policy is there."""
+    deployment = graph.only(DEPLOYMENT)
+    policy = graph.only("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+    assert policy.urn in graph.needs(deployment)
+
+
 def test_it_reads_the_services_pods_and_endpoint_slices_of_envoys_namespace_and_nothing_else(
     graph: Graph,
 ) -> None:
