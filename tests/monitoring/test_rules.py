@@ -1,15 +1,18 @@
 """The rules as written pass the checks; each check finds its mistake; each alert has a runbook."""
 
 import copy
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
 
 from grpc_platform.monitoring.alert import Scope
 from grpc_platform.monitoring.rules import alerts, groups
-from tests.monitoring.lint import exported, problems
+from grpc_platform.monitoring.services import FAILURES, STATUSES
+from tests.monitoring.lint import EXPORTED, exported, problems
 from tests.tree import ROOT
 
 RUNBOOKS = ROOT / "docs" / "runbooks"
@@ -126,3 +129,79 @@ def test_one_factor_scales_every_duration() -> None:
     true, scaled = durations(1), durations(0.05)
     assert len(true) > 30
     assert scaled == pytest.approx([each / 20 for each in true])
+
+
+@pytest.mark.parametrize("scale", [1, 0.05, 0.0005])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15s", 15), ("61s", 61), ("5m", 300), ("119m", 7140), ("2h", 7200), ("1d", 86400)],
+)
+def test_prometheus_reads_the_time_that_was_meant(scale: float, text: str, seconds: int) -> None:
+    written = re.fullmatch(r"(\d+)(ms|s|m|h)", Scope(scale=scale).time(text))
+    assert written
+    unit = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[written[2]]
+    assert int(written[1]) * unit == pytest.approx(seconds * scale, abs=0.001)
+
+
+def test_a_summary_fits_a_pager_and_values_are_in_the_description() -> None:
+    """Alertmanager groups alerts that differ in values alone, and shows the summary once."""
+    for alert in alerts():
+        assert "{{" not in alert.summary
+        assert "{{" in alert.description
+        assert "\n" not in alert.summary
+        assert len(alert.summary) <= 80
+
+
+def expression(name: str) -> str:
+    (found,) = [alert.expr for alert in alerts() if alert.name == name]
+    return found
+
+
+def test_whatever_envoy_rejects_is_told_by_its_kind() -> None:
+    """Each of the resources that Contour sends has a counter of Envoy's; its runtime is a file."""
+    told = dict(
+        re.findall(
+            r"increase\((\w+_update_rejected){.*?\"kind\", \"(\w+)\"",
+            expression("EnvoyConfigurationRejected"),
+        )
+    )
+    by_service = {"cds": "clusters", "lds": "listeners", "rds": "routes", "sds": "secrets"}
+    counters = {name for name in METRICS if name.endswith("_update_rejected")}
+    assert told.keys() == counters - {"envoy_runtime_update_rejected"}
+    for counter, kind in told.items():
+        service = counter.removesuffix("_update_rejected").rpartition("_")[2]
+        assert kind == by_service.get(service, "endpoints")
+
+
+def test_an_exporter_that_is_not_scraped_is_told() -> None:
+    """Without its metrics the other alerts would be quiet for ever."""
+    told = re.findall(
+        r'absent\((\w+).*?"source", "([\w-]+)"', expression("GrpcPlatformMetricsMissing")
+    )
+    exporters: dict[str, dict[str, Any]] = json.loads(EXPORTED.read_text())
+    assert {source for _, source in told} == exporters.keys()
+    assert all(metric in exporters[source] for metric, source in told)
+
+
+def test_envoys_counters_by_number_get_the_names_that_grpc_gives() -> None:
+    names = {code.value[0]: code.name for code in grpc.StatusCode}
+    assert dict(enumerate(STATUSES)) == names
+    recorded = " ".join(rule["expr"] for group in groups() for rule in group["rules"])
+    for number, name in names.items():
+        assert re.search(rf'envoy_cluster_grpc_{number}{{.*?"grpc_status", "{name}"', recorded)
+
+
+def test_the_runbook_tells_of_every_status_that_counts_as_a_failure() -> None:
+    text = (RUNBOOKS / "GrpcFailureRateHigh.md").read_text()
+    rows = re.findall(r"^\| ([A-Z_, ]+) \|", text, re.MULTILINE)
+    assert sorted(", ".join(rows).split(", ")) == sorted(FAILURES)
+
+
+def test_a_circuit_breaker_is_told_whichever_limit_it_refuses_at() -> None:
+    """Envoy counts calls over max_requests, and those over max_pending_requests, apart."""
+    asked = expression("EnvoyCircuitBreakerOverflow")
+    counters = {
+        name for name in METRICS if re.fullmatch(r"envoy_cluster_upstream_rq_\w*overflow", name)
+    }
+    counters -= {"envoy_cluster_upstream_rq_retry_overflow"}  # the first answer is passed on
+    assert set(re.findall(r"envoy_cluster_upstream_rq_\w+", asked)) == counters

@@ -117,6 +117,9 @@ def test_the_config_map_carries_every_dashboard_to_grafanas_sidecar() -> None:
         board["uid"] for board in BOARDS.values()
     }
     assert all(file.endswith(".json") for file in found["data"])
+    # Under a name that depended on the content, the sidecar would delete the new one's files.
+    assert found["metadata"]["name"] == "grpc-platform-dashboards"
+    assert found["metadata"]["namespace"] == "projectcontour"
     # It is there even if the cluster lacks the CRDs that the others need.
     others = [each for each in graph if each.type.startswith("kubernetes:monitoring.coreos.com/")]
     assert others

@@ -80,6 +80,32 @@ def test_a_pod_monitor_finds_the_port_of_the_pods_it_selects(
     assert found == PARTS
 
 
+def test_a_pod_monitor_is_in_the_namespace_of_its_pods_because_it_selects_in_no_other(
+    monitored: Graph,
+) -> None:
+    deployments = monitored.of_type("kubernetes:apps/v1:Deployment")
+    spaces = {d.inputs["metadata"]["name"]: d.inputs["metadata"]["namespace"] for d in deployments}
+    for monitor in monitored.of_type(f"{OPERATOR}PodMonitor"):
+        metadata = monitor.inputs["metadata"]
+        assert metadata["namespace"] == spaces[metadata["name"]]
+    rule = monitored.only(f"{OPERATOR}PrometheusRule").inputs["metadata"]
+    assert (rule["name"], rule["namespace"]) == ("grpc-platform", spaces["contour"])
+
+
+def test_all_of_it_belongs_to_the_component_and_to_the_cluster() -> None:
+    """Without the component as its parent an object is made in the ambient kubeconfig's cluster."""
+    graph = variation(
+        "prod", {"monitoring": {"pod_monitors": True, "rules": LINKS, "dashboards": True}}
+    )
+    component = graph.only("grpc-platform:index:Monitoring")
+    theirs = [each for each in graph if each.parent == component.urn]
+    assert len(theirs) == 5
+    assert len({each.provider for each in theirs}) == 1
+    for each in theirs:
+        labels = each.inputs["metadata"]["labels"]
+        assert labels["app.kubernetes.io/managed-by"] == "grpc-platform"
+
+
 def test_pods_carry_scrape_annotations_or_have_a_monitor(
     monitored: Graph, annotated: Graph
 ) -> None:

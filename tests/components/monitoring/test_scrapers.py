@@ -34,6 +34,7 @@ def scraped(recorded: Recorded, scrapers: Mapping[str, gp.Scraper]) -> Graph:
                 namespace="projectcontour",
                 security_group_ids={"serving": "sg-serving"},
                 envoy=EnvoySpec(),
+                tags={"team": "platform"},
             ),
         )
         gp.ExternalDns(
@@ -108,6 +109,22 @@ def test_a_scraper_outside_passes_both(recorded: Recorded) -> None:
         assert rule.inputs["fromPort"] == rule.inputs["toPort"]
     blocks = [{"ipBlock": {"cidr": f"10.{n}.0.0/16"}} for n in (1, 2, 2)]
     assert admitted(graph) == dict.fromkeys(PORTS, blocks)
+
+
+def test_a_rule_tells_whose_it_is_and_admits_tcp_alone(recorded: Recorded) -> None:
+    """Nothing else of a security group's rule says why it is there."""
+    outside = gp.Scraper(cidr="10.2.0.0/16")
+    graph = scraped(recorded, {"nodes": outside, "again": outside})
+    component = graph.only("grpc-platform:index:Callers").urn
+    parts = {8000: "Contour", 8002: "Envoy", 7979: "external-dns"}
+    for rule in graph.of_type(RULE):
+        assert (
+            rule.inputs["description"]
+            == f"nodes, again to metrics of {parts[rule.inputs['fromPort']]}"
+        )
+        assert rule.inputs["ipProtocol"] == "tcp"
+        assert rule.inputs["tags"] == {"team": "platform"}
+        assert rule.parent == component
 
 
 def test_a_renamed_scraper_keeps_its_rules(recorded: Recorded) -> None:
