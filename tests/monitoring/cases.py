@@ -171,6 +171,15 @@ def _capacity() -> Iterator[Case]:
     name = "EnvoyLoadUneven"
     hot = of.calls({"envoy-a": 100, "envoy-b": 20})
     yield Case(alert=name, what="", series=hot, quiet="20m", fires="21m", labels=of.ENVOY)
+    few = of.calls({"envoy-a": 20, "envoy-b": 4})
+    yield Case(
+        alert=name,
+        what="twelve calls a second",
+        series=few,
+        quiet="20m",
+        fires="21m",
+        labels=of.ENVOY,
+    )
     yield Case(
         alert=name, what="a little", series=of.calls({"envoy-a": 100, "envoy-b": 60}), quiet="1h"
     )
@@ -251,6 +260,18 @@ def _services() -> Iterator[Case]:
     failed = {**service, "grpc_status": "UNAVAILABLE"}
     some = of.statuses({0: 970, 14: 30})
     yield Case(alert=name, what="three of 100", series=some, quiet="5m", fires="7m", labels=failed)
+    for what, counts in (
+        ("15 of 1000", {0: 985, 14: 15}),
+        ("four calls a minute", {0: 50, 14: 2}),
+    ):
+        yield Case(
+            alert=name,
+            what=what,
+            series=of.statuses(counts),
+            quiet="5m",
+            fires="7m",
+            labels=failed,
+        )
     yield Case(alert=name, what="five of 1000", series=of.statuses({0: 995, 14: 5}), quiet="30m")
     yield Case(alert=name, what="clients' own", series=of.statuses({0: 70, 5: 30}), quiet="30m")
     yield Case(
@@ -259,8 +280,10 @@ def _services() -> Iterator[Case]:
     name = "GrpcLatencyHigh"
     slow = of.latency("2500", messages=100)
     yield Case(alert=name, what="", series=slow, quiet="10m", fires="12m", labels=service)
+    most = of.latency("2500", messages=100, faster=98)
+    yield Case(alert=name, what="two of 100", series=most, quiet="10m", fires="12m", labels=service)
     yield Case(alert=name, what="fast", series=of.latency("500", messages=100), quiet="1h")
-    yield Case(alert=name, what="a stream", series=of.latency("2500", messages=900), quiet="1h")
+    yield Case(alert=name, what="two answers", series=of.latency("2500", messages=200), quiet="1h")
 
 
 def _monitoring() -> Iterator[Case]:
