@@ -1,5 +1,6 @@
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -262,10 +263,16 @@ def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconf
     graph = recorded(program(fixed()))
     provider = graph.only(PROVIDER)
     kubeconfig = json.loads(provider.inputs["kubeconfig"])
+    assert (kubeconfig["apiVersion"], kubeconfig["kind"]) == ("v1", "Config")
     assert provider.inputs["clusterIdentifier"] == "arn:aws:eks:eu-west-1:000000000000:cluster/main"
     assert provider.inputs["enablePatchForce"] == "true"
     assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://main.eks.invalid"
+    # Without it only a certificate of a public authority would do, and EKS has its own.
+    authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
+    assert b64decode(authority) == b"certificate-authority"
     execute = kubeconfig["users"][0]["user"]["exec"]
+    # `aws eks get-token` answers in this version, and client-go refuses an answer in another.
+    assert execute["apiVersion"] == "client.authentication.k8s.io/v1beta1"
     assert " ".join([execute["command"], *execute["args"]]) == (
         "aws eks get-token --cluster-name main --region eu-west-1 --output json"
     )
