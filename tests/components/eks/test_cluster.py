@@ -397,6 +397,18 @@ def test_clusters_and_groups_whose_names_join_alike_stay_apart(recorded: Recorde
     }
 
 
+def test_iam_takes_the_names_of_all_roles_however_long_the_clusters_is(recorded: Recorder) -> None:
+    """A role's name has 64 characters at most, and a prefix 38:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+    args = ClusterArgs(
+        spec=fixed(), subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
+    )
+    graph = recorded(lambda: Cluster("c" * 100, args))
+    prefixes = [role.inputs["namePrefix"] for role in graph.of_type("aws:iam/role:Role")]
+    assert len(prefixes) == 3
+    assert max(map(len, prefixes)) <= 38
+
+
 def test_nodes_keep_the_release_they_are_given(recorded: Recorder) -> None:
     def release(**given: Any) -> Any:
         graph = recorded(program(fixed(node_groups={"default": NodeGroupSpec(**given)})))

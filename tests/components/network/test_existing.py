@@ -57,6 +57,7 @@ def test_a_subnet_is_looked_up_in_its_vpc_and_keeps_its_own_block() -> None:
         ({"vpc_id": "network"}, r"ExistingNetwork network: vpc_id = network: "),
         ({"subnets": ["subnet-1"]}, r"private_subnet_ids = \['subnet-1'\]: "),
         ({"subnets": ["subnet-1", "subnet-1"]}, "subnet-1 is listed twice"),
+        ({"subnets": ["subnet-1", "net-2"]}, r"private_subnet_ids\.1 = net-2: "),
     ],
 )
 def test_ids_that_cannot_be_are_refused(

@@ -172,6 +172,9 @@ def test_nodes_start_only_when_their_subnets_lead_somewhere(recorded: Recorded) 
     nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
     needed = {graph.by_urn(urn).name for urn in graph.needs(nodes)}
     assert {f"network-private-{A}", f"network-private-{B}", "network-s3", "network-ec2"} <= needed
+    # Public subnets' tables too: a NAT gateway leads out through its own subnet.
+    associations = graph.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
+    assert {association.urn for association in associations} <= graph.needs(nodes)
     kinds = {graph.by_urn(urn).type for urn in graph.needs(nodes)}
     assert {
         ROUTE,
@@ -233,6 +236,7 @@ def test_flow_logs_wait_for_their_log_group_and_the_right_to_write_there(
     group = graph.only("aws:cloudwatch/logGroup:LogGroup")
     assert group.inputs["retentionInDays"] == 30
     assert log.inputs["trafficType"] == "ALL"
+    assert log.inputs["logDestination"].endswith(f":log-group:{group.name}")
     assert {group.urn, graph.only("aws:iam/rolePolicy:RolePolicy").urn} <= graph.needs(log)
 
 
