@@ -20,7 +20,7 @@ class ServiceRole(NamedTuple):
     policies: list[pulumi.Resource]
 
 
-def trust_policy(service: str, *, tag_session: bool = False) -> str:
+def trust_policy(service: str, *, tag_session: bool) -> str:
     """JSON of the trust policy that lets one AWS service assume a role.
 
     `tag_session` adds `sts:TagSession`, which EKS Pod Identity and EKS Auto Mode need.

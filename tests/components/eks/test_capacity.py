@@ -1,5 +1,6 @@
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,57 @@ def test_the_number_of_pods_on_a_node_bounds_the_fleet_too() -> None:
     # a managed node group stops at 110 pods below 30 cores, and at 250 above
     assert room(tiny, instance_types=("m7g.4xlarge",), size=1) == 103
     assert room(tiny, instance_types=("m7g.8xlarge",), size=1) == 227
+
+
+DAEMON_PODS, ADDON_PODS = 3, 4
+"""Pods of AWS on a group of one node: of each node, and of the cluster."""
+
+
+@pytest.mark.parametrize(
+    ("instance", "addresses"),
+    [
+        ("m7g.medium", 8),
+        ("m7g.large", 29),
+        ("m7g.xlarge", 58),
+        ("m7g.2xlarge", 58),
+        ("t4g.medium", 17),
+        ("t4g.large", 35),
+        ("t4g.xlarge", 58),
+        ("t4g.2xlarge", 58),
+    ],
+)
+def test_every_pod_takes_one_of_its_nodes_addresses(instance: str, addresses: int) -> None:
+    """https://github.com/aws/amazon-vpc-cni-k8s/blob/master/misc/eni-max-pods.txt"""
+    tiny = PodRequest.of(("1m", "1Mi"))
+    assert room(tiny, instance_types=(instance,), size=1) == addresses - DAEMON_PODS - ADDON_PODS
+
+
+@pytest.mark.parametrize(
+    ("instance", "millicores"),
+    [
+        ("m7g.medium", 1000 - 60),
+        ("m7g.large", 2000 - 70),
+        ("m7g.xlarge", 4000 - 80),
+        ("m7g.2xlarge", 8000 - 90),
+        ("m7g.4xlarge", 16000 - 110),
+        ("m7g.16xlarge", 64000 - 230),
+    ],
+)
+def test_a_pod_fits_to_the_last_millicore_that_kubelet_leaves(
+    instance: str, millicores: int
+) -> None:
+    """An Envoy fleet that the rules let through must not wait for room in a rollout. What kubelet
+    keeps is in
+    https://github.com/awslabs/amazon-eks-ami/blob/main/nodeadm/internal/kubelet/config.go"""
+    left = millicores - 150 - ADDON_PODS * 100
+    assert room(PodRequest(left, 2**20), instance_types=(instance,), size=1) == 1
+    assert room(PodRequest(left + 1, 2**20), instance_types=(instance,), size=1) == 0
+
+
+def test_a_pod_fits_to_the_last_mebibyte_that_kubelet_leaves() -> None:
+    left = int(8 * 1024 * 0.925 - (255 + 11 * 29 + 100) - 2 * 70 - 2 * 200)
+    assert room(PodRequest(1, left * 2**20), instance_types=("m7g.large",), size=1) == 1
+    assert room(PodRequest(1, (left + 1) * 2**20), instance_types=("m7g.large",), size=1) == 0
 
 
 def test_spot_and_tainted_groups_do_not_count() -> None:

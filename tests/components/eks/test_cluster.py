@@ -1,5 +1,6 @@
 import json
 import re
+from base64 import b64decode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -262,10 +263,16 @@ def test_the_provider_asks_for_a_token_each_time_and_survives_an_edited_kubeconf
     graph = recorded(program(fixed()))
     provider = graph.only(PROVIDER)
     kubeconfig = json.loads(provider.inputs["kubeconfig"])
+    assert (kubeconfig["apiVersion"], kubeconfig["kind"]) == ("v1", "Config")
     assert provider.inputs["clusterIdentifier"] == "arn:aws:eks:eu-west-1:000000000000:cluster/main"
     assert provider.inputs["enablePatchForce"] == "true"
     assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://main.eks.invalid"
+    # Without it only a certificate of a public authority would do, and EKS has its own.
+    authority = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
+    assert b64decode(authority) == b"certificate-authority"
     execute = kubeconfig["users"][0]["user"]["exec"]
+    # `aws eks get-token` answers in this version, and client-go refuses an answer in another.
+    assert execute["apiVersion"] == "client.authentication.k8s.io/v1beta1"
     assert " ".join([execute["command"], *execute["args"]]) == (
         "aws eks get-token --cluster-name main --region eu-west-1 --output json"
     )
@@ -388,6 +395,18 @@ def test_clusters_and_groups_whose_names_join_alike_stay_apart(recorded: Recorde
         "prod.blue-default",
         "prod-blue.default",
     }
+
+
+def test_iam_takes_the_names_of_all_roles_however_long_the_clusters_is(recorded: Recorder) -> None:
+    """A role's name has 64 characters at most, and a prefix 38:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+    args = ClusterArgs(
+        spec=fixed(), subnet_ids=["subnet-a", "subnet-b"], pod_address_cooldown=COOLDOWN
+    )
+    graph = recorded(lambda: Cluster("c" * 100, args))
+    prefixes = [role.inputs["namePrefix"] for role in graph.of_type("aws:iam/role:Role")]
+    assert len(prefixes) == 3
+    assert max(map(len, prefixes)) <= 38
 
 
 def test_nodes_keep_the_release_they_are_given(recorded: Recorder) -> None:

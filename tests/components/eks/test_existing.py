@@ -58,6 +58,12 @@ def test_an_edited_kubeconfig_replaces_nothing_in_the_cluster(recorded: Recorder
         )
 
 
+def test_a_field_that_was_changed_by_hand_is_taken_back(recorded: Recorder) -> None:
+    """Whoever changed it owns it, and without force the API server refuses the update."""
+    provider = recorded(lambda: existing("build/kubeconfig")).only(PROVIDER)
+    assert provider.inputs["enablePatchForce"] == "true"
+
+
 def test_a_stack_of_release_0_1_keeps_its_provider(recorded: Recorder) -> None:
     graph = recorded(lambda: existing("build/kubeconfig"))
     former = graph.only(COMPONENT).urn.replace("ExistingCluster", "Cluster")

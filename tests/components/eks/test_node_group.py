@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from pydantic import ValidationError
 from grpc_platform.eks.capacity import OFF_SPOT_TERMS
 from grpc_platform.names import name_prefix
 from grpc_platform.specs import AccessSpec, ClusterSpec, NodeGroupSpec, Taint
+from grpc_platform.timing import parse_duration
 from grpc_platform_tools.graph import Graph
 
 Record = Callable[[ClusterSpec], Graph]
@@ -49,6 +51,31 @@ def test_pods_cannot_reach_the_nodes_credentials(cluster: Record) -> None:
     _, template, _ = made(cluster)
     assert template["metadataOptions"]["httpTokens"] == "required"
     assert template["metadataOptions"]["httpPutResponseHopLimit"] == 1
+
+
+def test_a_node_has_credentials_whatever_its_account_turns_off(cluster: Record) -> None:
+    """An account may have turned the metadata service off for what does not ask for it:
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-new-instances.html"""
+    _, template, _ = made(cluster)
+    assert template["metadataOptions"]["httpEndpoint"] == "enabled"
+
+
+def test_nodes_are_made_from_the_newest_version_of_their_template(cluster: Record) -> None:
+    nodes, _, graph = made(cluster)
+    template = graph.only("aws:ec2/launchTemplate:LaunchTemplate", "main.workers")
+    assert nodes["launchTemplate"] == {"id": template.id, "version": "1"}
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_pulumi_waits_until_one_node_after_the_other_has_drained(
+    cluster: Record, size: int
+) -> None:
+    """EKS gives a node 15 minutes to drain:
+    https://docs.aws.amazon.com/eks/latest/userguide/managed-node-update-behavior.html"""
+    _, _, graph = made(cluster, size=size)
+    nodes = graph.only("aws:eks/nodeGroup:NodeGroup", "main.workers")
+    wait = parse_duration(nodes.options["custom_timeouts"]["update"])
+    assert wait > size * timedelta(minutes=15)
 
 
 def test_al2023_has_one_encrypted_volume_of_the_given_size(cluster: Record) -> None:
@@ -102,6 +129,12 @@ def test_labels_and_taints_reach_the_nodes(cluster: Record) -> None:
         {"key": "batch", "effect": "NO_SCHEDULE"},
         {"key": "gpu", "value": "yes", "effect": "PREFER_NO_SCHEDULE"},
     ]
+
+
+@pytest.mark.parametrize("effect", ["NoSchedule", "NoExecute", "PreferNoSchedule"])
+def test_every_taint_of_kubernetes_is_one_of_eks(cluster: Record, effect: str) -> None:
+    nodes, _, _ = made(cluster, taints=(Taint.model_validate({"key": "batch", "effect": effect}),))
+    assert nodes["taints"][0]["effect"].replace("_", "") == effect.upper()
 
 
 def allowed(labels: dict[str, str]) -> bool:

@@ -7,6 +7,8 @@ import pytest
 
 from grpc_platform.network.existing import ExistingNetwork, ExistingNetworkArgs
 from grpc_platform_tools.graph import Graph
+from grpc_platform_tools.preview.fixtures import Fixtures, LookUp
+from grpc_platform_tools.preview.record import record
 
 Recorded = Callable[[Callable[[], object]], Graph]
 
@@ -33,12 +35,29 @@ def test_an_existing_vpc_is_looked_up_and_nothing_is_made(recorded: Recorded) ->
     }
 
 
+def test_a_subnet_is_looked_up_in_its_vpc_and_keeps_its_own_block() -> None:
+    """So that AWS's provider refuses a subnet of another VPC, and a policy admits the right
+    addresses."""
+    blocks = {"subnet-1": "10.0.0.0/19", "subnet-2": "10.0.32.0/19"}
+    answers = tuple(
+        LookUp(
+            function="aws:ec2/getSubnet:getSubnet",
+            arguments={"id": subnet, "vpcId": "vpc-0abc"},
+            result={"id": subnet, "cidrBlock": block},
+        )
+        for subnet, block in blocks.items()
+    )
+    graph = record(existing, fixtures=Fixtures(lookups=answers))
+    assert graph.only(COMPONENT).outputs["private_cidrs"] == list(blocks.values())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"vpc_id": "network"}, r"ExistingNetwork network: vpc_id = network: "),
         ({"subnets": ["subnet-1"]}, r"private_subnet_ids = \['subnet-1'\]: "),
         ({"subnets": ["subnet-1", "subnet-1"]}, "subnet-1 is listed twice"),
+        ({"subnets": ["subnet-1", "net-2"]}, r"private_subnet_ids\.1 = net-2: "),
     ],
 )
 def test_ids_that_cannot_be_are_refused(

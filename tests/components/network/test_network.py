@@ -137,6 +137,22 @@ def test_a_nat_gateway_waits_for_its_way_to_the_internet(network: Callable[..., 
     assert graph.only("aws:ec2/internetGateway:InternetGateway").urn in needed
 
 
+def test_every_nat_gateway_has_a_public_address_of_its_own(network: Callable[..., Graph]) -> None:
+    graph = network(nat="per_zone")
+    gateways = graph.of_type("aws:ec2/natGateway:NatGateway")
+    taken = {gateway.inputs["allocationId"] for gateway in gateways}
+    assert taken == {f"eipalloc-network-nat-{zone}" for zone in (A, B, C)}
+    # A NAT gateway takes only an address for VPCs.
+    assert {e.inputs["domain"] for e in graph.of_type("aws:ec2/eip:Eip")} == {"vpc"}
+
+
+def test_every_route_is_for_the_rest_of_the_world(network: Callable[..., Graph]) -> None:
+    """Nodes dial any address: registries, AWS's services, whatever a team's pods call."""
+    routes = network(nat="per_zone").of_type(ROUTE)
+    assert len(routes) == 4
+    assert {route.inputs["destinationCidrBlock"] for route in routes} == {"0.0.0.0/0"}
+
+
 def test_nodes_start_only_when_their_subnets_lead_somewhere(recorded: Recorded) -> None:
     spec = NetworkSpec(zones=(A, B), nat="single", interface_endpoints=("ec2",))
 
@@ -156,6 +172,9 @@ def test_nodes_start_only_when_their_subnets_lead_somewhere(recorded: Recorded) 
     nodes = graph.only("aws:eks/nodeGroup:NodeGroup")
     needed = {graph.by_urn(urn).name for urn in graph.needs(nodes)}
     assert {f"network-private-{A}", f"network-private-{B}", "network-s3", "network-ec2"} <= needed
+    # Public subnets' tables too: a NAT gateway leads out through its own subnet.
+    associations = graph.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
+    assert {association.urn for association in associations} <= graph.needs(nodes)
     kinds = {graph.by_urn(urn).type for urn in graph.needs(nodes)}
     assert {
         ROUTE,
@@ -217,6 +236,7 @@ def test_flow_logs_wait_for_their_log_group_and_the_right_to_write_there(
     group = graph.only("aws:cloudwatch/logGroup:LogGroup")
     assert group.inputs["retentionInDays"] == 30
     assert log.inputs["trafficType"] == "ALL"
+    assert log.inputs["logDestination"].endswith(f":log-group:{group.name}")
     assert {group.urn, graph.only("aws:iam/rolePolicy:RolePolicy").urn} <= graph.needs(log)
 
 
