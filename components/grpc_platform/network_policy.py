@@ -21,7 +21,10 @@ def admit_only(
         name,
         metadata=metadata,
         spec=k8s.networking.v1.NetworkPolicySpecArgs(
-            pod_selector=selector, policy_types=["Ingress"], ingress=rules
+            pod_selector=selector,
+            policy_types=["Ingress"],
+            # The API server drops an empty list, and the engine's plan with it.
+            ingress=rules or None,
         ),
         opts=opts,
     )
