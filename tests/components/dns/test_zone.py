@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 from pydantic import ValidationError
 
@@ -128,6 +129,17 @@ def test_an_existing_zone_is_left_as_it_is(existing: Callable[..., Graph]) -> No
         "name": DOMAIN,
         "arn": "arn:aws:route53:::hostedzone/Z0123",
     }
+
+
+def test_an_existing_zone_is_looked_up_where_its_component_is_told_to(recorded: Recorded) -> None:
+    """In GovCloud a zone's ARN is in another partition, and policies name it."""
+
+    def program() -> None:
+        theirs = pulumi.ResourceOptions(providers=[aws.Provider("gov", region="us-gov-west-1")])
+        ExistingZone("zone", ExistingZoneArgs(zone_id="Z0123", name=DOMAIN), theirs)
+
+    arn = recorded(program).only("grpc-platform:index:ExistingZone").outputs["arn"]
+    assert arn == "arn:aws-us-gov:route53:::hostedzone/Z0123"
 
 
 def test_an_existing_private_zone_is_answered_in_the_vpcs_that_are_named(
