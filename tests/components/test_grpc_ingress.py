@@ -314,3 +314,28 @@ def test_a_component_says_which_value_of_which_section_is_wrong(recorded: Record
 
     with pytest.raises(ValueError, match=r"^GrpcIngress main: envoy\.cpu = 1500m: "):
         recorded(build)
+
+
+def test_external_dns_takes_over_the_records_that_release_0_1_wrote(full: Graph) -> None:
+    """It wrote as `<project>/<stack>/<cluster>`, and no other owner may change those."""
+    (external_dns,) = containers(full)["external-dns"]
+    prefix = full.only("grpc-platform:index:GrpcIngress").urn.split("::")
+    stack, project = prefix[0].rpartition(":")[2], prefix[1]
+    assert f"--migrate-from-txt-owner={project}/{stack}/main" in external_dns["args"]
+
+
+def test_no_envoy_runs_before_its_policy_and_what_enforces_it(full: Graph) -> None:
+    envoy = full.only("kubernetes:apps/v1:Deployment", "main-envoy")
+    needed = {full.by_urn(urn).name for urn in full.needs(envoy)}
+    (policy,) = [
+        r.name
+        for r in full.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
+        if r.inputs["metadata"]["name"] == "envoy-callers"
+    ]
+    # EKS Auto Mode enforces policies once this ConfigMap says so.
+    (enforcement,) = [
+        r.name
+        for r in full.of_type("kubernetes:core/v1:ConfigMap")
+        if r.inputs["metadata"]["name"] == "amazon-vpc-cni"
+    ]
+    assert {policy, enforcement} <= needed
