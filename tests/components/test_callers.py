@@ -257,6 +257,11 @@ NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
         ),
         (Caller(cluster="calling", namespaces=("shop",)), {}, "cannot be distinguished"),
         (Caller(cluster="serving", cidr="10.0.0.0/8"), {}, "cannot be combined with cluster"),
+        (
+            Caller(cluster="serving", security_group_id="sg-1"),
+            {},
+            r"batch\.security_group_id = sg-1: cannot be combined with cluster",
+        ),
         (Caller(), {}, NO_ADDRESSES),
         (Caller(security_group_id="sg-1"), {}, NO_ADDRESSES),
     ],
@@ -274,6 +279,9 @@ def test_what_is_refused_is_named_by_its_place(callers: Callable[..., Graph]) ->
         callers({"batch": Caller()})
     with pytest.raises(ValueError, match=r"^Callers callers: scrapers\.agent\.cidr: is required"):
         callers({}, scrapers={"agent": Scraper()})
+    both = Scraper(namespaces=["monitoring"], security_group_id="sg-1")
+    with pytest.raises(ValueError, match=r"scrapers\.agent\.security_group_id = sg-1: cannot be"):
+        callers({}, scrapers={"agent": both})
 
 
 def test_pods_of_the_serving_cluster_call_it_although_nothing_of_it_is_known(
