@@ -279,9 +279,11 @@ def test_what_is_refused_is_named_by_its_place(callers: Callable[..., Graph]) ->
         callers({"batch": Caller()})
     with pytest.raises(ValueError, match=r"^Callers callers: scrapers\.agent\.cidr: is required"):
         callers({}, scrapers={"agent": Scraper()})
-    both = Scraper(namespaces=["monitoring"], security_group_id="sg-1")
-    with pytest.raises(ValueError, match=r"scrapers\.agent\.security_group_id = sg-1: cannot be"):
-        callers({}, scrapers={"agent": both})
+    for key, value in (("security_group_id", "sg-1"), ("cidr", "10.8.0.0/16")):
+        given: dict[str, Any] = {key: value}
+        both = Scraper(namespaces=["monitoring"], **given)
+        with pytest.raises(ValueError, match=rf"scrapers\.agent\.{key} = {value}: cannot be"):
+            callers({}, scrapers={"agent": both})
 
 
 def test_pods_of_the_serving_cluster_call_it_although_nothing_of_it_is_known(

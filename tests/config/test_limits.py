@@ -65,6 +65,13 @@ def test_what_is_just_allowed(changes: dict[str, Any]) -> None:
     check(changed(changes))
 
 
+def test_a_try_that_lasts_until_the_deadline_leaves_no_other() -> None:
+    for deadline, given in (("15s", {}), ("20s", {"deadline": "20s"})):
+        service = {"idempotent": True, "try_timeout": deadline, **given}
+        [line] = refusals({"services.greeter": service})
+        assert f"try_timeout = {deadline}: leaves no time for another try" in line
+
+
 @pytest.mark.parametrize(
     "region",
     ["cn-north-1", "eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1"],

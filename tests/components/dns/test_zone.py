@@ -216,6 +216,17 @@ def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
     assert findings(graph) == []
 
 
+def test_a_host_that_is_known_later_is_let_in_and_those_beside_it_are_still_checked(
+    zone: Callable[..., Graph],
+) -> None:
+    later = pulumi.Output.from_input(f"billing.{DOMAIN}")
+    graph = zone(teams={"payments": ZoneTeam(role="payments", hosts=[later])})
+    policy = graph.only("aws:iam/rolePolicy:RolePolicy").inputs["policy"]
+    assert f"billing.{DOMAIN}" in policy
+    with pytest.raises(ValueError, match=r"teams\.payments\.hosts\.1 = a\.example\.org: must be"):
+        zone(teams={"payments": ZoneTeam(role="payments", hosts=[later, "a.example.org"])})
+
+
 def test_a_zone_id_in_another_form_is_refused() -> None:
     with pytest.raises(ValidationError, match="String should match pattern"):
         ZoneSpec(name=DOMAIN, zone_id="/hostedzone/Z0123")
