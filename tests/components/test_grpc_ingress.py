@@ -1,5 +1,6 @@
 """GrpcIngress and what a program exports of it, without this repository's config."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import grpc_platform as gp
 from grpc_platform.conventions import EXTERNAL_DNS_ANNOTATION_PREFIX
+from grpc_platform.platform_stack import PlatformStack
 from grpc_platform.specs import (
     AccessSpec,
     ClusterSpec,
@@ -130,7 +132,11 @@ def in_eks(opts: Callable[[], pulumi.ResourceOptions] | None = None) -> Graph:
         )
         ingress = gp.GrpcIngress("main", args, opts() if opts else None)
         gp.Monitoring("main", ingress.monitoring_args())
-        gp.GrpcService("greeter", ingress.service_args(ServiceSpec(namespace="shop")))
+        spec = ServiceSpec(namespace="shop")
+        service = gp.GrpcService("greeter.main", ingress.service_args(spec, "greeter", 25))
+        exported = gp.exports(zone, {"main": cluster}, {"main": ingress}, {"greeter": service})
+        for key, value in exported.items():
+            pulumi.export(key, value)
 
     return record(build)
 
@@ -276,7 +282,7 @@ def test_a_namespace_for_services_belongs_to_its_platform_and_keeps_what_it_was(
     ]
     assert shop in ingress_of(full)
     assert [urn.rpartition("::")[2] for urn in shop.aliases] == ["shop-before"]
-    (service,) = [r for r in full.of_type("kubernetes:core/v1:Service") if r.name == "greeter"]
+    (service,) = [r for r in full.of_type("kubernetes:core/v1:Service") if r.name == "greeter.main"]
     assert service.inputs["metadata"]["namespace"] == "shop"
     assert shop.urn in full.needs(service)
 
@@ -339,3 +345,40 @@ def test_no_envoy_runs_before_its_policy_and_what_enforces_it(full: Graph) -> No
         if r.inputs["metadata"]["name"] == "amazon-vpc-cni"
     ]
     assert {policy, enforcement} <= needed
+
+
+def test_external_dns_publishes_in_the_platforms_zone_once_envoy_is_there(full: Graph) -> None:
+    zone = full.only("aws:route53/zone:Zone")
+    (external_dns,) = containers(full)["external-dns"]
+    assert f"--zone-id-filter={zone.id}" in external_dns["args"]
+    assert "--domain-filter=main.example.com" in external_dns["args"]
+    (policy,) = [r for r in ingress_of(full) if r.type == "aws:iam/rolePolicy:RolePolicy"]
+    statements = json.loads(policy.inputs["policy"])["Statement"]
+    written = {s["Resource"] for s in statements if "route53:Change" in str(s["Action"])}
+    assert written == {f"arn:aws:route53:::hostedzone/{zone.id}"}
+    # Its pod is not ready before its first sync, which would find no Envoy.
+    deployment = full.only("kubernetes:apps/v1:Deployment", "main-external-dns-deployment")
+    assert full.only("kubernetes:apps/v1:Deployment", "main-envoy").urn in full.needs(deployment)
+
+
+def test_a_service_in_the_same_program_is_what_it_asks_for_and_comes_after_the_addresses(
+    full: Graph,
+) -> None:
+    cname = full.only("aws:route53/record:Record", "greeter.main-cname")
+    assert cname.inputs["name"] == "greeter.example.com"
+    assert cname.inputs["weightedRoutingPolicies"] == [{"weight": 25}]
+    last = full.only("kubernetes:apps/v1:Deployment", "main-external-dns-deployment").urn
+    assert last in full.needs(cname)
+
+
+def test_what_a_platform_exports_is_read_by_another_stack(full: Graph) -> None:
+    exported = {key: full.exports.get(key) for key in PlatformStack.model_fields}
+    stack = PlatformStack.read("organization/grpc-platform/prod", exported)
+    assert (stack.zone.zone_id, stack.zone.name) == ("Z-example.com", "example.com")
+    main = stack.clusters[stack.serving_cluster()]
+    assert main.endpoint == "https://main.eks.invalid"
+    assert main.kubeconfig
+    assert "get-token" in main.kubeconfig
+    assert main.serving
+    assert (main.serving.dns_name, main.serving.https_port) == ("main.example.com", 9443)
+    assert stack.services["greeter"].target_uri == "dns:///greeter.example.com:9080"
