@@ -292,7 +292,7 @@ def test_the_scrapers_of_a_stack_are_the_only_ones_at_every_metrics_port() -> No
     metrics = {
         rule["ports"][0]["port"]: rule["from"]
         for policy in graph.of_type("kubernetes:networking.k8s.io/v1:NetworkPolicy")
-        for rule in policy.inputs["spec"]["ingress"]
+        for rule in policy.inputs["spec"].get("ingress", ())
         if rule["ports"][0]["port"] in {7979, 8000, 8002}
     }
     peers = [{"namespaceSelector": {"matchExpressions": [named]}}]

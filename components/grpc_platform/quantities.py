@@ -45,7 +45,7 @@ class InstanceType:
 # https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html: family, generation,
 # options (g: Graviton), size. Memory per core is fixed within the c, m and r families.
 _GIB_PER_CORE = {"c": 2, "m": 4, "r": 8}
-_SIZES = {"large": 2, "xlarge": 4}
+_SMALL = {"medium": 1, "large": 2}
 _BURSTABLE = {"medium": (2, 4), "large": (2, 8), "xlarge": (4, 16), "2xlarge": (8, 32)}
 
 
@@ -63,5 +63,5 @@ def instance_type(name: str) -> InstanceType:
             raise ValueError(f"{name!r}: t instances come as {', '.join(_BURSTABLE)}")
         cores, memory = _BURSTABLE[size]
         return InstanceType(cores, memory, architecture)
-    cores = 1 if size == "medium" else _SIZES.get(size) or 4 * int(times or 1)
+    cores = _SMALL.get(size) or 4 * int(times or 1)
     return InstanceType(cores, cores * _GIB_PER_CORE[family], architecture)

@@ -257,6 +257,11 @@ NO_ADDRESSES = r"callers\.batch\.cidr: is required, or cluster"
         ),
         (Caller(cluster="calling", namespaces=("shop",)), {}, "cannot be distinguished"),
         (Caller(cluster="serving", cidr="10.0.0.0/8"), {}, "cannot be combined with cluster"),
+        (
+            Caller(cluster="serving", security_group_id="sg-1"),
+            {},
+            r"batch\.security_group_id = sg-1: cannot be combined with cluster",
+        ),
         (Caller(), {}, NO_ADDRESSES),
         (Caller(security_group_id="sg-1"), {}, NO_ADDRESSES),
     ],
@@ -274,6 +279,11 @@ def test_what_is_refused_is_named_by_its_place(callers: Callable[..., Graph]) ->
         callers({"batch": Caller()})
     with pytest.raises(ValueError, match=r"^Callers callers: scrapers\.agent\.cidr: is required"):
         callers({}, scrapers={"agent": Scraper()})
+    for key, value in (("security_group_id", "sg-1"), ("cidr", "10.8.0.0/16")):
+        given: dict[str, Any] = {key: value}
+        both = Scraper(namespaces=["monitoring"], **given)
+        with pytest.raises(ValueError, match=rf"scrapers\.agent\.{key} = {value}: cannot be"):
+            callers({}, scrapers={"agent": both})
 
 
 def test_pods_of_the_serving_cluster_call_it_although_nothing_of_it_is_known(

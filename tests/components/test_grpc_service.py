@@ -174,6 +174,35 @@ def test_no_other_external_dns_of_the_cluster_publishes_the_host() -> None:
         assert found[f"{prefix}controller"] not in ("dns-controller", "")
 
 
+def test_the_route_leads_to_a_port_of_the_service_over_tcp() -> None:
+    graph = bundle(ServiceSpec())
+    (port,) = graph.only(SERVICE).inputs["spec"]["ports"]
+    (rule,) = graph.only(INGRESS).inputs["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["port"] == {"name": port["name"]}
+    assert port.get("protocol", "TCP") == "TCP"  # HTTP/2 needs it
+
+
+def test_all_of_a_service_belongs_to_it() -> None:
+    graph = bundle(ServiceSpec())
+    component = graph.only("grpc-platform:index:GrpcService").urn
+    made = [r for r in graph if r.type.startswith(("kubernetes:", "aws:"))]
+    assert {r.parent for r in made} == {component}
+    assert len(made) == 3
+
+
+def test_the_cname_comes_after_the_envoys_of_its_program() -> None:
+    """A look-up that comes before their addresses gets an NXDOMAIN, which resolvers keep."""
+
+    def program() -> None:
+        fleet = k8s.core.v1.Namespace("envoy")
+        GrpcService("greeter", arguments(ServiceSpec(), cname_after=[fleet]))
+
+    graph = record(program)
+    fleet = graph.only(NAMESPACE, "envoy").urn
+    assert fleet in graph.needs(graph.only(RECORD))
+    assert fleet not in graph.needs(graph.only(SERVICE))
+
+
 def test_a_tls_service_has_no_plaintext_route() -> None:
     graph = bundle(ServiceSpec(tls_secret="greeter-tls"))
     assert annotations(graph, INGRESS)["kubernetes.io/ingress.allow-http"] == "false"

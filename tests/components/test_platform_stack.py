@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as k8s
 import pytest
 
 from grpc_platform import platform_stack
 from grpc_platform.client_contract import client_contract
+from grpc_platform.grpc_service import GrpcService
 from grpc_platform.platform_stack import PlatformStack, ServingOutputs, service_args
 from grpc_platform.specs import ServiceSpec
 from grpc_platform.timing import Timing
@@ -108,6 +110,26 @@ def test_a_port_is_still_a_whole_number() -> None:
     assert repr(port) == "8080"
 
 
+def test_a_service_of_another_stack_is_made_as_it_asks_and_where_the_platform_is() -> None:
+    def program() -> None:
+        platform = PlatformStack.from_reference(STACK)
+        spec = ServiceSpec(tls_secret="invoices-tls", deadline=timedelta(seconds=80))
+        made = k8s.core.v1.Namespace("billing", metadata={"name": "billing"})
+        args = service_args(platform, spec, namespace=made.metadata["name"])
+        GrpcService("invoices", args)
+
+    graph = record(program, project="billing", fixtures=Fixtures(stacks={STACK: exported()}))
+    ingress = graph.only("kubernetes:networking.k8s.io/v1:Ingress").inputs
+    assert ingress["metadata"]["namespace"] == "billing"
+    assert ingress["spec"]["ingressClassName"] == "contour"
+    assert ingress["spec"]["tls"][0]["secretName"] == "invoices-tls"
+    cname = graph.only("aws:route53/record:Record").inputs
+    assert (cname["zoneId"], cname["name"]) == ("Z0123456789", "invoices.grpc.example.com")
+    assert (cname["records"], cname["ttl"]) == (["serving.grpc.example.com"], 20)
+    contract = graph.only("grpc-platform:index:GrpcService").outputs["client_contract"]
+    assert contract["target_uri"] == "dns:///invoices.grpc.example.com:8443"
+
+
 def test_the_only_serving_cluster_need_not_be_named() -> None:
     (stack,) = read_back(lambda platform: platform, exported())
     assert stack.serving_cluster() == stack.serving_cluster("serving") == "serving"
@@ -170,6 +192,16 @@ NOTHING: dict[str, Any] = {}
 def test_exports_that_cannot_be_read_say_what_to_do(exports: dict[str, Any], message: str) -> None:
     with pytest.raises(pulumi.RunError, match=f"^{re.escape(f'stack {STACK}: {message}')}$"):
         read_back(lambda platform: platform, exports)
+
+
+def test_no_more_than_ten_mistakes_of_an_export_are_told() -> None:
+    """Each is a part of one line."""
+    with pytest.raises(pulumi.RunError) as refused:
+        read_back(
+            lambda platform: platform,
+            exported() | {"timing": {"max_deadline": "long"}} | {"zone": NOTHING},
+        )
+    assert str(refused.value).count(": ") == 2 + 10
 
 
 def test_an_older_platform_must_be_deployed_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def test_quantities_scale(number: int) -> None:
         ("c7g.medium", InstanceType(1, 2, "arm64")),
         ("m7g.large", InstanceType(2, 8, "arm64")),
         ("m7i.large", InstanceType(2, 8, "x86_64")),
+        ("r7g.large", InstanceType(2, 16, "arm64")),
         ("m7i-flex.xlarge", InstanceType(4, 16, "x86_64")),
         ("c6gn.2xlarge", InstanceType(8, 16, "arm64")),
         ("r6idn.4xlarge", InstanceType(16, 128, "x86_64")),
@@ -48,6 +49,7 @@ def test_quantities_scale(number: int) -> None:
         ("r8g.48xlarge", InstanceType(192, 1536, "arm64")),
         ("t4g.medium", InstanceType(2, 4, "arm64")),
         ("t3.large", InstanceType(2, 8, "x86_64")),
+        ("t3.xlarge", InstanceType(4, 16, "x86_64")),
         ("t3a.2xlarge", InstanceType(8, 32, "x86_64")),
     ],
 )

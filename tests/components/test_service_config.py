@@ -1,6 +1,7 @@
 """The service config is checked against gRPC itself: its C core reads it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grpc_platform.quantities import memory_bytes
 from grpc_platform.service_config import (
     ROUND_ROBIN_CLIENTS,
+    SUBSET_SIZE,
     SUBSETTING_CLIENTS,
     balancing,
     service_config,
 )
-from grpc_platform.specs import ServiceSpec
+from grpc_platform.specs import EnvoySpec, ServiceSpec
 
 SECOND = timedelta(seconds=1)
 
@@ -56,6 +59,35 @@ def test_more_clients_open_fewer_connections_each(clients: int | None, policies:
     assert [name for policy in balancing(clients) for name in policy] == policies
 
 
+def documented(field: str, pattern: str) -> list[float]:
+    """The numbers that the documentation of a service's setting gives."""
+    text = ServiceSpec.model_fields[field].description or ""
+    match = re.search(pattern, " ".join(text.split()))
+    assert match, text
+    return [float(number.replace(",", "")) for number in match.groups()]
+
+
+def test_the_documentation_tells_which_clients_connect_to_how_many_envoys() -> None:
+    few, many = documented("clients", r"up to ([\d,]+) or .* to three up to ([\d,]+) ")
+    assert (few, many, SUBSET_SIZE) == (ROUND_ROBIN_CLIENTS, SUBSETTING_CLIENTS, 3)
+
+
+def test_the_connections_of_one_service_take_little_of_an_envoy() -> None:
+    """Of all that it accepts, and of its memory: a connection takes 35 KiB (see `balancing`)."""
+    assert EnvoySpec().max_connections / 100 >= ROUND_ROBIN_CLIENTS
+    of_three_envoys = SUBSETTING_CLIENTS * SUBSET_SIZE / 3
+    assert of_three_envoys * 35 * 1024 < memory_bytes(EnvoySpec().memory) / 10
+
+
+def test_a_subset_has_what_grpc_requires_of_it() -> None:
+    """The C core does not know the policy; Go and Java refuse one without a size or a policy for
+    its members (gRFC A68)."""
+    [first, _] = balancing(SUBSETTING_CLIENTS)
+    subset = first["random_subsetting_experimental"]
+    assert subset["subsetSize"] == SUBSET_SIZE
+    assert subset["childPolicy"] == balancing(None)
+
+
 def test_a_service_cannot_declare_no_clients() -> None:
     with pytest.raises(ValueError, match="clients"):
         ServiceSpec(clients=0)
@@ -72,6 +104,22 @@ def test_only_a_service_that_says_so_is_retried() -> None:
     streams = service_config(ServiceSpec(streaming=True, idempotent=True), None)
     assert streams["methodConfig"][0]["retryPolicy"]
     assert "timeout" not in streams["methodConfig"][0]
+
+
+def test_the_documentation_tells_how_long_a_client_waits_before_it_tries_again() -> None:
+    [method] = service_config(ServiceSpec(idempotent=True), SECOND)["methodConfig"]
+    policy = method["retryPolicy"]
+    first = float(policy["initialBackoff"][:-1])
+    second = min(first * policy["backoffMultiplier"], float(policy["maxBackoff"][:-1]))
+    told = documented("idempotent", r"up to two times, after about ([\d.]+) and ([\d.]+) s")
+    assert [first, second] == pytest.approx(told)
+
+
+def test_where_some_calls_always_fail_a_tenth_more_load_comes_at_most() -> None:
+    """Each retry takes a token, and only calls that succeed give some back."""
+    assert (
+        service_config(ServiceSpec(idempotent=True), SECOND)["retryThrottling"]["tokenRatio"] <= 0.1
+    )
 
 
 class Greeter(grpc.GenericRpcHandler):
@@ -214,8 +262,8 @@ def test_a_service_that_is_down_gets_no_multiple_of_its_load(
     call = channel.unary_unary("/test/Fast")
     pending = [call.future(b"", wait_for_ready=True) for _ in range(400)]
     assert {future.code() for future in pending} == {grpc.StatusCode.UNAVAILABLE}
-    # 50 may be retried at once, each as often as its attempts allow.
-    assert 400 < server.attempts <= 400 + 2 * 50
+    # Each failure takes a token of 100, and nothing is tried again once half of them are gone.
+    assert 400 < server.attempts <= 400 + 50
 
 
 def test_grpc_refuses_a_service_config_with_a_mistake(servers: list[Greeter], dial: Dial) -> None:

@@ -373,7 +373,7 @@ def test_a_service_and_a_policy_name_ports_that_their_pods_listen_on(graph: Grap
         if kind == "Service":
             named_ports = [port["port"] for port in spec["ports"]]
         elif kind == "NetworkPolicy":
-            rules = spec["ingress"]
+            rules = spec.get("ingress", [])
             named_ports = [port["port"] for rule in rules for port in rule["ports"]]
             assert all(port["protocol"] == "TCP" for rule in rules for port in rule["ports"])
             assert spec["policyTypes"] == ["Ingress"]

@@ -196,6 +196,13 @@ def test_without_nat_the_nodes_need_endpoints_and_images_of_their_own() -> None:
     ]
 
 
+def test_without_nat_only_the_parts_without_an_image_of_their_own_are_named() -> None:
+    for part, others in (("contour", "envoy"), ("envoy", "contour")):
+        lines = refusals({"network.nat": "none", f"{part}.image": "registry.example.com/own:v1"})
+        named = {line.partition(".image: is required")[0] for line in lines if ".image" in line}
+        assert named == {others, "external_dns"}
+
+
 def test_a_region_of_another_partition_is_refused() -> None:
     existing = {"existing": {"vpc_id": "vpc-0a", "private_subnet_ids": SUBNETS}}
     assert refusals({"network": existing}, region="cn-north-1") == [

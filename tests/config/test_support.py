@@ -47,6 +47,12 @@ CASES: list[tuple[dict[str, Any], date, list[str]]] = [
         date(2028, 3, 1),
         [f"{VERSION} = 1.35: its extended support in EKS ends on 2028-03-27; {BY_ITSELF}"],
     ),
+    (
+        {VERSION: "1.35", POLICY: "extended"},
+        date(2028, 1, 27),
+        [f"{VERSION} = 1.35: its extended support in EKS ends on 2028-03-27; {BY_ITSELF}"],
+    ),
+    ({VERSION: "1.35", POLICY: "extended"}, date(2027, 1, 25), []),
     (OLD_PAIR, date(2026, 9, 6), []),
     (
         OLD_PAIR,
@@ -62,6 +68,14 @@ CASES: list[tuple[dict[str, Any], date, list[str]]] = [
         [
             "envoy.version = 1.38.9: support of Envoy 1.38 ends on 2027-04-23; use a newer release "
             "of grpc-platform"
+        ],
+    ),
+    (
+        {},
+        date(2027, 4, 23),
+        [
+            "envoy.version = 1.38.9: support of Envoy 1.38 ended on 2027-04-23; use a newer "
+            "release of grpc-platform"
         ],
     ),
 ]

@@ -204,7 +204,8 @@ class _Fixtures:
 
 
 def _first_failure(items: list[pytest.Item]) -> tuple[str, int]:
-    for number, (item, following) in enumerate(zip(items, [*items[1:], None], strict=True), 1):
+    following_ones = [*items[1:], None][: len(items)]  # no test may reach the fault
+    for number, (item, following) in enumerate(zip(items, following_ones, strict=True), 1):
         if any(report.failed for report in runtestprotocol(item, log=False, nextitem=following)):
             return item.nodeid, number
     return "", len(items)

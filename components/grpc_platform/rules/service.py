@@ -59,9 +59,10 @@ def tries_fit(spec: ServiceSpec, path: Path = ()) -> Iterator[Mistake]:
     given, path = format_duration(spec.try_timeout), (*path, "try_timeout")
     if not spec.idempotent:
         yield Mistake(path, given, "runs calls again; say idempotent: true if each may run twice")
-    endless = spec.streaming or spec.deadline == "infinity"
     deadline = spec.deadline or DEFAULT_DEADLINE
-    if not endless and isinstance(deadline, timedelta) and spec.try_timeout >= deadline:
+    if spec.streaming or not isinstance(deadline, timedelta):
+        return
+    if spec.try_timeout >= deadline:
         yield Mistake(
             path,
             given,

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 from pydantic import ValidationError
 
@@ -130,6 +131,17 @@ def test_an_existing_zone_is_left_as_it_is(existing: Callable[..., Graph]) -> No
     }
 
 
+def test_an_existing_zone_is_looked_up_where_its_component_is_told_to(recorded: Recorded) -> None:
+    """In GovCloud a zone's ARN is in another partition, and policies name it."""
+
+    def program() -> None:
+        theirs = pulumi.ResourceOptions(providers=[aws.Provider("gov", region="us-gov-west-1")])
+        ExistingZone("zone", ExistingZoneArgs(zone_id="Z0123", name=DOMAIN), theirs)
+
+    arn = recorded(program).only("grpc-platform:index:ExistingZone").outputs["arn"]
+    assert arn == "arn:aws-us-gov:route53:::hostedzone/Z0123"
+
+
 def test_an_existing_private_zone_is_answered_in_the_vpcs_that_are_named(
     existing: Callable[..., Graph],
 ) -> None:
@@ -202,6 +214,17 @@ def test_a_team_may_write_the_cnames_of_its_own_names_and_nothing_else(
         ("route53:GetChange", "arn:aws:route53:::change/*"),
     ]
     assert findings(graph) == []
+
+
+def test_a_host_that_is_known_later_is_let_in_and_those_beside_it_are_still_checked(
+    zone: Callable[..., Graph],
+) -> None:
+    later = pulumi.Output.from_input(f"billing.{DOMAIN}")
+    graph = zone(teams={"payments": ZoneTeam(role="payments", hosts=[later])})
+    policy = graph.only("aws:iam/rolePolicy:RolePolicy").inputs["policy"]
+    assert f"billing.{DOMAIN}" in policy
+    with pytest.raises(ValueError, match=r"teams\.payments\.hosts\.1 = a\.example\.org: must be"):
+        zone(teams={"payments": ZoneTeam(role="payments", hosts=[later, "a.example.org"])})
 
 
 def test_a_zone_id_in_another_form_is_refused() -> None:
