@@ -138,12 +138,13 @@ def test_nothing_is_protected_unless_asked_for(graph: Graph) -> None:
 
 def test_whoever_finds_a_resource_by_its_id_reads_what_it_is_for(graph: Graph) -> None:
     """AWS's consoles show keys, security groups and rules by ids. A security group's description
-    cannot be changed later."""
-    described = ("aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup", RULE)
-    found = [r for r in of_aws(graph) if r.type in described]
+    cannot be changed later; without one it says that Pulumi manages it."""
+    kinds = ("aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup", RULE)
+    found = [r for r in of_aws(graph) if r.type in kinds]
     assert len(found) == 5
     for resource in found:
-        assert resource.inputs.get("description"), resource.urn
+        described = resource.inputs.get("description")
+        assert described not in (None, "Managed by Pulumi"), resource.urn
 
 
 def test_the_parts_of_a_vpc_have_names_in_the_console_that_differ(graph: Graph) -> None:

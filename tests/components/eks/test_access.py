@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -56,6 +57,18 @@ def test_teams_act_in_their_namespaces_only(graph: Graph) -> None:
         "AmazonEKSViewPolicy",
         {"type": "namespace", "namespaces": ["payments"]},
     )
+
+
+@pytest.mark.parametrize("policy", ["view", "edit", "admin"])
+def test_every_policy_that_a_team_may_have_is_one_for_namespaces(
+    cluster: Record, policy: Any
+) -> None:
+    """AmazonEKSClusterAdminPolicy would let it in everywhere:
+    https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html"""
+    team = TeamSpec(role="payments", namespaces=("payments",), policy=policy)
+    access = AccessSpec(deployer_role="deployer", teams={"payments": team})
+    _, given, _ = granted(cluster(ClusterSpec(access=access, auto_mode=True)), "main:payments")
+    assert given == f"AmazonEKS{policy.title()}Policy"
 
 
 def test_nobody_else_gets_in(graph: Graph) -> None:

@@ -303,7 +303,7 @@ UNTAGGABLE = {
 }
 
 
-@pytest.mark.parametrize("spec", [fixed(), auto()])
+@pytest.mark.parametrize("spec", [fixed(private_access_cidrs=("10.40.0.0/24",)), auto()])
 def test_every_taggable_resource_is_tagged(recorded: Recorder, spec: ClusterSpec) -> None:
     graph = recorded(program(spec))
     taggable = [r for r in graph if r.type.startswith("aws:") and r.type not in UNTAGGABLE]

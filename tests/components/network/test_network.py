@@ -15,6 +15,7 @@ from grpc_platform_tools.graph import Graph, Resource
 
 A, B, C = "eu-west-1a", "eu-west-1b", "eu-west-1c"
 ROUTE = "aws:ec2/route:Route"
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 SUBNET = "aws:ec2/subnet:Subnet"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
 
@@ -112,7 +113,7 @@ def test_changing_nat_edits_routes_and_no_route_table(network: Callable[..., Gra
     def tables(graph: Graph) -> dict[str, Any]:
         kinds = (
             "aws:ec2/routeTable:RouteTable",
-            "aws:ec2/routeTableAssociation:RouteTableAssociation",
+            ASSOCIATION,
         )
         return {r.urn: r.inputs for kind in kinds for r in graph.of_type(kind)}
 
@@ -124,10 +125,20 @@ def test_only_public_subnets_lead_to_the_internet_gateway(network: Callable[...,
     routed = {r.inputs["routeTableId"] for r in graph.of_type(ROUTE)}
     associated = {
         a.inputs["subnetId"]
-        for a in graph.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
+        for a in graph.of_type(ASSOCIATION)
         if a.inputs["routeTableId"] in routed
     }
     assert associated == {f"subnet-network-public-{zone}" for zone in (A, B, C)}
+
+
+def test_every_private_subnet_leaves_by_the_table_of_its_own_zone(
+    network: Callable[..., Graph],
+) -> None:
+    """With one NAT gateway per zone, another zone's outage must not reach it."""
+    associations = network(nat="per_zone").of_type(ASSOCIATION)
+    tables = {a.inputs["subnetId"]: a.inputs["routeTableId"] for a in associations}
+    for zone in (A, B, C):
+        assert tables[f"subnet-network-private-{zone}"] == f"network-private-{zone}-id"
 
 
 def test_a_nat_gateway_waits_for_its_way_to_the_internet(network: Callable[..., Graph]) -> None:
@@ -173,13 +184,12 @@ def test_nodes_start_only_when_their_subnets_lead_somewhere(recorded: Recorded) 
     needed = {graph.by_urn(urn).name for urn in graph.needs(nodes)}
     assert {f"network-private-{A}", f"network-private-{B}", "network-s3", "network-ec2"} <= needed
     # Public subnets' tables too: a NAT gateway leads out through its own subnet.
-    associations = graph.of_type("aws:ec2/routeTableAssociation:RouteTableAssociation")
-    assert {association.urn for association in associations} <= graph.needs(nodes)
+    assert {a.urn for a in graph.of_type(ASSOCIATION)} <= graph.needs(nodes)
     kinds = {graph.by_urn(urn).type for urn in graph.needs(nodes)}
     assert {
         ROUTE,
         ENDPOINT,
-        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        ASSOCIATION,
         "aws:ec2/natGateway:NatGateway",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
     } <= kinds
@@ -257,7 +267,7 @@ def test_the_flow_log_role_writes_to_its_group_only_and_for_this_account_only(
 def test_every_aws_resource_that_takes_tags_has_them(network: Callable[..., Graph]) -> None:
     untaggable = {
         ROUTE,
-        "aws:ec2/routeTableAssociation:RouteTableAssociation",
+        ASSOCIATION,
         "aws:iam/rolePolicy:RolePolicy",
     }
 
