@@ -25,7 +25,7 @@ def contour_yaml(spec: ContourSpec) -> str:
         "json-fields": json_fields() if as_json else None,
         "accesslog-level": spec.accesslog_level,
         # Envoy would run the filter for every call, and gRPC compresses its messages itself: the
-        # filter's types have no application/grpc (docs/experiments, The hop against its floor).
+        # filter's types have no application/grpc (`make experiments ONLY=floor`).
         "compression": {"algorithm": "disabled"},
         "timeouts": {
             key: format_duration(duration)
