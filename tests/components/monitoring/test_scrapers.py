@@ -55,7 +55,9 @@ def scraped(recorded: Recorded, scrapers: Mapping[str, gp.Scraper]) -> Graph:
 
 def admitted(graph: Graph) -> dict[int, list[Any]]:
     """Who may reach each metrics port of pods that have a NetworkPolicy."""
-    rules = [r for policy in graph.of_type(POLICY) for r in policy.inputs["spec"].get("ingress", ())]
+    rules = [
+        r for policy in graph.of_type(POLICY) for r in policy.inputs["spec"].get("ingress", ())
+    ]
     return {r["ports"][0]["port"]: r["from"] for r in rules if r["ports"][0]["port"] in PORTS}
 
 
