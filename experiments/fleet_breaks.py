@@ -10,7 +10,6 @@ from experiments.breaks import Break, Labels
 from experiments.lab import PLATFORM, ZONE, Lab
 from grpc_platform.conventions import CONTOUR_NAMESPACE, ENVOY_ADMIN_PORT
 from testbed.cluster import deploy, readiness
-from testbed.cluster.control_plane import PYTHON
 from testbed.disruptions import losses, pods
 from testbed.load.clients import Client
 from testbed.monitoring.watch import Monitoring
@@ -123,10 +122,8 @@ def _heap_in_use(lab: Lab) -> int:
     """
     found: list[int] = []
     for pod in lab.envoys():
-        first = pods.process(lab.cluster, CONTOUR_NAMESPACE, pod, "envoy")
         url = f"http://127.0.0.1:{ENVOY_ADMIN_PORT}/memory"
-        ask = ("nsenter", "-t", str(first), "-n", PYTHON, "-m", "testbed.cluster.fetch", url)
-        said = json.loads(lab.cluster.inside(*ask).stdout)
+        said = json.loads(pods.fetch_within(lab.cluster, CONTOUR_NAMESPACE, pod, "envoy", url))
         free = int(said["pageheap_unmapped"]) + int(said["pageheap_free"])
         found.append(int(said["heap_size"]) - free)
     return max(found)

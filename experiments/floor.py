@@ -12,7 +12,6 @@ from experiments.lab import ZONE, Lab
 from experiments.paired import DIRECT
 from grpc_platform.conventions import CONTOUR_NAMESPACE
 from testbed.cluster.apps import CONFIG_DUMP_URL
-from testbed.cluster.control_plane import PYTHON
 from testbed.disruptions import pods
 from testbed.load import clients
 
@@ -26,22 +25,18 @@ def run(lab: Lab) -> Result:
     """One server; a hop of each kind, and the platform's Envoy."""
     lab.deploy(envoy={"min_replicas": 1, "max_replicas": 1})
     lab.serve(1)
-    hops.start(
-        lab,
+    beside = (
         hops.relay("relaytcp", "tcp"),
         hops.relay("relayhttp2", "http2"),
         hops.envoy("copying", hops.copying()),
         hops.envoy(BARE, hops.bare()),
     )
-    targets = {DIRECT: clients.DIRECT}
-    targets |= {name: f"{name}.default.svc.cluster.local:{clients.PORT}" for name in HOPS}
+    hops.start(lab, *beside)
+    targets = {DIRECT: clients.DIRECT, **{hop.name: hop.target for hop in beside}}
     targets[SHIPPED] = lab.target()
-    seconds, repeats = (4, 1) if lab.quick else (15, 3)
+    alone, seconds, repeats = (4, 4, 1) if lab.quick else (25, 15, 3)
     lab.say("one call at a time")
-    one = [
-        paired.in_turn(lab, targets, _AUTHORITY, seconds=seconds + 10 * (not lab.quick))
-        for _ in range(repeats)
-    ]
+    one = [paired.in_turn(lab, targets, _AUTHORITY, seconds=alone) for _ in range(repeats)]
     rates: dict[str, list[Result]] = {}
     for rate in _RATES if not lab.quick else ():
         lab.say(f"{rate} calls/s each way")
@@ -86,9 +81,8 @@ def _profiles(lab: Lab, targets: dict[str, str]) -> Result:
 def _variants(lab: Lab, direct: str, seconds: int) -> Result:
     """Copies of the Envoy as shipped, all called in turn."""
     (pod,) = lab.envoys()
-    process = str(pods.process(lab.cluster, CONTOUR_NAMESPACE, pod, SHIPPED))
-    fetch = ("nsenter", "-t", process, "-n", PYTHON, "-m", "testbed.cluster.fetch")
-    shipped = static_copy(json.loads(lab.cluster.inside(*fetch, CONFIG_DUMP_URL).stdout))
+    dump = pods.fetch_within(lab.cluster, CONTOUR_NAMESPACE, pod, SHIPPED, CONFIG_DUMP_URL)
+    shipped = static_copy(json.loads(dump))
     wanted = VARIANTS[:2] if lab.quick else VARIANTS
     each = [variant.hop(shipped) for variant in wanted]
     hops.start(lab, *each)

@@ -167,9 +167,8 @@ class Lab:
             "the terminating pods to be gone",
             lambda: (
                 not any(
-                    "deletionTimestamp" in pod["metadata"]
+                    pods.any_terminating(self.cluster, *selector)
                     for selector in (PLATFORM, ("-l", "app.kubernetes.io/name=load"))
-                    for pod in self.cluster.get("pods", *selector)["items"]
                 )
             ),
             timeout=2 * grace + 60,

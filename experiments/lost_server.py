@@ -123,9 +123,8 @@ def _lose(lab: Lab, tcp_retries: int | None) -> Result:
 
 def _be_impatient(lab: Lab, tcp_retries: int) -> None:
     for envoy in lab.envoys():
-        process = pods.process(lab.cluster, CONTOUR_NAMESPACE, envoy, "envoy")
-        write = f"echo {tcp_retries} >/proc/sys/net/ipv4/tcp_retries2"
-        lab.cluster.inside("nsenter", "-t", str(process), "-n", "sh", "-c", write)
+        write = ("sh", "-c", f"echo {tcp_retries} >/proc/sys/net/ipv4/tcp_retries2")
+        pods.run_in_network(lab.cluster, CONTOUR_NAMESPACE, envoy, "envoy", *write)
 
 
 def _wait_for_servers(lab: Lab) -> None:

@@ -161,13 +161,8 @@ def _roll(lab: Lab, found: list[Hop]) -> None:
     for hop in found:
         lab.cluster.wait(
             f"the old {hop.name} to be gone",
-            lambda hop=hop: (
-                not any(
-                    "deletionTimestamp" in pod["metadata"]
-                    for pod in lab.cluster.get("pods", "-l", f"app.kubernetes.io/name={hop.name}")[
-                        "items"
-                    ]
-                )
+            lambda selector=f"app.kubernetes.io/name={hop.name}": (
+                not pods.any_terminating(lab.cluster, "-l", selector)
             ),
             timeout=120,
         )

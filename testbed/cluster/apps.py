@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from grpc_platform.conventions import ENVOY_ADMIN_PORT
 from grpc_platform_tools.graph import Graph
 from testbed.cluster import deploy, fetch, readiness
 from testbed.cluster.cluster import Cluster
@@ -22,7 +23,7 @@ CLIENT = "client"
 CONFIG_DUMP = "config-dump"
 """Prints the configuration of the Envoy in the same pod."""
 # Contour has every Envoy serve its admin pages here, read-only.
-CONFIG_DUMP_URL = "http://127.0.0.1:9001/config_dump"
+CONFIG_DUMP_URL = f"http://127.0.0.1:{ENVOY_ADMIN_PORT}/config_dump"
 """What it reads, within the pod."""
 _SERVICE = "grpc-platform:index:GrpcService"
 

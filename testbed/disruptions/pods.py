@@ -23,6 +23,11 @@ def not_terminating(pod: Pod) -> bool:
     return "deletionTimestamp" not in pod["metadata"]
 
 
+def any_terminating(cluster: Cluster, *selector: str) -> bool:
+    """Whether one of the pods that kubectl's arguments select is terminating."""
+    return not all(map(not_terminating, cluster.get("pods", *selector)["items"]))
+
+
 def ready(pod: Pod) -> bool:
     """Whether a pod is ready according to the API server."""
     return has_condition(pod, "Ready")
@@ -41,5 +46,18 @@ def in_network(cluster: Cluster, pod: str, namespace: str, *act: str) -> None:
     """Call a function of `netlink`, with its arguments, in the network namespace of a pod."""
     running = cluster.pod_directory(namespace, pod).glob("*/running.json")
     container = next((note.parent.name for note in running), "any")
-    enter = ("nsenter", "-t", str(process(cluster, namespace, pod, container)), "-n")
-    cluster.inside(*enter, PYTHON, "-m", "testbed.linux.netlink", *act)
+    run_in_network(cluster, namespace, pod, container, PYTHON, "-m", "testbed.linux.netlink", *act)
+
+
+def fetch_within(cluster: Cluster, namespace: str, pod: str, container: str, url: str) -> str:
+    """What a page that only the pod itself reaches answers."""
+    ask = (PYTHON, "-m", "testbed.cluster.fetch", url)
+    return run_in_network(cluster, namespace, pod, container, *ask)
+
+
+def run_in_network(
+    cluster: Cluster, namespace: str, pod: str, container: str, *command: str
+) -> str:
+    """Run a command of the sandbox in the network namespace of a pod; what it prints."""
+    first = str(process(cluster, namespace, pod, container))
+    return cluster.inside("nsenter", "-t", first, "-n", *command).stdout
