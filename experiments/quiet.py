@@ -10,16 +10,26 @@ import psutil
 
 BUSY = 0.2
 """Cores of other programs, from which on a result is marked."""
-_INTERVAL = 5.0
+_BEFORE, _INTERVAL = 2.0, 5.0  # seconds
 _HERTZ = os.sysconf("SC_CLK_TCK")
 
 
-def others(seconds: float = 2.0) -> float:
+class _Others:
     """Cores that programs other than this one and its children use."""
-    machine, own = _machine(), own_seconds()
-    began = time.monotonic()
-    time.sleep(seconds)
-    return max(0.0, _machine() - machine - (own_seconds() - own)) / (time.monotonic() - began)
+
+    def __init__(self) -> None:
+        self._last = self._read()
+
+    def since_last(self) -> float:
+        """The mean since the time before."""
+        machine, own, at = self._read()
+        last_machine, last_own, last_at = self._last
+        self._last = machine, own, at
+        # A process that ends between the two readings takes its time with it.
+        return max(0.0, machine - last_machine - (own - last_own)) / (at - last_at)
+
+    def _read(self) -> tuple[float, float, float]:
+        return _machine(), own_seconds(), time.monotonic()
 
 
 class Watch:
@@ -31,7 +41,9 @@ class Watch:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> "Watch":
-        self._before = others()
+        others = _Others()
+        time.sleep(_BEFORE)
+        self._before = others.since_last()
         self._thread.start()
         return self
 
@@ -46,13 +58,9 @@ class Watch:
         return {"before": round(self._before, 2), "mean": round(mean, 2)}
 
     def _watch(self) -> None:
-        machine, own, last = _machine(), own_seconds(), time.monotonic()
+        others = _Others()
         while not self._ended.wait(_INTERVAL):
-            now_machine, now_own, now = _machine(), own_seconds(), time.monotonic()
-            used = now_machine - machine - (now_own - own)
-            # A process that ends between the two readings takes its time with it.
-            self._found.append(max(0.0, used) / (now - last))
-            machine, own, last = now_machine, now_own, now
+            self._found.append(others.since_last())
 
 
 def busy(told: dict[str, float]) -> bool:
