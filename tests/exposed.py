@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from experiments.generated_part import refresh
 from grpc_platform.conventions import CONTOUR, ENVOY, EXTERNAL_DNS, SHUTDOWN_MANAGER_PORT
 from grpc_platform_tools.graph import Graph, Resource
 from grpc_platform_tools.policy.kubernetes import beside, containers, name, pod_labels, selects
@@ -102,15 +103,12 @@ def tables(graph: Graph) -> str:
     return "\n".join(["", *pods, "", *networks, "", ""])
 
 
-def page() -> str:
-    """The page with the tables as stack prod is now."""
-    head, _, rest = PAGE.read_text().partition(BEGIN)
+def main(arguments: list[str]) -> int:
+    """Write the tables as stack prod is now, or with --check say whether they are stale; returns
+    the exit status."""
     graph = run_program(ROOT, "prod", read_stack_file(ROOT, "prod"))
-    return head + BEGIN + tables(graph) + END + rest.partition(END)[2]
+    return refresh(PAGE, BEGIN, END, tables(graph), arguments)
 
 
 if __name__ == "__main__":
-    if PAGE.read_text() != (wanted := page()):
-        if "--check" in sys.argv:
-            sys.exit("SECURITY.md is stale: make docs")
-        PAGE.write_text(wanted)
+    sys.exit(main(sys.argv[1:]))
