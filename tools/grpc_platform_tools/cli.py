@@ -27,6 +27,9 @@ def main() -> None:
 _Program = Annotated[
     Path, typer.Option(metavar="DIR", help="Where Pulumi.yaml and __main__.py are.")
 ]
+_Stack = Annotated[
+    str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="STACK")
+]
 
 PREVIEW_HELP = """Render a stack: every resource its program registers, with no engine.
 
@@ -123,9 +126,7 @@ flag is wrong."""
 
 @app.command(help=TEARDOWN_HELP)
 def teardown(
-    stack: Annotated[
-        str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="STACK")
-    ],
+    stack: _Stack,
     program: _Program = Path(),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all of it as JSON; a terminal shows 12 of a kind.")
@@ -214,9 +215,7 @@ flag is wrong, or the calls of a type are not known."""
 
 @app.command(help=RIGHTS_HELP)
 def rights(
-    stack: Annotated[
-        str, typer.Argument(help="The stack, as in Pulumi.<stack>.yaml.", metavar="STACK")
-    ],
+    stack: _Stack,
     program: _Program = Path(),
     output: Annotated[
         Path | None,
