@@ -4,6 +4,7 @@ from experiments.alerts import ALERTS
 from experiments.balance import BALANCE
 from experiments.client_moves import CLIENT_MOVES
 from experiments.clients import CLIENTS
+from experiments.connections import CONNECTIONS
 from experiments.dashboards import DASHBOARDS
 from experiments.elasticity import ELASTICITY
 from experiments.experiment import Experiment
@@ -15,6 +16,7 @@ from experiments.latency import LATENCY
 from experiments.lost_envoy import LOST_ENVOY
 from experiments.lost_server import LOST_SERVER
 from experiments.lost_zone import LOST_ZONE
+from experiments.messages import MESSAGES
 from experiments.nothing_lost import NOTHING_LOST
 from experiments.peers import PEERS
 from experiments.policies import POLICIES_COMPARED
@@ -31,6 +33,8 @@ EXPERIMENTS: dict[str, Experiment] = {
     "latency": LATENCY,
     "floor": FLOOR,
     "peers": PEERS,
+    "connections": CONNECTIONS,
+    "messages": MESSAGES,
     "settings": SETTINGS,
     "nothing_lost": NOTHING_LOST,
     "clients": CLIENTS,

@@ -85,9 +85,7 @@ def manager(config: Config) -> Config:
 def _keep_filters(config: Config, keep: Callable[[str], bool]) -> None:
     connections = manager(config)
     connections["http_filters"] = [
-        each
-        for each in connections["http_filters"]
-        if keep(each["typed_config"]["@type"].rpartition(".")[2])
+        each for each in connections["http_filters"] if keep(each["typed_config"]["@type"])
     ]
 
 
@@ -103,8 +101,14 @@ def _compressed(config: Config) -> None:
     connections["http_filters"] = [{"name": "compressor", "typed_config": compressor}, *filters]
 
 
+def _promised(config: Config) -> None:
+    # FilterConfig: https://www.envoyproxy.io/docs/envoy/v1.38.0/configuration/http/http_filters/grpc_stats_filter
+    kept = ("Router", ".grpc_stats.v3.FilterConfig")
+    _keep_filters(config, lambda kind: kind.endswith(kept))
+
+
 def _router_only(config: Config) -> None:
-    _keep_filters(config, lambda kind: kind == "Router")
+    _keep_filters(config, lambda kind: kind.endswith("Router"))
 
 
 def _without_log(config: Config) -> None:
@@ -244,7 +248,17 @@ VARIANTS = (
         loses="the log's request_id",
         change=_without_request_ids,
     ),
-    Variant(name="routeronly", what="no filter but the router", change=_router_only),
+    Variant(
+        name="promised",
+        what="no filter that gRPC does not use (gRPC-Web, CORS, local rate limit, Lua, RBAC)",
+        change=_promised,
+    ),
+    Variant(
+        name="routeronly",
+        what="no filter but the router",
+        loses="gRPC's metrics",
+        change=_router_only,
+    ),
     Variant(
         name="shortlog",
         what="access log of two fields",

@@ -17,7 +17,10 @@ from testbed.load import clients
 
 GOALS = {"p50": 1.1, "p99": 1.2, "cpu": 1.1}
 """What the hop as shipped may add, as a multiple of what a bare Envoy adds."""
-_RATES = (100, 500, 1000)
+_RATES = (50, 100, 200)
+"""Calls a second each way: six ways at the highest take about half of two cores."""
+_ROUNDS = 5
+"""Of both Envoys at saturation, one after the other: the ratio of two times that vary."""
 _AUTHORITY = f"--authority=load.{ZONE}"
 
 
@@ -41,9 +44,20 @@ def run(lab: Lab) -> Result:
     for rate in _RATES if not lab.quick else ():
         lab.say(f"{rate} calls/s each way")
         flags = (_AUTHORITY, f"--rate={rate * len(targets)}", "--channels=8")
-        rates[str(rate)] = [paired.in_turn(lab, targets, *flags, seconds=seconds)]
+        rates[str(rate)] = [
+            paired.in_turn(lab, targets, *flags, seconds=seconds) for _ in range(repeats)
+        ]
     lab.say("saturation")
-    full = [paired.saturate(lab, targets, seconds=max(3, seconds // 3)) for _ in range(repeats)]
+    short = max(3, seconds // 3)
+    full = [paired.saturate(lab, targets, seconds=short) for _ in range(repeats)]
+    lab.say("the two Envoys alone")
+    two = {name: targets[name] for name in (DIRECT, BARE, SHIPPED)}
+    pair = {
+        "one": [paired.in_turn(lab, two, _AUTHORITY, seconds=alone) for _ in range(repeats)],
+        "saturation": [
+            paired.saturate(lab, two, seconds=short) for _ in range(1 if lab.quick else _ROUNDS)
+        ],
+    }
     lab.say("profiles")
     profiles = _profiles(lab, targets)
     lab.say("copies with one setting changed")
@@ -54,6 +68,7 @@ def run(lab: Lab) -> Result:
         "one": one,
         "rates": rates,
         "saturation": full,
+        "pair": pair,
         "profiles": profiles,
         "variants": variants,
     }
@@ -103,7 +118,12 @@ def findings(result: Result) -> list[Finding]:
     one = paired.summary(result["one"])
     adds = {name: one[name]["added"]["p50"]["median"] for name in HOPS}
     same = gains(result)[SHIPPED]
-    runs = (*result["one"], *result["saturation"], *result["variants"]["one"])
+    pair = result["pair"]
+    runs = (
+        *(*result["one"], *result["saturation"], *pair["one"], *pair["saturation"]),
+        *(run for several in result["rates"].values() for run in several),
+        *(*result["variants"]["one"], *result["variants"]["full"]),
+    )
     failed = count_failed(*(way["codes"] for run in runs for way in run.values()))
     claims = [
         Finding(

@@ -21,8 +21,9 @@ GAIN = 0.03
 
 
 def ratios(result: Result) -> dict[str, dict[str, float]]:
-    """What the hop as shipped costs, as a multiple of a bare Envoy's cost."""
-    one, full = result["one"], result["saturation"]
+    """What the hop as shipped costs, as a multiple of a bare Envoy's cost, of runs with these two
+    alone."""
+    one, full = result["pair"]["one"], result["pair"]["saturation"]
     return {
         "p50": paired.added_ratio(one, SHIPPED, BARE, "p50"),
         "p99": paired.added_ratio(one, SHIPPED, BARE, "p99"),
@@ -63,7 +64,7 @@ def tell(result: Result) -> str:
             f"| {int(rate):,} calls/s each way | adds p50 | p99 | p99.9 | CPU a call |",
             "| --- | --- | --- | --- | --- |",
             *(
-                f"| {HOPS[name]} | {_added(at_rate[name])} | {at_rate[name]['cpu']['median']:.0f} "
+                f"| {HOPS[name]} | {_added(at_rate[name])} | {_range(at_rate[name]['cpu'], '.0f')} "
                 "µs |"
                 for name in HOPS
             ),
@@ -71,17 +72,29 @@ def tell(result: Result) -> str:
     full = paired.summary(result["saturation"])
     lines += [
         "",
-        "| saturation | calls/s | p50 | p99 | CPU a call |",
-        "| --- | --- | --- | --- | --- |",
+        "| saturation | calls/s | p50 | p99 | p99.9 | CPU a call |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, what in {DIRECT: "no hop", **HOPS}.items():
         found = full[name]
         ms = found["milliseconds"]
         cpu = f"{_range(found['cpu'], '.0f')} µs" if name in HOPS else "–"
         lines.append(
-            f"| {what} | {found['calls_per_second']['median']:,.0f} | {ms['p50']['median']:.1f} ms "
-            f"| {ms['p99']['median']:.1f} ms | {cpu} |"
+            f"| {what} | {found['calls_per_second']['median']:,.0f} | "
+            + " | ".join(f"{ms[q]['median']:.1f} ms" for q in QUANTILES)
+            + f" | {cpu} |"
         )
+    pair = paired.summary(result["pair"]["one"])
+    cpu = paired.summary(result["pair"]["saturation"])
+    lines += [
+        "",
+        "| the two Envoys alone | adds p50 | p99 | p99.9 | CPU a call at saturation |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {HOPS[name]} | {_added(pair[name])} | {_range(cpu[name]['cpu'], '.0f')} µs |"
+            for name in (BARE, SHIPPED)
+        ),
+    ]
     return "\n".join([*lines, *_tell_profiles(result), *_tell_variants(result)])
 
 

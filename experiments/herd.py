@@ -2,6 +2,8 @@
 their connections' ages (Contour 1.33 has no jitter)."""
 
 import statistics
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from experiments import plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.lab import Lab
+from testbed.load.clients import Client
 from testbed.load.sampler import Sampler, of_kind
 
 _CHANNELS = 600
@@ -37,21 +40,32 @@ def run(lab: Lab) -> Result:
         lab.wait_until_running(client)
         # Without the start itself.
         lab.pause(0.7 * period if not arguments else 1.2 * period)
-        with Sampler(lab.cluster) as sampler:
-            lab.pause(periods * period)
-        report = client.stop()["targets"]["envoy"]
-        since, until = sampler.samples[0]["at"], sampler.samples[-1]["at"]
-        windows = [w for w in report["windows"] if since <= w["at"] <= until and w["p99"]]
-        cpu = [sum(of_kind(sample["cpu"], "envoy")) for sample in sampler.samples]
-        found[name] = {
-            "codes": report["codes"],
-            "at": [w["at"] - since for w in windows],
-            "opened": [w["opened"] for w in windows],
-            "p99": [w["p99"] for w in windows],
-            "cpu_at": [s["at"] - since for s in sampler.samples],
-            "cpu": cpu,
-        }
+        found[name] = reconnects(lab, [client], periods * period)
     return {"channels": channels, "rate": _RATE, "period": period, "starts": found}
+
+
+def reconnects(lab: Lab, clients: Sequence[Client], seconds: float) -> Result:
+    """Of running clients, and then stop them: by second the connections opened (over all), the p99
+    (the worst of them) and the CPU of all Envoys."""
+    with Sampler(lab.cluster) as sampler:
+        lab.pause(seconds)
+    reports = [client.stop()["targets"]["envoy"] for client in clients]
+    since, until = sampler.samples[0]["at"], sampler.samples[-1]["at"]
+    opened: dict[int, int] = {}
+    p99: dict[int, float] = {}
+    for window in (window for report in reports for window in report["windows"]):
+        if since <= window["at"] <= until:
+            second = int(window["at"] - since)
+            opened[second] = opened.get(second, 0) + window["opened"]
+            p99[second] = max(p99.get(second, 0.0), window["p99"] or 0.0)
+    return {
+        "codes": dict(sum((Counter(report["codes"]) for report in reports), Counter[str]())),
+        "at": sorted(opened),
+        "opened": [opened[second] for second in sorted(opened)],
+        "p99": [p99[second] for second in sorted(opened)],
+        "cpu_at": [sample["at"] - since for sample in sampler.samples],
+        "cpu": [sum(of_kind(sample["cpu"], "envoy")) for sample in sampler.samples],
+    }
 
 
 def _peak(values: list[float]) -> float:
@@ -101,7 +115,11 @@ def findings(result: Result) -> list[Finding]:
 
 def draw(result: Result) -> dict[str, Figure]:
     """Connections opened, CPU and p99 over time."""
-    starts = result["starts"]
+    return {"herd": charts(result["starts"])}
+
+
+def charts(starts: Result) -> Figure:
+    """Of what `reconnects` found, by kind of start."""
     titles = ("Connections opened in a second", "CPU of all Envoys", "p99 of a second")
     with plots.panels(*titles, height=2.2) as (figure, (opened, cpu, p99)):
         for axes, key, at, label in (
@@ -112,7 +130,7 @@ def draw(result: Result) -> dict[str, Figure]:
             series = {name: (start[at], start[key]) for name, start in starts.items()}
             plots.lines(axes, series, y_label=label)
         p99.set(xlabel="seconds")
-    return {"herd": figure}
+    return figure
 
 
 def tell(result: Result) -> str:

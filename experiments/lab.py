@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grpc_platform.conventions import CONTOUR_NAMESPACE
+from grpc_platform.conventions import CONTOUR_NAMESPACE, ENVOY_METRICS_PORT
 from grpc_platform.specs import EnvoySpec
 from grpc_platform.timing import Timing
 from grpc_platform_tools.graph import Graph
@@ -121,6 +121,11 @@ class Lab:
         each = list(addresses)
         said = self.cluster.fetch(*(f"http://{address}:{port}/{path}" for address in each))
         return dict(zip(each, said, strict=True))
+
+    def stat(self, envoys: Iterable[str], name: str) -> dict[str, int]:
+        """A counter or gauge of the Envoys with these addresses."""
+        said = self.read(envoys, ENVOY_METRICS_PORT, f"stats?filter=^{name}$")
+        return {address: int(text.rpartition(": ")[2]) for address, text in said.items()}
 
     # --- traffic -------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from experiments.zone_callers import (
 )
 from grpc_platform.conventions import (
     CONTOUR_NAMESPACE,
-    ENVOY_METRICS_PORT,
     EXTERNAL_DNS,
     EXTERNAL_DNS_NAMESPACE,
     XDS_PORT,
@@ -103,7 +102,7 @@ def _shift_before(lab: Lab) -> Result:
         longest = lab.times.dns_convergence + 3 * lab.times.reconnect_interval
         lab.cluster.wait(
             "the zone's Envoys to have no connection",
-            lambda: not any(_stat(lab, envoys, _CONNECTIONS).values()),
+            lambda: not any(lab.stat(envoys, _CONNECTIONS).values()),
             timeout=longest.total_seconds(),
         )
         empty = time.time() - began
@@ -164,7 +163,7 @@ def _follow(
         if passed >= at and not acted:
             acted = True
             act()
-        for address, count in _stat(lab, others, _SERVERS).items():
+        for address, count in lab.stat(others, _SERVERS).items():
             if count < ZONES:
                 endpoints.setdefault(address, time.time() - began)
         if name is None and not gone & set(lab.cluster.addresses(f"load.{ZONE}")):
@@ -189,12 +188,6 @@ def _recover(lab: Lab, lost: list[Pod]) -> None:
     lab.cluster.wait("the zone to be whole again", whole, timeout=_RECOVERY)
     named = lambda: set(lab.cluster.addresses(f"load.{ZONE}")) == set(lab.envoys().values())  # noqa: E731
     lab.cluster.wait("the name to lead to the fleet", named, timeout=_RECOVERY)
-
-
-def _stat(lab: Lab, addresses: Iterable[str], name: str) -> dict[str, int]:
-    """A counter of each of these Envoys."""
-    said = lab.read(addresses, ENVOY_METRICS_PORT, f"stats?filter={name}$")
-    return {address: int(text.rpartition(": ")[2]) for address, text in said.items()}
 
 
 def _app(pod: Pod) -> str:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,14 +29,14 @@ import (
 type client struct {
 	options
 	began time.Time
-	// / ending is done at SIGTERM: open streams are abandoned. sending is done then or after the
+	// ending is done at SIGTERM: open streams are abandoned. sending is done then or after the
 	// duration: no new call begins.
 	ending, sending context.Context
 	request         *wrapperspb.BytesValue
 	inFlight        sync.WaitGroup
 }
 
-// / run makes the calls and reports once the last one has ended.
+// run makes the calls and reports once the last one has ended.
 func run(ending context.Context, o options) (*report, error) {
 	dns.SetMinResolutionInterval(o.reResolve)
 	c := &client{
@@ -74,7 +75,7 @@ func run(ending context.Context, o options) (*report, error) {
 	return told, nil
 }
 
-// / dial makes the channels: a row holds one to each target. Its channels are called in turn.
+// dial makes the channels: a row holds one to each target. Its channels are called in turn.
 func (c *client) dial() ([][]*channel, error) {
 	security := insecure.NewCredentials()
 	if c.ca != "" {
@@ -143,7 +144,7 @@ func (c *client) drive(row []*channel, number int, begin time.Duration) {
 	}
 }
 
-// / connect waits for the row's connections, so that no call's time includes connecting. A missing
+// connect waits for the row's connections, so that no call's time includes connecting. A missing
 // target fails its calls instead.
 func (c *client) connect(row []*channel) {
 	patient, cancel := context.WithTimeout(c.sending, c.deadline)
@@ -161,7 +162,7 @@ func (c *client) connect(row []*channel) {
 	}
 }
 
-// / openLoop sends on schedule, whether or not earlier calls have been answered.
+// openLoop sends on schedule, whether or not earlier calls have been answered.
 func (c *client) openLoop(next func() *channel) {
 	interval := func(at time.Time) time.Duration {
 		return time.Duration(float64(c.channels) / c.rateAt(at.Sub(c.began)) * float64(time.Second))
@@ -179,7 +180,7 @@ func (c *client) openLoop(next func() *channel) {
 	}
 }
 
-// / rateAt is the rate over all channels at that time after the start.
+// rateAt is the rate over all channels at that time after the start.
 func (c *client) rateAt(since time.Duration) float64 {
 	if len(c.curve) == 0 {
 		return c.rate
@@ -200,7 +201,9 @@ func (c *client) measure(on *channel, due time.Time) {
 	var answer string
 	var err error
 	start := time.Now()
-	if c.stream > 0 {
+	if c.exchange > 0 {
+		answer, err = c.converse(on)
+	} else if c.stream > 0 {
 		answer, err = c.watch(on)
 		if c.ending.Err() != nil && err != nil {
 			on.leave()
@@ -216,7 +219,7 @@ func (c *client) measure(on *channel, due time.Time) {
 	on.record(due, start, time.Since(start), answer, err)
 }
 
-// / watch reads one stream to its end.
+// watch reads one stream to its end.
 func (c *client) watch(on *channel) (answer string, err error) {
 	ctx, cancel := context.WithTimeout(c.ending, c.stream+c.deadline)
 	defer cancel()
@@ -224,7 +227,7 @@ func (c *client) watch(on *channel) (answer string, err error) {
 	if err != nil {
 		return "", err
 	}
-	// / Receiving reports an error of sending.
+	// Receiving reports an error of sending.
 	if stream.SendMsg(wrapperspb.String(fmt.Sprint(c.stream, " ", c.interval))) == nil {
 		stream.CloseSend()
 	}
@@ -249,7 +252,33 @@ func (c *client) watch(on *channel) (answer string, err error) {
 	}
 }
 
-// / tell writes the run's progress.
+// converse sends the messages of one bidirectional stream, each after the answer to the one before.
+func (c *client) converse(on *channel) (answer string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), c.deadline)
+	defer cancel()
+	stream, err := on.conn.NewStream(ctx, &description.Streams[1], exchangeMethod)
+	if err != nil {
+		return "", err
+	}
+	var reply wrapperspb.BytesValue
+	for range c.exchange {
+		// Receiving reports an error of sending.
+		_ = stream.SendMsg(c.request)
+		if err := stream.RecvMsg(&reply); err != nil {
+			return "", err
+		}
+		if len(reply.Value) != c.payload {
+			return "", status.Errorf(codes.DataLoss, "%d bytes were answered with %d", c.payload, len(reply.Value))
+		}
+	}
+	stream.CloseSend()
+	if err := stream.RecvMsg(&reply); !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return strings.Join(stream.Trailer().Get(answerKey), ""), nil
+}
+
+// tell writes the run's progress.
 func (c *client) tell(ticks <-chan time.Time, rows [][]*channel) {
 	for range ticks {
 		calls, failed := 0, 0
@@ -264,7 +293,7 @@ func (c *client) tell(ticks <-chan time.Time, rows [][]*channel) {
 	}
 }
 
-// / sleepUntil reports whether that time came before ctx was done.
+// sleepUntil reports whether that time came before ctx was done.
 func sleepUntil(ctx context.Context, at time.Time) bool {
 	left := time.Until(at)
 	if left <= 0 {
@@ -280,7 +309,7 @@ func sleepUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// / cpuSeconds is the CPU time of this process so far.
+// cpuSeconds is the CPU time of this process so far.
 func cpuSeconds() float64 {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -1,4 +1,4 @@
-// / Command load is the server, the client and the least hop of the experiments. It makes gRPC calls
+// Command load is the server, the client and the least hop of the experiments. It makes gRPC calls
 // and records each one, at a small part of the cost of the measured system.
 package main
 
@@ -22,11 +22,14 @@ const (
 	subsetting = `{"loadBalancingConfig":[{"random_subsetting_experimental":{"subsetSize":3,"childPolicy":[{"round_robin":{}}]}}]}`
 )
 
+// Bytes. A grpc-go channel with its connection takes about 60 KiB.
+const memoryLimit, channelMemory = 256 << 20, 96 << 10
+
 func main() {
-	// / Each call leaves some KiB of garbage in a heap of a few MiB. Rare collection is cheap, as long
+	// Each call leaves some KiB of garbage in a heap of a few MiB. Rare collection is cheap, as long
 	// as the records of millions of calls do not multiply.
 	debug.SetGCPercent(800)
-	debug.SetMemoryLimit(256 << 20)
+	debug.SetMemoryLimit(memoryLimit)
 	ending, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	var err error
@@ -55,7 +58,7 @@ func runServer(ending context.Context, arguments []string) error {
 	return serve(ending, *port, *grace, *delay)
 }
 
-// / options are the client's settings.
+// options are the client's settings.
 type options struct {
 	targets               []target
 	channels, concurrency int
@@ -65,6 +68,7 @@ type options struct {
 	duration, deadline    time.Duration
 	payload               int
 	stream, interval      time.Duration
+	exchange              int
 	startOver, window     time.Duration
 	keepalive             time.Duration
 	keepaliveTimeout      time.Duration
@@ -75,7 +79,7 @@ type options struct {
 
 type target struct{ name, address string }
 
-// / point is a rate in calls per second at a time after the start; between points it is linear.
+// point is a rate in calls per second at a time after the start; between points it is linear.
 type point struct {
 	at   time.Duration
 	rate float64
@@ -115,6 +119,7 @@ func runClient(ending context.Context, arguments []string) error {
 	flags.IntVar(&o.payload, "payload", 0, "bytes of a request")
 	flags.DurationVar(&o.stream, "stream", 0, "streams of this length instead of unary calls")
 	flags.DurationVar(&o.interval, "interval", 100*time.Millisecond, "between a stream's messages")
+	flags.IntVar(&o.exchange, "exchange", 0, "bidirectional streams of as many messages, each answered by its like, instead of unary calls")
 	flags.DurationVar(&o.startOver, "start-over", 0, "spread the channels' start over as long")
 	flags.DurationVar(&o.window, "window", time.Second, "length of the windows of the report")
 	flags.DurationVar(&o.keepalive, "keepalive", 0, "ping a connection that was silent as long, 10s at least")
@@ -158,6 +163,8 @@ func runClient(ending context.Context, arguments []string) error {
 	if o.channels < 1 || o.concurrency < 1 || o.window < time.Millisecond || o.interval <= 0 {
 		return fmt.Errorf("-channels, -concurrency, -window and -interval must be positive")
 	}
+	// The rest is for the records and the garbage of calls.
+	debug.SetMemoryLimit(memoryLimit + int64(o.channels*len(o.targets))*channelMemory)
 	told, err := run(ending, o)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 const keptFailures = 200
 
-// / call is the record of one call: 16 bytes without a pointer, so that millions take little
+// call is the record of one call: 16 bytes without a pointer, so that millions take little
 // memory.
 type call struct {
 	at     uint32 // when it was sent, milliseconds since the beginning
@@ -24,7 +24,7 @@ type call struct {
 	code   uint8
 }
 
-// / failure is a failed call, as reported.
+// failure is a failed call, as reported.
 type failure struct {
 	At      float64 `json:"at"`
 	Code    string  `json:"code"`
@@ -32,13 +32,13 @@ type failure struct {
 	AfterMS float64 `json:"after_ms"`
 }
 
-// / connection is an opened connection, to an Envoy or straight to a server.
+// connection is an opened connection, to an Envoy or straight to a server.
 type connection struct {
 	at     uint32 // milliseconds since the beginning
 	remote string
 }
 
-// / channel is one gRPC channel with the records of its calls. It is its own stats handler, to see
+// channel is one gRPC channel with the records of its calls. It is its own stats handler, to see
 // connections.
 type channel struct {
 	conn  *grpc.ClientConn
@@ -53,7 +53,7 @@ type channel struct {
 	connections []connection
 }
 
-// / answers numbers the few distinct texts of servers' answers; 0 is none.
+// answers numbers the few distinct texts of servers' answers; 0 is none.
 var answers = struct {
 	sync.RWMutex
 	numbers map[string]uint16
@@ -100,7 +100,7 @@ func (c *channel) record(due, start time.Time, took time.Duration, answer string
 	}
 }
 
-// / leave counts a stream that was open at the client's end.
+// leave counts a stream that was open at the client's end.
 func (c *channel) leave() {
 	c.lock.Lock()
 	defer c.lock.Unlock()

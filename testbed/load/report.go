@@ -60,7 +60,7 @@ type window struct {
 	Opened  int            `json:"opened"`
 }
 
-// / summarize consumes the channels' calls.
+// summarize consumes the channels' calls.
 func summarize(c *client, rows [][]*channel) *report {
 	told := &report{Targets: map[string]*targetReport{}}
 	var behind []uint32
@@ -108,7 +108,7 @@ func (c *client) summarizeTarget(channels []*channel) *targetReport {
 	slices.SortFunc(told.Failures, func(a, b failure) int { return cmp.Compare(a.At, b.At) })
 	told.Failures = told.Failures[:min(len(told.Failures), keptFailures)]
 
-	// / Sort by window and, within each, by duration.
+	// Sort by window and, within each, by duration.
 	length := uint32(c.window.Milliseconds())
 	slices.SortFunc(calls, func(a, b call) int {
 		return cmp.Or(cmp.Compare(a.at/length, b.at/length), cmp.Compare(a.took, b.took))
@@ -141,7 +141,7 @@ func (c *client) summarizeTarget(channels []*channel) *targetReport {
 	return told
 }
 
-// / times reports the calls' durations; it sorts the calls by duration.
+// times reports the calls' durations; it sorts the calls by duration.
 func (c *client) times(told *targetReport, calls []call) {
 	slices.SortFunc(calls, func(a, b call) int { return cmp.Compare(a.took, b.took) })
 	all, good, sum := make([]uint32, 0, len(calls)), make([]uint32, 0, len(calls)), 0.0
@@ -177,7 +177,7 @@ func (c *client) times(told *targetReport, calls []call) {
 	}
 }
 
-// / windows creates the windows, with each channel's caller and opened connections.
+// windows creates the windows, with each channel's caller and opened connections.
 func (c *client) windows(channels []*channel) []window {
 	length := uint32(c.window.Milliseconds())
 	last := uint32(0)
@@ -218,7 +218,7 @@ func (c *client) windows(channels []*channel) []window {
 	return windows
 }
 
-// / take adds a window's calls, sorted by duration.
+// take adds a window's calls, sorted by duration.
 func (w *window) take(calls []call) {
 	good := make([]uint32, 0, len(calls))
 	for _, made := range calls {

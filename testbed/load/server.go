@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -12,15 +14,19 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 const (
-	service     = "load.v1.Load"
-	callMethod  = "/" + service + "/Call"
-	watchMethod = "/" + service + "/Watch"
+	service        = "load.v1.Load"
+	callMethod     = "/" + service + "/Call"
+	watchMethod    = "/" + service + "/Watch"
+	exchangeMethod = "/" + service + "/Exchange"
+	// answerKey is the trailer in which Exchange tells what a call is answered with.
+	answerKey = "answer"
 )
 
 // loadServer answers every call with "POD CALLER_IP"; behind Envoy the caller is Envoy.
@@ -35,6 +41,8 @@ type loadServer struct {
 //	  rpc Call(google.protobuf.BytesValue) returns (google.protobuf.StringValue);
 //	  // "DURATION INTERVAL": one message at once and one each interval, for that long.
 //	  rpc Watch(google.protobuf.StringValue) returns (stream google.protobuf.StringValue);
+//	  // Each message is answered by its like.
+//	  rpc Exchange(stream google.protobuf.BytesValue) returns (stream google.protobuf.BytesValue);
 //	}
 var description = grpc.ServiceDesc{
 	ServiceName: service,
@@ -53,6 +61,13 @@ var description = grpc.ServiceDesc{
 		ServerStreams: true,
 		Handler: func(s any, stream grpc.ServerStream) error {
 			return s.(*loadServer).watch(stream)
+		},
+	}, {
+		StreamName:    "Exchange",
+		ServerStreams: true,
+		ClientStreams: true,
+		Handler: func(s any, stream grpc.ServerStream) error {
+			return s.(*loadServer).exchange(stream)
 		},
 	}},
 }
@@ -101,7 +116,22 @@ func (s *loadServer) watch(stream grpc.ServerStream) error {
 	}
 }
 
-// / messages is the number of messages in a stream of that length.
+func (s *loadServer) exchange(stream grpc.ServerStream) error {
+	stream.SetTrailer(metadata.Pairs(answerKey, s.answer(stream.Context()).Value))
+	var message wrapperspb.BytesValue
+	for {
+		if err := stream.RecvMsg(&message); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if err := stream.SendMsg(&message); err != nil {
+			return err
+		}
+	}
+}
+
+// messages is the number of messages in a stream of that length.
 func messages(length, interval time.Duration) int { return int(length/interval) + 1 }
 
 func parseWatch(request string) (length, interval time.Duration, err error) {

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("experiments.plots", reason="needs the local group")
 
-from experiments import cpu_profile, envoy_variants, floor, paired
-from experiments.envoy_variants import SAME, VARIANTS, static_copy
+from experiments import cpu_profile, floor, paired
+from experiments.envoy_variants import SAME, VARIANTS, manager, static_copy
 from experiments.floor import GOALS, findings
 from experiments.floor_page import BARE, HOPS, SHIPPED, gains, tell, verdict
 from experiments.paired import DIRECT
@@ -40,6 +40,7 @@ def result(shipped: float = 0.22, relay: float = 0.02, **variants: float) -> dic
         "one": one,
         "rates": {},
         "saturation": one,
+        "pair": {"one": one, "saturation": one},
         "profiles": {},
         "variants": {"one": copies, "full": copies},
     }
@@ -88,7 +89,7 @@ def test_a_run_in_which_the_base_adds_nothing_is_left_out() -> None:
 
 
 def test_what_a_setting_gains_is_told_with_what_it_loses() -> None:
-    figures = result(nolog=0.11, compressed=0.33, nghttp2=0.11, smallbuffers=0.22, routeronly=0.11)
+    figures = result(nolog=0.11, compressed=0.33, nghttp2=0.11, smallbuffers=0.22, promised=0.11)
     gain = gains(figures)
     assert gain["nolog"]["p50"] == pytest.approx(0.5)
     by_name = {variant.name: variant for variant in VARIANTS}
@@ -97,7 +98,7 @@ def test_what_a_setting_gains_is_told_with_what_it_loses() -> None:
     assert said["compressed"] == "costs more"
     assert said["nghttp2"] == "gains"
     assert said["smallbuffers"] == "gains nothing"
-    assert said["routeronly"] == "cannot be set"
+    assert said["promised"] == "cannot be set"
     assert "| no access log | contour.accesslog_level | -50% |" in tell(figures)
 
 
@@ -122,6 +123,7 @@ def test_no_pod_of_a_copy_counts_with_another() -> None:
 # --- copies ------------------------------------------------------------------------------------
 
 _MANAGER = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3"
+STATS = "type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig"
 DUMP: dict[str, Any] = {
     "configs": [
         {
@@ -162,7 +164,8 @@ DUMP: dict[str, Any] = {
                                                     {"typed_config": {"log_format": {"a": 1}}}
                                                 ],
                                                 "http_filters": [
-                                                    {"typed_config": {"@type": "a/b.Compressor"}},
+                                                    {"typed_config": {"@type": "a/b.Lua"}},
+                                                    {"typed_config": {"@type": STATS}},
                                                     {"typed_config": {"@type": "a/b.Router"}},
                                                 ],
                                             }
@@ -190,14 +193,14 @@ def test_a_copy_has_the_routes_of_its_listener_and_finds_the_servers_by_name() -
     before = copy.deepcopy(DUMP)
     config = static_copy(DUMP)
     assert before == DUMP
-    assert envoy_variants.manager(config)["route_config"]["name"] == "ingress_http"
-    assert "rds" not in envoy_variants.manager(config)
+    assert manager(config)["route_config"]["name"] == "ingress_http"
+    assert "rds" not in manager(config)
     (cluster,) = config["static_resources"]["clusters"]
     assert cluster["type"] == "STRICT_DNS"
     assert "eds_cluster_config" not in cluster
     (listener,) = config["static_resources"]["listeners"]
     # Envoy refuses a bootstrap that says what it knows.
-    routes = envoy_variants.manager(config)["route_config"]
+    routes = manager(config)["route_config"]
     assert not any("@type" in each for each in (cluster, listener, routes))
     assert config["overload_manager"]
     assert "admin" not in config
@@ -214,11 +217,19 @@ def test_each_variant_changes_something_and_leaves_the_copy_alone() -> None:
         assert changed == (variant is not SAME), variant.name
 
 
+def test_what_is_promised_keeps_grpcs_statistics_and_no_filter_that_grpc_does_not_use() -> None:
+    shipped = static_copy(DUMP)
+    (variant,) = (v for v in VARIANTS if v.name == "promised")
+    variant.change(shipped)
+    kept = [each["typed_config"]["@type"] for each in manager(shipped)["http_filters"]]
+    assert kept == [STATS, "a/b.Router"]
+
+
 def test_the_json_log_keeps_every_field() -> None:
     shipped = static_copy(DUMP)
     (variant,) = (v for v in VARIANTS if v.name == "jsonlog")
     variant.change(shipped)
-    (log,) = envoy_variants.manager(shipped)["access_log"]
+    (log,) = manager(shipped)["access_log"]
     assert log["typed_config"]["log_format"] == {"json_format": JSON_FIELDS}
 
 

@@ -245,6 +245,25 @@ def test_streams_are_taken_whole(serve: Serve, call: Call) -> None:
     assert "milliseconds" not in target
 
 
+def test_messages_of_a_bidirectional_stream_are_answered(serve: Serve, call: Call) -> None:
+    server = serve(pod="a")
+    flags = ("--exchange", "20", "--payload", "100000", "--calls", "3", "--concurrency", "2")
+    report = call(f"it={server.address}", *flags).report()
+    add_up(report)
+    target = report["targets"]["it"]
+    assert target["codes"] == {"OK": 3}
+    assert target["pods"] == {"a": 3}
+    assert "milliseconds" in target
+
+
+def test_a_cut_bidirectional_stream_is_told(serve: Serve, call: Call) -> None:
+    server = serve()
+    client = call(f"it={server.address}", "--exchange", "1000000000", "--calls", "1")
+    client.wait_until_answered()
+    server.end(signal.SIGKILL)
+    assert client.report()["targets"]["it"]["codes"] == {"UNAVAILABLE": 1}
+
+
 def test_a_cut_stream_is_told_and_one_left_is_no_failure(serve: Serve, call: Call) -> None:
     server = serve()
     endless = ("--stream", "600s", "--interval", "1ms")
