@@ -1,14 +1,30 @@
 """A well-formed but malicious diff: the effect in a reader's browser."""
 
+import json
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from html.parser import HTMLParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from grpc_platform_tools.diff.report import PropertyChange, Report, ResourceChange, StackDiff
+from grpc_platform_tools.diff.report import (
+    PolicyVerdict,
+    PropertyChange,
+    Report,
+    ResourceChange,
+    StackDiff,
+)
+from grpc_platform_tools.github.artifact import UnusableError, read_report
 from grpc_platform_tools.github.event import Run
 from grpc_platform_tools.github.text import with_diff
+from tests.hostile.cases import cases, said
+from tests.hostile.trees import mutated
 from tests.tools.github.fake import LONGEST_BODY
 from tests.tools.github.scene import RUN_URL, SHA
 
@@ -31,7 +47,7 @@ PIECES = [
 ]
 EVIL = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("evil".join)
 SAFE_TAGS = {
-    *("h3", "h4", "p", "ul", "li", "strong", "em", "sub", "hr", "br", "details", "summary"),
+    *("h3", "h4", "p", "b", "ul", "li", "strong", "em", "sub", "hr", "br", "details", "summary"),
     *("code", "pre", "table", "thead", "tbody", "tr", "th", "td", "a"),
 }
 
@@ -84,9 +100,15 @@ def every_field(evil: str, other: str) -> Report:
             because=(other, evil),
             was=other,
             moved=other,
+            loses=evil,
+            refused=other if operation == "change" else "",
             notes=(evil, other),
         )
         for operation in ("replace", "delete", "change", "create")
+    )
+    verdicts = tuple(
+        PolicyVerdict(rule=other, outcome="error", urn=evil, label=other, text=evil, new=new)
+        for new in (True, False)
     )
     busy = StackDiff(
         stack=f"{evil} busy",
@@ -98,6 +120,7 @@ def every_field(evil: str, other: str) -> Report:
         times=properties,
         outputs=properties,
         warnings=(evil, other),
+        verdicts=verdicts,
     )
     failed = StackDiff(
         stack=f"{other} failed",
@@ -119,6 +142,52 @@ def test_a_hostile_diff_shows_as_code_and_as_nothing_else(evil: str, other: str)
     assert page.tags <= SAFE_TAGS
     assert page.links == {RUN_URL}
     assert page.comments == ["grpc-platform diff: shop"]
+    assert "evil" not in page.bare
+
+
+def as_json(report: Report) -> Any:
+    """A report as its file says it."""
+    with TemporaryDirectory() as folder:
+        report.save(path := Path(folder, "diff.json"))
+        return json.loads(path.read_bytes())
+
+
+def filled(value: Any) -> Iterator[str]:
+    """The fields of a report's parts that have a value: `StackDiff.warnings`."""
+    if is_dataclass(value):
+        for field in fields(value):
+            if inner := getattr(value, field.name):
+                yield f"{type(value).__name__}.{field.name}"
+                yield from filled(inner)
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from filled(each)
+
+
+def test_a_hostile_diff_has_a_text_in_every_field_that_takes_one() -> None:
+    parts = (Report, StackDiff, ResourceChange, PropertyChange, PolicyVerdict)
+    every = {f"{part.__name__}.{field.name}" for part in parts for field in fields(part)}
+    flags = {"PropertyChange.hidden", "ResourceChange.deleted_first"}
+    assert every - set(filled(every_field("evil", "other"))) == flags
+
+
+@cases(60)
+@given(mutated(as_json(every_field("evil", "evil other"))))
+def test_a_spoiled_diff_is_refused_or_shown_as_code(
+    tmp_path_factory: pytest.TempPathFactory, spoiled: Any
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    path = folder / "shop" / "diff.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(json.dumps(spoiled).encode())
+    try:
+        report = read_report(folder, "shop")
+    except UnusableError as refused:
+        said([str(refused)])
+        return
+    page = Page(with_diff(report, RUN))
+    assert page.tags <= SAFE_TAGS
+    assert page.links == {RUN_URL}
     assert "evil" not in page.bare
 
 

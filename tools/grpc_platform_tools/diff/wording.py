@@ -141,7 +141,7 @@ def _alike_group(
     forced = ("; forced by ", *_names(paths)) if paths else ()
     operation = members[0].operation
     lost = dict.fromkeys(m.loses for m in members if m.loses and operation == "replace")
-    loses = (f"; **loses {', '.join(lost)}**",) if lost else ()
+    loses = ("; **loses** ", *_names(lost)) if lost else ()
     first = ("; each recreated: deleted before the new one is made",) * all(
         m.deleted_first for m in members
     )
@@ -170,7 +170,7 @@ def _one(
         if change.deleted_first:
             heading.append("; recreated: deleted before the new one is made")
     if change.loses and change.operation in ("replace", "delete"):
-        heading.append(f"; **loses {change.loses}**")
+        heading += ["; **loses** ", Theirs(change.loses)]
     if change.moved and change.operation == "delete":
         name = labels.get(change.moved, change.moved)
         heading += ["; created again as ", Theirs(name), ", and no alias says that it is the same"]
