@@ -2,47 +2,46 @@
 in one run, with an L4 balancer as the control."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from experiments import growth, hops, paired, peer_hops, plots, shares
-from experiments.experiment import Experiment, Finding, Result, count_failed
+from experiments.experiment import Experiment, Finding, Result
 from experiments.hops import Hop
 from experiments.lab import ZONE, Lab
 from experiments.paired import DIRECT
 from experiments.peer_hops import CONTROL
+from experiments.peers_page import (
+    EVEN,
+    HOPS,
+    NAMES,
+    SERVERS,
+    SHIPPED,
+    STAYS,
+    lost,
+    tell,
+    unevenness,
+)
 from testbed.cluster import deploy, readiness
 from testbed.cluster.readiness import Object
 from testbed.disruptions import operations, pods
 from testbed.load import clients
 from testbed.load.clients import Client
 
-SHIPPED = "envoy"
-NAMES = {
-    SHIPPED: "Envoy as shipped",
-    "caddy": "Caddy",
-    "nginx": "nginx",
-    "haproxy": "HAProxy",
-    CONTROL: "L4 balancer",
-}
-EVEN = 1.15
-"""Calls of a hop count as even over the servers up to this max/mean."""
-_SERVERS, _MORE_SERVERS = 3, 6
-_HOPS, _MORE_HOPS = 2, 4
+_MORE_SERVERS, _MORE_HOPS = 6, 4
 _LAST = 10.0  # seconds in which the shares at the end are taken
 _CHANGES = 3
-_CALLS = ("--duration=15m", "--policy=pick_first", "--channels=8", "--rate=80")
+_CALLS = ("--duration=15m", "--policy=pick_first", "--channels=24", "--rate=80")
 _STREAMS = ("--duration=15m", "--policy=pick_first", "--channels=4", "--rate=4", "--stream=2s")
 _AUTHORITY = f"--authority=load.{ZONE}"
 
 
 def run(lab: Lab) -> Result:
     """Fleets of two of each kind before the same servers; each scenario for all at once."""
-    lab.deploy(envoy={"min_replicas": _HOPS, "max_replicas": _HOPS})
-    lab.serve(_SERVERS)
+    lab.deploy(envoy={"min_replicas": HOPS, "max_replicas": HOPS})
+    lab.serve(SERVERS)
     found = peer_hops.peers(lab)
-    hops.start(lab, *found, replicas=_HOPS)
+    hops.start(lab, *found, replicas=HOPS)
     targets = {SHIPPED: lab.target(), **{hop.name: hop.target for hop in found}}
     period = lab.times.reconnect_interval.total_seconds()
     seconds = 4 if lab.quick else 20
@@ -168,22 +167,6 @@ def _roll(lab: Lab, found: list[Hop]) -> None:
         )
 
 
-def lost(told: Result) -> dict[str, int]:
-    """Failed calls and cut streams of a scenario, by kind."""
-    return {kind: count_failed(told[kind]["codes"]) for kind in ("calls", "streams")}
-
-
-def unevenness(told: Result) -> float:
-    """Of calls over the servers; those that got none count too."""
-    calls = told["calls"]["pods"]
-    return shares.unevenness(calls, range_of(calls))["max_over_mean"]
-
-
-def range_of(calls: Mapping[str, int]) -> list[str]:
-    """The servers by name, with one for each that got no call."""
-    return [*calls, *(f"idle {n}" for n in range(_SERVERS - len(calls)))]
-
-
 def findings(result: Result) -> list[Finding]:
     """What holds for the shipped one, that the control stays as it is, and what each peer does."""
     names = list(result["balance"])
@@ -218,13 +201,13 @@ def findings(result: Result) -> list[Finding]:
             scaled = {name: result["scale-out"][name]["calls"][key] for name in names}
             claim(
                 f"new {what} get calls of connections that were up",
-                {name: (share > 0.05, f"{share:.0%} of them") for name, share in scaled.items()},
+                {name: (share > STAYS, f"{share:.0%} of them") for name, share in scaled.items()},
             )
         control = result["scale-out"][CONTROL]["calls"]
         found.append(
             Finding(
                 "behind an L4 balancer connections stay where they are",
-                max(control["to_new_servers"], control["to_new_hops"]) <= 0.05,
+                max(control["to_new_servers"], control["to_new_hops"]) <= STAYS,
                 f"{control['to_new_servers']:.0%} to new servers, {control['to_new_hops']:.0%} to "
                 "new balancers",
                 control=True,
@@ -248,41 +231,6 @@ def draw(result: Result) -> dict[str, Figure]:
             cpu, labels, {"": [plots.bar(full[name]["cpu"]) for name in names]}, y_label="µs"
         )
     return {"peers": figure}
-
-
-def tell(result: Result) -> str:
-    """The page's text."""
-    one, full = (paired.summary(result["cost"][key]) for key in ("one", "saturation"))
-    present = [name for name in NAMES if name in result["balance"]]
-    absent = [NAMES[name] for name in NAMES if name not in present]
-    lines = [
-        f"Fleets of {_HOPS} of each kind before the same {_SERVERS} servers, all scenarios for all "
-        "at once. Each is configured for gRPC as its own documentation says, and ends its pods by "
-        f"its own graceful stop, {hops.PRE_STOP} s after the pod has left its name. "
-        + (f"Not on this machine: {', '.join(absent)}." if absent else ""),
-        "",
-        "| | adds p50 | p99 | CPU a call | max/mean of servers | to new servers | to new hops "
-        "| lost by a changed route | lost by a rollout |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for name in present:
-        scaled = result.get("scale-out", {}).get(name, {}).get("calls", {})
-        cells = [f"{one[name]['added'][q]['median']:.2f} ms" for q in ("p50", "p99")]
-        cells += [
-            f"{full[name]['cpu']['median']:.0f} µs",
-            f"{unevenness(result['balance'][name]):.2f}",
-        ]
-        cells += [
-            f"{scaled[key]:.0%}" if scaled else "–" for key in ("to_new_servers", "to_new_hops")
-        ]
-        for scenario in ("route change", "rollout"):
-            known = scenario in result and name != CONTROL
-            counts: Any = lost(result[scenario][name]) if known else None
-            cells.append(
-                f"{counts['calls']:,} calls, {counts['streams']:,} streams" if counts else "–"
-            )
-        lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
-    return "\n".join(lines)
 
 
 PEERS = Experiment(

@@ -9,7 +9,9 @@ pytest.importorskip("experiments.plots", reason="needs the local group")
 
 from experiments import peer_hops, peers
 from experiments.paired import DIRECT, QUANTILES
-from experiments.peers import CONTROL, NAMES, SHIPPED, findings, tell
+from experiments.peer_hops import CONTROL
+from experiments.peers import findings
+from experiments.peers_page import NAMES, SHIPPED, tell
 
 
 def calls(**more: Any) -> dict[str, Any]:
@@ -33,7 +35,8 @@ def result() -> dict[str, Any]:
         "codes": {},
     }
     moved = {"to_new_servers": 0.4, "to_new_hops": 0.5}
-    cost = [{DIRECT: way, **dict.fromkeys(names, way)}]
+    slower = {**way, "milliseconds": dict.fromkeys(QUANTILES, 1.5)}
+    cost = [{DIRECT: way, **dict.fromkeys(names, slower)}]
     figures: dict[str, Any] = {
         "cost": {"one": cost, "saturation": cost},
         "balance": {name: calls() for name in names},
@@ -89,9 +92,19 @@ def test_what_is_not_on_the_machine_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert peer_hops.program("nginx") is None
 
 
+def test_what_a_peer_lacks_is_told_from_its_figures() -> None:
+    figures = result()
+    figures["scale-out"]["haproxy"]["calls"]["to_new_hops"] = 0.01
+    figures["rollout"]["nginx"]["streams"]["codes"] = {"INTERNAL": 2}
+    text = tell(figures)
+    assert "for 1.00 times its CPU; sends 1% to new hops where half is even.\n" in text
+    assert "; loses 0 calls, 2 streams by a rollout of the hop.\n" in text
+    assert "- Caddy adds 1.00 times what Envoy adds, for 1.00 times its CPU.\n" in text
+
+
 def test_a_quick_run_can_be_told() -> None:
     figures = result()
     del figures["rollout"], figures["scale-out"]
-    assert "| nginx | 0.00 ms | 0.00 ms | 10 µs | 1.00 | – | – | 0 calls" in tell(figures)
+    assert "| nginx | 0.50 ms | 0.50 ms | 10 µs | 1.00 | – | – | 0 calls" in tell(figures)
     assert list(peers.draw(figures)) == ["peers"]
     assert not failed(figures)
