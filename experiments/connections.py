@@ -34,7 +34,7 @@ _WAYS = {"plain": "http.ingress_http", "tls": "http.ingress_https"}
 def run(lab: Lab) -> Result:
     """Fresh Envoys for each way and size, since none gives memory back soon."""
     ca = provide_certificate(lab.cluster, f"{_SERVICE}-tls", f"{_SERVICE}.{ZONE}")
-    _deploy(lab, "15m")
+    _deploy(lab, "10m")
     lab.serve(1)
     targets: dict[str, tuple[str, ...]] = {
         "plain": (lab.target(),),

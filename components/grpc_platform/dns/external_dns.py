@@ -4,10 +4,8 @@ from __future__ import annotations  # EC2 and EKS load when used: they take a se
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import pulumi
-import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 
 from .. import versions
@@ -21,7 +19,6 @@ from ..conventions import (
     OWNERSHIP_PREFIX,
 )
 from ..monitoring.scrapers import Scraper, scraped
-from ..names import name_prefix
 from ..network_policy import admit_only
 from ..options import for_children_too
 from ..pods import (
@@ -38,7 +35,7 @@ from ..rules import refuse
 from ..rules.serving import dns_credentials
 from ..specs import ExternalDnsSpec
 from ..timing import EXTERNAL_DNS_SYNC_INTERVAL, format_duration
-from .zone import change_records
+from .pod_identity import pod_identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +124,12 @@ class ExternalDns(pulumi.ComponentResource):
         )
         identity: dict[str, pulumi.Input[str]] = {}
         if args.cluster_name is not None:
-            association = _pod_identity(name, args, args.cluster_name, child)
+            names = pulumi.Output.from_input(args.dns_name).apply(
+                lambda own: [own, ownership_record(own)]
+            )
+            association = pod_identity(
+                name, args.cluster_name, args.zone_arn, names, tags=args.tags, child=child
+            )
             identity["grpc-platform/pod-identity"] = association.association_id
         self.deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
@@ -210,72 +212,6 @@ def flags(
         "--aws-zones-cache-duration=5m",
         f"--metrics-address=:{EXTERNAL_DNS_METRICS_PORT}",
     ]
-
-
-def record_policy(zone_arn: pulumi.Input[str], dns_name: pulumi.Input[str]) -> pulumi.Output[str]:
-    """IAM policy: read the zone, write `dns_name` and its ownership record, delete nothing."""
-    names = pulumi.Output.from_input(dns_name).apply(lambda own: [own, ownership_record(own)])
-    only = {
-        "NormalizedRecordNames": names,
-        "RecordTypes": ["A", "TXT"],
-        "Actions": ["CREATE", "UPSERT"],
-    }
-    write = change_records(zone_arn, only)
-    read = {"Effect": "Allow", "Action": "route53:ListResourceRecordSets", "Resource": zone_arn}
-    # IAM cannot limit this action to resources.
-    find = {"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"}
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [write, read, find]})
-
-
-def trust_policy(cluster_name: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Trust policy: only external-dns's own service account, in this cluster, by Pod Identity.
-
-    The tags are those EKS sets on each session:
-    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
-    """
-    statement: dict[str, Any] = {
-        "Effect": "Allow",
-        "Principal": {"Service": "pods.eks.amazonaws.com"},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {
-            "StringEquals": {
-                "aws:RequestTag/eks-cluster-name": cluster_name,
-                "aws:RequestTag/kubernetes-namespace": EXTERNAL_DNS_NAMESPACE,
-                "aws:RequestTag/kubernetes-service-account": EXTERNAL_DNS,
-            }
-        },
-    }
-    return pulumi.Output.json_dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _pod_identity(
-    name: str,
-    args: ExternalDnsArgs,
-    cluster_name: pulumi.Input[str],
-    child: pulumi.ResourceOptions,
-) -> aws.eks.PodIdentityAssociation:
-    role = aws.iam.Role(
-        f"{name}-role",
-        name_prefix=name_prefix(name),
-        assume_role_policy=trust_policy(cluster_name),
-        tags=args.tags,
-        opts=child,
-    )
-    policy = aws.iam.RolePolicy(
-        f"{name}-policy",
-        role=role.name,
-        policy=record_policy(args.zone_arn, args.dns_name),
-        opts=child,
-    )
-    return aws.eks.PodIdentityAssociation(
-        f"{name}-identity",
-        cluster_name=cluster_name,
-        namespace=EXTERNAL_DNS_NAMESPACE,
-        service_account=EXTERNAL_DNS,
-        role_arn=role.arn,
-        tags=args.tags,
-        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[policy])),
-    )
 
 
 def _read_envoy_namespace(
