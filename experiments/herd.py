@@ -60,6 +60,7 @@ def reconnects(lab: Lab, clients: Sequence[Client], seconds: float) -> Result:
             p99[second] = max(p99.get(second, 0.0), window["p99"] or 0.0)
     return {
         "codes": dict(sum((Counter(report["codes"]) for report in reports), Counter[str]())),
+        "failures": [failure for report in reports for failure in report["failures"][:3]],
         "at": sorted(opened),
         "opened": [opened[second] for second in sorted(opened)],
         "p99": [p99[second] for second in sorted(opened)],

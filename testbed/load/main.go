@@ -22,8 +22,8 @@ const (
 	subsetting = `{"loadBalancingConfig":[{"random_subsetting_experimental":{"subsetSize":3,"childPolicy":[{"round_robin":{}}]}}]}`
 )
 
-// Bytes. A grpc-go channel with its connection takes about 60 KiB.
-const memoryLimit, channelMemory = 256 << 20, 96 << 10
+// Bytes. A connection of grpc-go takes about 60 KiB, and a channel may have several.
+const memoryLimit, channelMemory = 256 << 20, 512 << 10
 
 func main() {
 	// Each call leaves some KiB of garbage in a heap of a few MiB. Rare collection is cheap, as long
