@@ -63,10 +63,19 @@ def idle(
         for size in (1_000, 20_000)
     ]
     starts = {
-        name: {"codes": {"OK": 10, "UNAVAILABLE": failed}, "opened": [0, most], "p99": [1.0, 9.0]}
+        name: {
+            "codes": {"OK": 10, "UNAVAILABLE": failed},
+            "opened": [0, most, 0],
+            "p99": [1.0, 9.0, 1.0],
+            "cpu": [0.1, 0.1 + most / 5_000, 0.1],
+        }
         for name, most in (("all at once", herd), ("spread over a period", 200))
     }
-    return {"envoys": 2, "rows": rows, "herd": {"connections": 20_000, "starts": starts}}
+    return {
+        "envoys": 2,
+        "rows": rows,
+        "herd": {"connections": 20_000, "life": 60, "starts": starts},
+    }
 
 
 def test_connections_that_do_not_fit_or_do_not_open_are_told() -> None:
@@ -78,6 +87,7 @@ def test_connections_that_do_not_fit_or_do_not_open_are_told() -> None:
     (control,) = (f for f in connections.findings(idle(tls=20.0)) if not f.holds)
     assert control.control
     assert connections.tell(idle()).count("| TLS |") == 2
+    assert "takes Envoy 200 µs of CPU" in connections.tell(idle())
 
 
 def test_a_herd_that_loses_calls_or_is_none_is_told() -> None:
