@@ -177,6 +177,8 @@ def _without_idle_timers(config: Config) -> None:
 
 
 SAME = Variant(name="same", what="the copy itself")
+UNUSED = "promised"
+"""The variant that keeps of the filters only those that something promised needs."""
 VARIANTS = (
     SAME,
     Variant(
@@ -249,7 +251,7 @@ VARIANTS = (
         change=_without_request_ids,
     ),
     Variant(
-        name="promised",
+        name=UNUSED,
         what="no filter that gRPC does not use (gRPC-Web, CORS, local rate limit, Lua, RBAC)",
         change=_promised,
     ),

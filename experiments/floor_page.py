@@ -3,7 +3,7 @@
 from typing import Any
 
 from experiments import paired
-from experiments.envoy_variants import SAME, VARIANTS
+from experiments.envoy_variants import SAME, UNUSED, VARIANTS
 from experiments.experiment import Result
 from experiments.paired import DIRECT, QUANTILES
 
@@ -141,6 +141,14 @@ def _tell_variants(result: Result) -> list[str]:
         cells = " | ".join(f"{-gain[key]:+.0%}" for key in ("p50", "p99", "cpu"))
         through = variant.through or "Contour fixes it"
         lines.append(f"| {variant.what} | {through} | {cells} | {verdict(variant, gain)} |")
+    if unused := found.get(UNUSED):
+        lines += [
+            "",
+            f"Filters that gRPC does not use make up {unused['p50']:.0%} of what Envoy adds and "
+            f"{unused['cpu']:.0%} of its CPU. Contour 1.33 gives them to every listener. The rest "
+            "of the difference to a bare Envoy is the access log and the metrics that the docs "
+            "promise.",
+        ]
     return lines
 
 
