@@ -159,8 +159,9 @@ def filled(value: Any) -> Iterator[str]:
             if inner := getattr(value, field.name):
                 yield f"{type(value).__name__}.{field.name}"
                 yield from filled(inner)
-    elif isinstance(value, tuple | list):
-        for each in value:
+    elif isinstance(value, tuple):
+        several: tuple[Any, ...] = value
+        for each in several:
             yield from filled(each)
 
 
