@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given, settings
@@ -160,8 +160,7 @@ def filled(value: Any) -> Iterator[str]:
                 yield f"{type(value).__name__}.{field.name}"
                 yield from filled(inner)
     elif isinstance(value, tuple):
-        several: tuple[Any, ...] = value
-        for each in several:
+        for each in cast("tuple[Any, ...]", value):
             yield from filled(each)
 
 
