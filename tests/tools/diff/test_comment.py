@@ -1,6 +1,7 @@
 """For any input, a comment is bounded and shows program text only as values."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -134,6 +135,18 @@ def test_many_stacks_are_cut_too() -> None:
     text = comment(report(*stacks))
     assert len(text) <= LIMIT
     assert re.search(r"_\d+ more stacks in diff.json._", text)
+
+
+def test_four_times_as_many_stacks_take_about_four_times_as_long() -> None:
+    """A forged report may have hundreds of thousands."""
+
+    def seconds(count: int) -> float:
+        several = report(*(stack(f"stack-{n}", status="new") for n in range(count)))
+        began = time.process_time()
+        comment(several)
+        return time.process_time() - began
+
+    assert seconds(12_000) < 8 * seconds(3_000)
 
 
 @pytest.mark.parametrize("limit", [3_000, 60_000])

@@ -55,10 +55,8 @@ class _Part:
 def comment(report: Report, limit: int = LIMIT) -> str:
     """Markdown of at most `limit` characters, the most destructive changes first. Whole resources
     are left out to fit, and their number is shown."""
-    busy = [
-        s for s in report.stacks if s.status != "compared" or s.changed or s.warnings or s.broken
-    ]
-    idle = [s for s in report.stacks if s not in busy]
+    busy = [s for s in report.stacks if _is_busy(s)]
+    idle = [s for s in report.stacks if not _is_busy(s)]
     top = [f"### {_code(report.project)}: what this changes", ""]
     if len(report.stacks) > 1 and busy:
         top += [" · ".join(f"{_code(s.stack)} {_status(s)}" for s in busy[:_MOST_STACKS]), ""]
@@ -88,6 +86,10 @@ def comment(report: Report, limit: int = LIMIT) -> str:
     if busy and idle:
         body.append(f"No change in {_names(s.stack for s in idle)}.")
     return "\n".join([*top, *body, *foot]) + "\n"
+
+
+def _is_busy(stack: StackDiff) -> bool:
+    return stack.status != "compared" or stack.changed or bool(stack.warnings or stack.broken)
 
 
 def _parts(stacks: list[StackDiff]) -> list[_Part]:
