@@ -117,6 +117,11 @@ def test_an_alert_links_to_its_runbook_and_dashboard() -> None:
         assert annotations["dashboard_url"].startswith("https://grafana/d/grpc-platform-")
 
 
+def test_each_group_has_a_name_of_its_own_which_prometheus_demands() -> None:
+    names = [group["name"] for group in groups()]
+    assert len(set(names)) == len(names) > 1
+
+
 def test_one_factor_scales_every_duration() -> None:
     pattern = re.compile(r"\b(\d+)(ms|s|m|h)\b(?=[\]:]|$)")
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
