@@ -26,8 +26,9 @@ Rely on ratios within one run.
 
 What they changed in the platform: the default circuit breaker (Settings), Contour's memory (Growth,
 which the former 256 MiB failed), what [clients]({clients}) are told of streams (Long streams),
-their keepalive (Lost Envoy), retries of idempotent services (Lost server), and what is said of
-services without endpoints (Growth). The autoscaler's target and patience, the drain and the access
+their keepalive (Lost Envoy), retries of idempotent services (Lost server), Contour's compression
+filter, which is off (The hop against its floor), and what is said of services without endpoints
+(Growth). The autoscaler's target and patience, the drain and the access
 log stayed as they were.
 
 | experiment | asks | holds | date |
