@@ -100,7 +100,7 @@ test-clients: .venv/.local  ## Build the example clients, run them beside each o
 	@$(BIN)/pytest tests/clients
 	@$(BIN)/python -m experiments --only clients $(if $(QUICK),--quick)
 
-experiments: .venv/.local  ## Measure the design's promises, an hour and a half (ONLY=name,... QUICK=1 FACTOR=10)
+experiments: .venv/.local  ## Measure the design's promises, over two hours (ONLY=name,... QUICK=1 FACTOR=10)
 	@$(BIN)/python -m experiments $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(FACTOR),--factor $(FACTOR))
 
 bench: .venv/.local  ## Measure a preview, a diff, and the real engine's preview and up, beside the SDK alone
