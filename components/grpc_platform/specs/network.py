@@ -8,21 +8,21 @@ from ..network.subnets import MAX_ZONES, check_vpc_block
 from .base import Cidr, LogRetentionDays, Spec, VpcId, once
 
 
-def required_interface_endpoints() -> dict[str, str]:
-    """The interface endpoints that EKS nodes and this platform's pods need without NAT: short
-    names, each with the reason.
+def required_interface_endpoints() -> tuple[str, ...]:
+    """The interface endpoints that EKS nodes and this platform's pods need without NAT, by short
+    name.
 
     https://docs.aws.amazon.com/eks/latest/userguide/private-clusters.html. Image layers come
     through the S3 gateway endpoint, which every new VPC has. There is no route to a public
     registry, so `contour.image`, `envoy.image` and `external_dns.image` must name a mirror in ECR.
     """
-    return {
-        "ec2": "nodes ask it for their name, vpc-cni for pod addresses",
-        "ecr.api": "nodes get their credentials for images from it",
-        "ecr.dkr": "nodes pull images from it",
-        "eks-auth": "the Pod Identity agent gets external-dns its credentials from it",
-        "route53": "external-dns writes Envoy's addresses through it",
-    }
+    return (
+        "ec2",  # nodes ask it for their name, vpc-cni for pod addresses
+        "ecr.api",  # nodes get their credentials for images from it
+        "ecr.dkr",  # nodes pull images from it
+        "eks-auth",  # the Pod Identity agent gets external-dns its credentials from it
+        "route53",  # external-dns writes Envoy's addresses through it
+    )
 
 
 def _endpoint(value: str) -> str:

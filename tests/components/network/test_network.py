@@ -230,7 +230,7 @@ def test_route53_is_reached_in_the_one_region_that_has_its_api(
 
 def test_the_endpoints_that_replace_nat_can_be_listed_as_they_are_named() -> None:
     required = required_interface_endpoints()
-    spec = NetworkSpec(zones=(A, B), nat="none", interface_endpoints=tuple(required))
+    spec = NetworkSpec(zones=(A, B), nat="none", interface_endpoints=required)
     assert {"ec2", "ecr.api", "ecr.dkr", "eks-auth", "route53"} == set(spec.interface_endpoints)
 
 
