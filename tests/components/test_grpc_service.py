@@ -7,7 +7,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 import pytest
 
-from grpc_platform.conventions import OTHER_ANNOTATION_PREFIXES
 from grpc_platform.grpc_service import GrpcService, GrpcServiceArgs
 from grpc_platform.specs import CircuitBreakers, ServiceSpec
 from grpc_platform.timing import Timing
@@ -170,7 +169,8 @@ def test_an_endless_call_has_time_for_another_try() -> None:
 
 def test_no_other_external_dns_of_the_cluster_publishes_the_host() -> None:
     found = annotations(bundle(ServiceSpec()), INGRESS)
-    for prefix in OTHER_ANNOTATION_PREFIXES:
+    # external-dns's own prefixes: https://kubernetes-sigs.github.io/external-dns/latest/docs/annotations/annotations/
+    for prefix in ("external-dns.alpha.kubernetes.io/", "external-dns.kubernetes.io/"):
         assert found[f"{prefix}controller"] not in ("dns-controller", "")
 
 

@@ -35,6 +35,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     ({"envoy.http_port": 8002}, "envoy.http_port = 8002: is taken by metrics and readiness"),
     ({"envoy.https_port": 8090}, "envoy.https_port = 8090: is taken by the shutdown manager"),
+    ({"envoy.https_port": 9001}, "envoy.https_port = 9001: is taken by Envoy's own administration"),
     ({"envoy.https_port": 8080}, "envoy.https_port = 8080: must differ from http_port"),
     (
         {"envoy.version": "1.38.3"},

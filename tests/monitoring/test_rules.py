@@ -148,6 +148,10 @@ def test_prometheus_reads_the_time_that_was_meant(scale: float, text: str, secon
     assert int(written[1]) * unit == pytest.approx(seconds * scale, abs=0.001)
 
 
+def test_unscaled_times_are_the_ones_that_are_written() -> None:
+    assert Scope().time("5m") == "5m"
+
+
 def test_a_summary_fits_a_pager_and_values_are_in_the_description() -> None:
     """Alertmanager groups alerts that differ in values alone, and shows the summary once."""
     for alert in alerts():
