@@ -14,7 +14,6 @@ from grpc_platform.timing import (
     EXTERNAL_DNS_SYNC_INTERVAL,
     KEEPALIVE_TIME,
     KEEPALIVE_TIMEOUT,
-    LONGEST_DURATION,
     NEGATIVE_CACHING,
     DnsTiming,
     Timing,
@@ -92,10 +91,9 @@ def test_seconds_are_rounded_up_because_waiting_less_loses_calls() -> None:
 
 
 def test_a_year_can_be_written_and_no_more() -> None:
-    hours = LONGEST_DURATION // timedelta(hours=1)
-    assert parse_duration(f"{hours}h") == LONGEST_DURATION
+    assert parse_duration("8784h") == timedelta(days=366)
     with pytest.raises(ValueError, match="is longer than a year"):
-        parse_duration(f"{hours}h1ms")
+        parse_duration("8784h1ms")
 
 
 def test_no_time_is_written_as_one_that_reads_back() -> None:

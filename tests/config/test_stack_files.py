@@ -92,6 +92,12 @@ def test_a_kubeconfig_in_clear_is_refused() -> None:
     assert expected in refused.value.problems
 
 
+def test_no_default_changes_unseen() -> None:
+    """One that does changes every stack that does not set it; the reference shows it in a diff."""
+    path = ROOT / "docs" / "configuration.md"
+    assert docs.generated()[path] == path.read_text()
+
+
 def test_every_key_is_in_the_reference() -> None:
     reference = docs.generated()[ROOT / "docs" / "configuration.md"]
     for key in ("clusters", "`timeouts.max_connection_duration`", "`node_groups.<name>.spot`"):
