@@ -58,6 +58,13 @@ GOVULNCHECK := 1.9.0
 	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath golang.org/x/vuln/cmd/govulncheck@v$(GOVULNCHECK)
 	@touch $@
 
+# renovate: datasource=go depName=github.com/aquasecurity/trivy
+TRIVY := 0.74.0
+.venv/.trivy-$(TRIVY): .venv/.local
+	@echo "building trivy $(TRIVY), some minutes" >&2
+	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local GOEXPERIMENT=jsonv2 CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/aquasecurity/trivy/cmd/trivy@v$(TRIVY)
+	@touch $@
+
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
 
 preview: install  ## Render a stack without engine, credentials or network (STACK=dev)
@@ -150,7 +157,7 @@ generated: install
 policies: install
 	@$(BIN)/grpc-platform policy --program . --program examples/own_platform --program examples/service_stack
 
-scan: supply_chain/.venv/.synced  ## Run checkov on prod's manifests: each finding has an answer in supply_chain/answers.yaml
+scan: supply_chain/.venv/.synced .venv/.trivy-$(TRIVY)  ## Run checkov and trivy on prod's manifests: each finding has an answer in supply_chain/answers.yaml
 	@$(BIN)/python -m supply_chain.scan
 
 audit: supply_chain/.venv/.synced .venv/.govulncheck-$(GOVULNCHECK)  ## Look up known vulnerabilities of what is locked, and of the Go programs
