@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("experiments.plots", reason="needs the local group")
 
+from experiments import connections
 from experiments.sizing import busiest, envoys
 from tests.tree import ROOT
 
@@ -17,6 +18,17 @@ def test_the_formula_tells_the_fleet_that_the_autoscaler_chose() -> None:
         peak["calls_per_second"], peak["microseconds"], cores=run["cpu_millicores"] / 1000
     )
     assert told == pytest.approx(peak["envoys"], abs=1)
+
+
+def test_the_page_has_the_figures_of_the_runs() -> None:
+    run = json.loads((ROOT / "docs/experiments/connections.json").read_text())["result"]
+    page = " ".join((ROOT / "docs/sizing.md").read_text().split())
+    plain, tls = (
+        next(row for row in reversed(run["rows"]) if row["way"] == way) for way in ("plain", "tls")
+    )
+    assert f"{plain['kib_each']:.0f} KiB in plaintext, {tls['kib_each']:.0f} KiB over TLS" in page
+    assert f"| {connections.reconnect_cpu(run):.0f} µs in plaintext" in page
+    assert f"memory holds {connections.holds(run):,.0f} idle TLS connections" in page
 
 
 def test_whatever_is_scarcest_decides() -> None:
