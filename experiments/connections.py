@@ -13,10 +13,9 @@ from experiments.lab import ZONE, Lab
 from grpc_platform.conventions import CONTOUR_NAMESPACE
 from grpc_platform.quantities import memory_bytes
 from grpc_platform.specs import EnvoySpec
-from testbed.disruptions import operations
 from testbed.load.certificate import provide_certificate
 from testbed.load.clients import Client
-from testbed.load.sampler import Sampler, of_kind
+from testbed.load.sampler import Sampler, cores, of_kind
 
 SIZES = (1_000, 20_000)
 """Connections of two Envoys together: a process may open 20,000 files here."""
@@ -106,8 +105,7 @@ def _start(lab: Lab, target: str, flags: Sequence[str], size: int, over: int) ->
 def _replace_envoys(lab: Lab) -> None:
     for pod in lab.envoys():
         lab.cluster.kubectl("delete", "pod", "-n", CONTOUR_NAMESPACE, pod, "--force")
-    operations.resize_fleet(lab.cluster, ENVOYS)
-    lab.wait_for_name()
+    lab.resize(ENVOYS)
 
 
 def _open(lab: Lab, way: str) -> int:
@@ -138,8 +136,8 @@ def _envoys(lab: Lab, seconds: int) -> dict[str, float]:
     """The memory of all Envoys at the end of so many seconds, and their CPU within them."""
     with Sampler(lab.cluster) as sampler:
         lab.pause(seconds)
-    cpu = statistics.mean(sum(of_kind(sample["cpu"], "envoy")) for sample in sampler.samples)
-    return {"cpu": cpu, "mebibytes": sum(of_kind(sampler.samples[-1]["mebibytes"], "envoy"))}
+    memory = sum(of_kind(sampler.samples[-1]["mebibytes"], "envoy"))
+    return {"cpu": cores(sampler.samples, "envoy"), "mebibytes": memory}
 
 
 def findings(result: Result) -> list[Finding]:

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from experiments import cpu_profile, hops, paired, plots
 from experiments.envoy_variants import VARIANTS, static_copy
 from experiments.experiment import Experiment, Finding, Result, count_failed
-from experiments.floor_page import BARE, HOPS, SHIPPED, gains, ratios, tell
+from experiments.floor_page import BARE, HOPS, gains, ratios, tell
 from experiments.lab import ZONE, Lab
-from experiments.paired import DIRECT
+from experiments.paired import DIRECT, SHIPPED
 from grpc_platform.conventions import CONTOUR_NAMESPACE
 from testbed.cluster.apps import CONFIG_DUMP_URL
 from testbed.disruptions import pods

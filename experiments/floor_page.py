@@ -5,9 +5,9 @@ from typing import Any
 from experiments import paired
 from experiments.envoy_variants import SAME, UNUSED, VARIANTS
 from experiments.experiment import Result
-from experiments.paired import DIRECT, QUANTILES
+from experiments.paired import DIRECT, QUANTILES, SHIPPED
 
-SHIPPED, BARE = "envoy", "bare"
+BARE = "bare"
 HOPS = {
     "relaytcp": "relay that copies bytes (ours, Go)",
     "relayhttp2": "relay of HTTP/2 frames (ours, Go)",

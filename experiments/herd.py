@@ -51,18 +51,18 @@ def reconnects(lab: Lab, clients: Sequence[Client], seconds: float) -> Result:
         lab.pause(seconds)
     reports = [client.stop()["targets"]["envoy"] for client in clients]
     since, until = sampler.samples[0]["at"], sampler.samples[-1]["at"]
-    opened: dict[int, int] = {}
+    opened: Counter[int] = Counter()
     p99: dict[int, float] = {}
     codes: Counter[str] = Counter()
     failed = 0
     for report in reports:
         codes.update(report["codes"])
-    for window in (window for report in reports for window in report["windows"]):
-        if since <= window["at"] <= until:
-            second = int(window["at"] - since)
-            opened[second] = opened.get(second, 0) + window["opened"]
-            p99[second] = max(p99.get(second, 0.0), window["p99"] or 0.0)
-            failed += window["failed"]
+        for window in report["windows"]:
+            if since <= window["at"] <= until:
+                second = int(window["at"] - since)
+                opened[second] += window["opened"]
+                p99[second] = max(p99.get(second, 0.0), window["p99"] or 0.0)
+                failed += window["failed"]
     return {
         "codes": dict(codes),
         "failed": failed,

@@ -6,7 +6,7 @@ from experiments import paired, plots
 from experiments.experiment import Experiment, Finding, Result, count_failed
 from experiments.growth import highest_memory
 from experiments.lab import ZONE, Lab
-from experiments.paired import DIRECT
+from experiments.paired import DIRECT, SHIPPED
 from testbed.load import clients
 from testbed.load.sampler import Sampler
 
@@ -15,7 +15,6 @@ SIZES = (4_000, 64_000, 1_000_000, 4_000_000)
 KINDS = {"requests": 1, "both ways": 50}
 """Messages of a call: a large request with a small answer; a bidirectional stream of messages, each
 answered by its like."""
-SHIPPED = "envoy"
 _IN_FLIGHT = 4
 _MOST_MIB = 64
 """What the largest messages may add to Envoy's memory, and still be called streamed through."""

@@ -13,6 +13,8 @@ _AT_MOST = "10m"
 """A client calls until it is told to stop, however slow the machine; this bounds it."""
 DIRECT = "direct"
 """The way without a hop, which each other is compared with."""
+SHIPPED = "envoy"
+"""The way through the platform's own Envoys."""
 
 
 def in_turn(lab: Lab, targets: Mapping[str, str], *arguments: str, seconds: int) -> Result:

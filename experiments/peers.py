@@ -9,14 +9,13 @@ from experiments import growth, hops, paired, peer_hops, plots, shares
 from experiments.experiment import Experiment, Finding, Result
 from experiments.hops import Hop
 from experiments.lab import ZONE, Lab
-from experiments.paired import DIRECT
+from experiments.paired import DIRECT, SHIPPED
 from experiments.peer_hops import CONTROL
 from experiments.peers_page import (
     EVEN,
     HOPS,
     NAMES,
     SERVERS,
-    SHIPPED,
     STAYS,
     lost,
     tell,

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from experiments import hops, paired, shares
 from experiments.experiment import Result, count_failed
+from experiments.paired import SHIPPED
 from experiments.peer_hops import CONTROL
 
-SHIPPED = "envoy"
 NAMES = {
     SHIPPED: "Envoy as shipped",
     "caddy": "Caddy",
@@ -67,15 +67,12 @@ def tell(result: Result) -> str:
         ]
         lines.append(f"| {NAMES[name]} | {' | '.join(cells)} |")
     lines += ["", "Why Envoy with Contour, and not one of these, by this run:", ""]
-    for name in present:
-        adds, cpu = (
-            of[name][key]["median"] / of[SHIPPED][key]["median"]
-            for of, key in ((_added(one), "p50"), (full, "cpu"))
-        )
-        cost = f"adds {adds:.2f} times what Envoy adds, for {cpu:.2f} times its CPU"
-        if name != SHIPPED:
-            found = "; ".join([cost, *_lacks(result, name)])
-            lines.append(f"- {NAMES[name]} {found}.")
+    cost = result["cost"]
+    for name in (name for name in present if name != SHIPPED):
+        adds = paired.added_ratio(cost["one"], name, SHIPPED, "p50")["median"]
+        cpu = paired.cpu_ratio(cost["saturation"], name, SHIPPED)["median"]
+        costs = f"adds {adds:.2f} times what Envoy adds, for {cpu:.2f} times its CPU"
+        lines.append(f"- {NAMES[name]} {'; '.join([costs, *_lacks(result, name)])}.")
     return "\n".join(
         [
             *lines,
@@ -87,10 +84,6 @@ def tell(result: Result) -> str:
             "takes a controller. Contour sends it to Envoy over xDS.",
         ]
     )
-
-
-def _added(one: Result) -> Result:
-    return {name: found["added"] for name, found in one.items() if "added" in found}
 
 
 def _scaled(result: Result, name: str) -> Result:

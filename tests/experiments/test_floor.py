@@ -10,8 +10,8 @@ pytest.importorskip("experiments.plots", reason="needs the local group")
 from experiments import cpu_profile, floor, paired
 from experiments.envoy_variants import SAME, VARIANTS, manager, static_copy
 from experiments.floor import GOALS, findings
-from experiments.floor_page import BARE, HOPS, SHIPPED, gains, tell, verdict
-from experiments.paired import DIRECT
+from experiments.floor_page import BARE, HOPS, gains, tell, verdict
+from experiments.paired import DIRECT, SHIPPED
 from grpc_platform.contour.access_log import JSON_FIELDS
 
 _BASE = 0.5

@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip("experiments.plots", reason="needs the local group")
 
 from experiments import peer_hops, peers
-from experiments.paired import DIRECT, QUANTILES
+from experiments.paired import DIRECT, QUANTILES, SHIPPED
 from experiments.peer_hops import CONTROL
 from experiments.peers import findings
-from experiments.peers_page import NAMES, SHIPPED, tell
+from experiments.peers_page import NAMES, tell
 
 
 def calls(**more: Any) -> dict[str, Any]:
