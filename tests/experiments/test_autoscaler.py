@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.autoscaler import Autoscaler, Policy, Rules, Settings, Usage, proposed
@@ -117,6 +117,19 @@ def test_no_change_before_its_window_is_over(
 
 
 @given(settings, st.integers(5, 30), loads)
+@example(
+    Settings(
+        min_replicas=1,
+        max_replicas=10,
+        target_utilization=60,
+        scale_down=Rules(
+            stabilization_window_seconds=0,
+            policies=(Policy(type="Percent", value=80, period_seconds=15),),
+        ),
+    ),
+    10,
+    [0],
+)
 def test_policies_bound_the_change_in_each_of_their_periods(
     chosen: Settings, start: int, demand: list[int]
 ) -> None:
@@ -127,14 +140,16 @@ def test_policies_bound_the_change_in_each_of_their_periods(
         allowed: list[float] = []
         for policy in way.policies:
             before = replicas[max(0, number - math.ceil(policy.period_seconds / PERIOD))]
-            by = policy.value if policy.type == "Pods" else before * policy.value / 100
-            allowed.append(before + by if change > 0 else before - by)
+            value = math.copysign(policy.value, change)
+            # As Kubernetes multiplies: 80 % less than 10 is a little less than 2, and so 1.
+            percent = before * (1 + value / 100)
+            allowed.append(before + value if policy.type == "Pods" else percent)
         if change > 0:
             most = max(allowed) if way.select_policy == "Max" else min(allowed)
-            assert replicas[number] <= math.ceil(most - 1e-9)
+            assert replicas[number] <= math.ceil(most)
         elif change < 0:
             least = min(allowed) if way.select_policy == "Max" else max(allowed)
-            assert replicas[number] >= math.floor(least + 1e-9)
+            assert replicas[number] >= math.floor(least)
 
 
 SIX_TENTHS = Settings(min_replicas=1, max_replicas=100, target_utilization=60)

@@ -1,5 +1,6 @@
 """Each field of Envoy's access log, of real calls, as docs/logs.md says."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -57,12 +58,15 @@ def as_json(platform: Platform, tmp_path: Path) -> Iterator[Platform]:
     changed_program(tmp_path, "local", contour={"accesslog_format": "json"})
     platform.bring_to(preview("local", tmp_path / "preview", tmp_path))
     try:
-        numbers = iter(range(1000, 2000))
-        platform.cluster.wait(
-            "Envoy to log JSON",
-            lambda: log_line(platform, traced_call(platform, next(numbers))).startswith("{"),
-            timeout=120,
-        )
+        numbers = itertools.count(1000)
+
+        def each_logs_json() -> bool:
+            """One after another they hear of it."""
+            targets = (f"{pod['status']['podIP']}:8080" for pod in platform.envoys())
+            calls = [traced_call(platform, next(numbers), target) for target in targets]
+            return all(log_line(platform, call).startswith("{") for call in calls)
+
+        platform.cluster.wait("each Envoy to log JSON", each_logs_json, timeout=120)
         yield platform
     finally:
         platform.bring_to(before)
