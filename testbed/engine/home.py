@@ -183,6 +183,18 @@ class Engine:
         """The stack's state."""
         return self._run("export").result
 
+    def pending(self) -> list[str]:
+        """What the engine has begun to create, change or delete, by URN, as its state says.
+
+        `when` hears of a step before that: the engine tells it first
+        (https://github.com/pulumi/pulumi/blob/v3.259.0/pkg/engine/update.go, OnResourceStepPre).
+        This reads the file, because a step may be over before `export` is.
+        """
+        folder = Path(self.home.backend.removeprefix("file://"), ".pulumi", "stacks", self.project)
+        state = json.loads((folder / f"{self.stack}.json").read_text())
+        operations: list[dict[str, Any]] = state["checkpoint"]["latest"].get("pending_operations")
+        return [found["resource"]["urn"] for found in operations or ()]
+
     def import_outputs(self, outputs: Mapping[str, Any]) -> None:
         """Make the stack one that has these outputs and nothing else, for others to refer to."""
         urn = f"urn:pulumi:{self.stack}::{self.project}::{STACK_TYPE}::{self.project}-{self.stack}"

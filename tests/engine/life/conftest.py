@@ -59,11 +59,14 @@ def life(lab: Lab, programs: Programs) -> Iterator[Life]:
 
     def kill(step: Step, running: Running) -> None:
         if step.urn.endswith("::local-contour-deployment"):
+            lab.cluster.wait(
+                "the state to have it", lambda: step.urn in engine.pending(), timeout=60
+            )
             running.kill()
 
     with pytest.raises(LocalError, match="killed by signal 9"):
         engine.up(when=kill)
-    pending = [found["resource"]["urn"] for found in engine.export()["pending_operations"]]
+    pending = engine.pending()
     with pytest.raises(LocalError) as refused:
         engine.up()
     # docs/operations.md, "When `pulumi up` was interrupted"
