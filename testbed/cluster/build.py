@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
 
 from testbed.cluster import parts
 from testbed.cluster.errors import LocalError
@@ -62,6 +64,7 @@ class Builder:
         self._compiled: set[str] = set()
         self._processes: set[subprocess.Popen[str]] = set()
         self._stopping = threading.Event()
+        self._using = contextlib.ExitStack()
         # One build at a time: each uses every core, and callers wait for the first parts. Listing a
         # part's packages fetches its modules, which takes the network and hardly any CPU.
         self._building = ThreadPoolExecutor(1, thread_name_prefix="build")
@@ -84,23 +87,30 @@ class Builder:
             self._progress[part.name] = Progress(part.name, "ready")
             self._futures[part.name] = Future[Path]()
             self._futures[part.name].set_result(built)
-        if missing:
-            self.root.mkdir(parents=True, exist_ok=True)
-            if any(part.module is None for part in missing):
-                self._require_disk_space()
-            self._go_program = parts.go_program()
-            if not self._go_program.exists():
-                names = ", ".join(f"{part.name} {part.version}" for part in missing)
-                raise LocalError(
-                    f"there is neither {names} here nor a Go to build with",
-                    advice="make .venv/.local installs Go",
-                )
+        if not missing:
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        if any(part.module is None for part in missing):
+            self._require_disk_space()
+        self._go_program = parts.go_program()
+        if not self._go_program.exists():
+            names = ", ".join(f"{part.name} {part.version}" for part in missing)
+            raise LocalError(
+                f"there is neither {names} here nor a Go to build with",
+                advice="make .venv/.local installs Go",
+            )
+        # Others may build here too: nobody may drop Go's caches meanwhile, and folders are our own.
+        using = self._using.enter_context((self.root / "using").open("w"))
+        fcntl.flock(using, fcntl.LOCK_SH)
+        folder = self.root / "work"
+        folder.mkdir(exist_ok=True)
+        own = TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
+        self._work = Path(self._using.enter_context(own))
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
         for part in missing:
             task = self._building.submit(self._build, part, reads[part.name])
             self._futures[part.name] = task
-        if missing:
-            self._building.submit(self._drop_go_caches)
+        self._building.submit(self._drop_go_caches, using)
 
     def result(self, name: str, timeout: float | None = None) -> Path:
         """The part's path; raises LocalError when it cannot be built, TimeoutError when time is
@@ -132,6 +142,7 @@ class Builder:
             _end(process)
         for pool in (self._reading, self._building):
             pool.shutdown()
+        self._using.close()
 
     # The methods below run in the two background threads.
 
@@ -139,8 +150,7 @@ class Builder:
         """Write the part's module, fetch its dependencies, and list its packages."""
         self._set(part, "fetching modules")
         self._log(part).unlink(missing_ok=True)
-        work = self._work(part)
-        shutil.rmtree(work, ignore_errors=True)
+        work = self._work / part.name
         (work / "tmp").mkdir(parents=True)
         if part.patch:
             patched = work / "patched"
@@ -157,7 +167,7 @@ class Builder:
 
     def _lay_out(self, part: GoPart) -> None:
         """Write a Go module that requires the part's module."""
-        work = self._work(part)
+        work = self._work / part.name
         kubernetes = f"k8s.io/kubernetes@{part.modules['k8s.io/kubernetes']}"
         go_mod = self._downloaded(part, kubernetes, "GoMod")
         (work / "go.mod").write_text(parts.go_mod(part, go_mod.read_text()))
@@ -179,7 +189,8 @@ class Builder:
             packages = reading.result()
             with (self.root / "lock").open("w") as lock:
                 self._set(part, "waiting for another build")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                while not (self._stopping.is_set() or _locked(lock)):
+                    self._stopping.wait(0.2)
                 self._compile(part, packages, started)
         except BaseException as error:
             self._set(part, "failed")
@@ -195,7 +206,7 @@ class Builder:
         if built.exists():
             return
         new = packages - self._compiled
-        binary = self._work(part) / part.name
+        binary = self._work / part.name / part.name
         self._set(part, "building", 0, len(new))
         arguments = ("build", "-v", "-trimpath", f"-ldflags={part.ldflags}", *_tags(part))
         seen: set[str] = set()
@@ -221,7 +232,7 @@ class Builder:
             "GOPATH": str(self.root / "go-path"),
             "GOCACHE": str(self.root / "go-build"),
             "GOMODCACHE": str(self.root / "go-mod"),
-            "GOTMPDIR": str(self._work(part) / "tmp"),  # a killed Go leaves it behind
+            "GOTMPDIR": str(self._work / part.name / "tmp"),
             "GOFLAGS": "-mod=mod -modcacherw -buildvcs=false",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -235,7 +246,7 @@ class Builder:
         with self._log(part).open("a") as log:
             process = subprocess.Popen(
                 [*command, *arguments],
-                cwd=self._work(part),
+                cwd=self._work / part.name,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -286,21 +297,20 @@ class Builder:
             log=self._log(part),
         )
 
-    def _drop_go_caches(self) -> None:
-        """Delete Go's caches once every part is built: only another version would need them."""
-        if all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted)):
-            for directory in ("go-build", "go-mod", "go-path", "work"):
-                shutil.rmtree(self.root / directory, ignore_errors=True)
+    def _drop_go_caches(self, using: TextIO) -> None:
+        """Delete Go's caches once every part is built, and no other process builds here: only
+        another version would need them."""
+        with self._using:
+            every = all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted))
+            if every and _locked(using):
+                for directory in ("go-build", "go-mod", "go-path", "work"):
+                    shutil.rmtree(self.root / directory, ignore_errors=True)
 
     def _require_disk_space(self) -> None:
-        used = sum(
-            file.stat().st_size
-            for name in ("go-build", "go-mod")
-            for file in (self.root / name).rglob("*")
-            if file.is_file()
-        )
+        if (self.root / "go-build").exists():
+            return  # a build under way, or an interrupted one: some of it is there
         free = shutil.disk_usage(self.root).free
-        if free + used < DISK_NEEDED:
+        if free < DISK_NEEDED:
             raise LocalError(
                 f"{self.root} has {free / 1024**3:.1f} GiB free; "
                 f"building the parts takes {DISK_NEEDED / 1024**3:.0f}",
@@ -315,11 +325,17 @@ class Builder:
     def _built(self, part: GoPart) -> Path:
         return self.root / part.key / part.name
 
-    def _work(self, part: GoPart) -> Path:
-        return self.root / "work" / part.name
-
     def _log(self, part: GoPart) -> Path:
         return self.root / f"{part.key}.log"
+
+
+def _locked(file: TextIO) -> bool:
+    """Whether this process alone has the file now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _tags(part: GoPart) -> list[str]:

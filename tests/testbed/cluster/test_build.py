@@ -3,7 +3,7 @@
 import errno
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -23,7 +23,7 @@ case $1 in
     chmod 444 module/provider/factory/provider.go; echo '"Dir": "'$PWD'/module",'
     echo '"GoMod": "'$PWD'/kubernetes.mod",'; printf '\\tk8s.io/api => ./staging/src/k8s.io/api\\n' > kubernetes.mod ;;
   list) echo example/a; echo example/b ;;
-  build) shift; while [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done
+  build) rm -rf "$SEEN"; cp -r . "$SEEN"; shift; while [ $# -gt 0 ]; do [ "$1" = -o ] && echo built > "$2"; shift; done
     echo example/a >&2; echo example/b >&2 ;;
 esac
 """  # noqa: E501
@@ -42,19 +42,26 @@ Go = Callable[..., Builder]
 
 
 @pytest.fixture
-def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Go:
-    """A builder of nothing on PATH whose Go is a shell script."""
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Go]:
+    """Builders of nothing on PATH whose Go is a shell script."""
+    program = tmp_path / "go"
+    builders: list[Builder] = []
 
     def with_script(script: str, wanted: Sequence[GoPart] = parts.GO_PARTS) -> Builder:
-        program = tmp_path / "go"
-        program.write_text(f"#!/bin/sh\n{script}")
-        program.chmod(0o755)
+        text = f"#!/bin/sh\n{script}"
+        if not (program.exists() and program.read_text() == text):  # it may be running
+            program.write_text(text)
+            program.chmod(0o755)
         monkeypatch.setenv("FACTORY", FACTORY)
+        monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
         monkeypatch.setattr(parts, "go_program", lambda: program)
         monkeypatch.setattr(parts, "on_path", mock.Mock(return_value=None))
-        return Builder(tmp_path / "cache", wanted=wanted)
+        builders.append(Builder(tmp_path / "cache", wanted=wanted))
+        return builders[-1]
 
-    return with_script
+    yield with_script
+    for builder in builders:
+        builder.stop()
 
 
 def test_every_part_is_built_and_kept(go: Go, tmp_path: Path) -> None:
@@ -83,11 +90,39 @@ def test_another_version_is_built_with_its_own_libraries_and_kept_beside(
         builder.result(wanted.name, 30)
         builder.stop()
         assert (tmp_path / "cache" / wanted.key / wanted.name).exists()
-    written = (tmp_path / "cache" / "work" / other.name / "go.mod").read_text()
+    written = (tmp_path / "seen" / "go.mod").read_text()
     assert "sigs.k8s.io/external-dns v9.8.7" in written
     assert "k8s.io/api => k8s.io/api v0.99.1" in written
     assert "example.org/gone => example.org/gone v3.2.1" in written
     assert "projectcontour" not in written
+
+
+def test_two_that_build_at_once_disturb_each_other_in_nothing(go: Go, tmp_path: Path) -> None:
+    module, cache, hold = (tmp_path / name for name in ("module", "cache", "hold"))
+    module.mkdir()
+    for name in ("main.go", "go.mod", "go.sum"):
+        (module / name).touch()
+    hold.touch()
+    own = GoPart(name="own", version="1", package=".", module=module)
+    script = f"""
+    case "$1 $PWD" in
+      list*/own) echo >> listed; while [ -e {hold} ]; do sleep 0.01; done ;;
+      build*/own) [ "$(wc -l < listed)" = 1 ] && [ -d $GOPATH ] || exit 1 ;;
+    esac
+    {GOOD}"""
+    first, another, all_others = go(script, [own]), go(script, [own]), go(script)
+    for builder in (first, another, all_others):
+        builder.start()
+    for part in parts.GO_PARTS:
+        all_others.result(part.name, 30)
+    while len(list((cache / "work").iterdir())) > 2:  # it is done
+        time.sleep(0.01)
+    assert (cache / "go-path").exists(), "the first still needs it"
+    hold.unlink()
+    for builder in (first, another):
+        assert builder.result("own", 30).read_text() == "built\n"
+    while (cache / "work").exists():
+        time.sleep(0.01)
 
 
 def test_a_module_of_our_own_is_built_alone_and_again_when_it_changes(
@@ -115,7 +150,7 @@ def test_external_dns_is_built_with_its_aws_provider_alone(go: Go, tmp_path: Pat
     builder = go(GOOD, [external_dns])
     builder.start()
     builder.result("external-dns", 30)
-    work = tmp_path / "cache/work/external-dns"
+    work = tmp_path / "seen"
     assert "\tsigs.k8s.io/external-dns => ./patched\n" in (work / "go.mod").read_text()
     assert (work / "patched/provider/factory/provider.go").read_text().splitlines() == [
         "import (",
