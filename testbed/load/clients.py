@@ -72,7 +72,8 @@ def server_manifest(
         "image": "localhost/load:dev",
         "command": ["load", "server", *arguments],
         "ports": [{"name": "grpc", "containerPort": PORT}],
-        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 1},
+        # A stall of a busy machine is to make no server unready.
+        "readinessProbe": {"grpc": {"port": PORT}, "periodSeconds": 1, "timeoutSeconds": 5},
     }
     if pre_stop_seconds:
         container["lifecycle"] = {"preStop": {"sleep": {"seconds": pre_stop_seconds}}}
