@@ -30,18 +30,20 @@ class Running:
     def interrupt(self) -> None:
         """As Ctrl-C in a terminal: only `pulumi` gets the signal, because its providers and the
         program are in process groups of their own."""
-        for process in self._all():
-            if process.name() == "pulumi":
-                process.send_signal(signal.SIGINT)
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name() == "pulumi":
+                    process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
         """End it and all that it started at once, as when its machine is lost."""
-        for process in self._all():
+        for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         self.process.wait()
 
-    def _all(self) -> list[psutil.Process]:
+    def processes(self) -> list[psutil.Process]:
+        """It and all that it started, each of which may end at any time."""
         try:
             first = psutil.Process(self.process.pid)
             return [first, *first.children(recursive=True)]

@@ -1,5 +1,6 @@
 """The real engine leaves and says no secret of a stack: not its config's, nor its environment's."""
 
+import contextlib
 import json
 import stat
 import subprocess
@@ -42,8 +43,11 @@ def encrypt(engine: Engine, **values: str) -> None:
 
 def running_commands(running: Running) -> list[str]:
     """The command lines of the engine and of all that it started."""
-    first = psutil.Process(running.process.pid)
-    return [" ".join(each.cmdline()) for each in (first, *first.children(recursive=True))]
+    found: list[str] = []
+    for process in running.processes():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended
+            found.append(" ".join(process.cmdline()))
+    return found
 
 
 def test_no_secret_is_in_what_an_update_leaves_says_or_starts(

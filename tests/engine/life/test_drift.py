@@ -6,6 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from grpc_platform_tools.cli import app
+from testbed.cluster.readiness import wait_until_ready
 from testbed.engine import agreement
 from tests.engine.life.conftest import Life
 
@@ -29,6 +30,8 @@ def test_drift_is_seen_by_a_refresh_and_brought_back_by_up(life: Life, tmp_path:
     cluster.kubectl("scale", "deployment/contour", *PLATFORM, "--replicas=3")
     # The autoscaler's own: nobody else's drift.
     cluster.kubectl("scale", "deployment/envoy", *PLATFORM, "--replicas=3")
+    # A refresh tells of a Deployment that is not ready, whoever scaled it.
+    wait_until_ready(cluster, cluster.get("deployment", *PLATFORM, "envoy"))
 
     engine = life.engine()
     assert engine.preview().changed == {}, "without a refresh the engine knows of none of it"
