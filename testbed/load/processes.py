@@ -42,7 +42,7 @@ def main(pods: Path, interval: float) -> None:
                 key = (process, head)
                 name = known[key] = names.get(key) or _name(int(entry), pods)
             except OSError:
-                continue  # it ended meanwhile
+                continue  # it ended meanwhile, or is only about to begin
             ticks[process] = int(words[11]) + int(words[12])
             used = ticks[process] - (before or {}).get(process, 0)
             cpu[name] = cpu.get(name, 0.0) + used / _TICK
@@ -70,6 +70,7 @@ def _name(pid: int, pods: Path) -> str:
             if found:
                 pod, container = note.parent.parent.name.split("_")[1], note.parent.name
                 return pod if pod.startswith(container) else f"{pod}/{container}"
+        raise ProcessLookupError  # the agent has not noted the container yet
     argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     program = Path(argv[0]).name
     if not program.startswith("python"):

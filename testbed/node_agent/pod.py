@@ -217,9 +217,12 @@ class Pod:
                 asyncio.ensure_future(self.node.store.changed()),
                 asyncio.ensure_future(self._news.wait()),
             }
-            done, left = await asyncio.wait(waits, timeout=10, return_when=asyncio.FIRST_COMPLETED)
-            for task in left:
-                task.cancel()
+            try:
+                first = asyncio.FIRST_COMPLETED
+                done, _ = await asyncio.wait(waits, timeout=10, return_when=first)
+            finally:
+                for task in waits:
+                    task.cancel()
             self._news.clear()
             if done or self._volumes.token_due():
                 try:

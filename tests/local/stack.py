@@ -48,6 +48,13 @@ class Platform:
         """Call from a pod and return the result."""
         return self.report(self.start(*arguments))
 
+    def served_by_each(self, target: str, *arguments: str) -> bool:
+        """Whether each Envoy serves a host: one may hear of it later than another."""
+        host, _, port = target.rpartition(":")
+        ask = (f"--authority={host}", "--calls=1", *arguments)
+        each = (f"{pod['status']['podIP']}:{port}" for pod in self.envoys())
+        return all("OK" in self.call(envoy, *ask)["codes"] for envoy in each)
+
     def envoys(self) -> list[dict[str, Any]]:
         """Envoy's pods that are not terminating."""
         return pods.of_app(self.cluster, "envoy")

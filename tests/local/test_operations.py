@@ -145,7 +145,10 @@ def test_a_tls_service_answers_on_the_tls_port_only(platform: Platform, tmp_path
     assert contract["tls"]
     platform.cluster.wait(
         "the TLS host to be served",
-        lambda: "OK" in platform.call(target, ca, "--calls=1")["codes"],
+        lambda: (
+            platform.served_by_each(target, ca)
+            and "OK" in platform.call(target, ca, "--calls=1")["codes"]
+        ),
     )
     assert platform.call(target, ca, "--calls=20")["codes"] == {"OK": 20}
     plain_port = platform.services["greeter"].target.rpartition(":")[2]

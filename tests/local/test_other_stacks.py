@@ -88,8 +88,9 @@ def test_both_services_of_a_team_answer_by_name_beside_the_platforms_own(
         name = target(team.graph, service)
         platform.cluster.wait(
             f"{name} to be served",
-            lambda name=name, app=app: (
-                "OK" in platform.call(name, f"--service={app}", "--calls=1")["codes"]
+            lambda name=name, asked=f"--service={app}": (
+                platform.served_by_each(name, asked)
+                and "OK" in platform.call(name, asked, "--calls=1")["codes"]
             ),
         )
         report = platform.call(name, f"--service={app}", "--channels=8", "--calls=5")

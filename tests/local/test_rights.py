@@ -10,7 +10,7 @@ import pytest
 from grpc_platform.dns.external_dns import ownership_record
 from grpc_platform_tools.graph import Graph
 from grpc_platform_tools.preview.manifests import kubernetes_objects
-from testbed.disruptions import losses, operations
+from testbed.disruptions import losses, operations, pods
 from testbed.program import changed_program, preview
 from tests.exposed import listening
 from tests.local.stack import Platform
@@ -107,10 +107,8 @@ def test_external_dns_may_do_at_route53_what_it_does_and_no_more(
 def test_no_pod_listens_on_a_port_that_security_md_does_not_tell(
     platform: Platform, part: str, namespace: str
 ) -> None:
-    selector = ("-n", namespace, "-l", f"app.kubernetes.io/name={part}")
-    pods = platform.cluster.get("pods", *selector, "--field-selector=status.phase=Running")["items"]
     files = ("/proc/net/tcp", "/proc/net/tcp6")
-    for pod in pods:
+    for pod in filter(pods.ready, pods.of_app(platform.cluster, part, namespace)):
         label = f"{namespace}/{pod['metadata']['name']}"
         text = platform.cluster.enter("-c", part, label, "--", "/bin/cat", *files)
         found = set(open_ports(text))
