@@ -105,8 +105,7 @@ class Lab:
         }
 
     def wait_for_name(self) -> None:
-        """Wait until a service's name leads to exactly the ready Envoys, and each of them routes
-        it."""
+        """Wait until a service's name leads to exactly the ready Envoys."""
         self.cluster.wait(
             "the name to lead to the fleet",
             lambda: (
