@@ -45,24 +45,25 @@ supply_chain/.venv/.synced: supply_chain/requirements.lock .venv/.synced
 	@$(BIN)/uv pip sync --quiet --require-hashes --python supply_chain/.venv/bin/python supply_chain/requirements.lock
 	@touch $@
 
-# Built from its Go module: its package on PyPI fetches a binary that no lock file covers.
+# Built from their Go modules: packages on PyPI fetch binaries that no lock file covers.
+GO_INSTALL := GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath
 # renovate: datasource=go depName=github.com/rhysd/actionlint
 ACTIONLINT := 1.7.12
 .venv/.actionlint-$(ACTIONLINT): .venv/.local
-	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT)
+	@$(GO_INSTALL) github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT)
 	@touch $@
 
 # renovate: datasource=go depName=golang.org/x/vuln
 GOVULNCHECK := 1.9.0
 .venv/.govulncheck-$(GOVULNCHECK): .venv/.local
-	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local CGO_ENABLED=0 $(BIN)/go install -trimpath golang.org/x/vuln/cmd/govulncheck@v$(GOVULNCHECK)
+	@$(GO_INSTALL) golang.org/x/vuln/cmd/govulncheck@v$(GOVULNCHECK)
 	@touch $@
 
 # renovate: datasource=go depName=github.com/aquasecurity/trivy
 TRIVY := 0.74.0
 .venv/.trivy-$(TRIVY): .venv/.local
 	@echo "building trivy $(TRIVY), some minutes" >&2
-	@GOBIN=$(CURDIR)/$(BIN) GOTOOLCHAIN=local GOEXPERIMENT=jsonv2 CGO_ENABLED=0 $(BIN)/go install -trimpath github.com/aquasecurity/trivy/cmd/trivy@v$(TRIVY)
+	@GOEXPERIMENT=jsonv2 $(GO_INSTALL) github.com/aquasecurity/trivy/cmd/trivy@v$(TRIVY)
 	@touch $@
 
 install: .venv/.synced  ## Make .venv with the locked packages and the grpc-platform command
