@@ -105,7 +105,7 @@ class Builder:
         folder = self.root / "work"
         folder.mkdir(exist_ok=True)
         own = TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
-        self._work = Path(self._using.enter_context(own))
+        self._folder = Path(self._using.enter_context(own))
         reads = {part.name: self._reading.submit(self._read, part) for part in missing}
         for part in missing:
             task = self._building.submit(self._build, part, reads[part.name])
@@ -150,7 +150,7 @@ class Builder:
         """Write the part's module, fetch its dependencies, and list its packages."""
         self._set(part, "fetching modules")
         self._log(part).unlink(missing_ok=True)
-        work = self._work / part.name
+        work = self._work(part)
         (work / "tmp").mkdir(parents=True)
         if part.patch:
             patched = work / "patched"
@@ -167,7 +167,7 @@ class Builder:
 
     def _lay_out(self, part: GoPart) -> None:
         """Write a Go module that requires the part's module."""
-        work = self._work / part.name
+        work = self._work(part)
         kubernetes = f"k8s.io/kubernetes@{part.modules['k8s.io/kubernetes']}"
         go_mod = self._downloaded(part, kubernetes, "GoMod")
         (work / "go.mod").write_text(parts.go_mod(part, go_mod.read_text()))
@@ -189,7 +189,7 @@ class Builder:
             packages = reading.result()
             with (self.root / "lock").open("w") as lock:
                 self._set(part, "waiting for another build")
-                while not (self._stopping.is_set() or _locked(lock)):
+                while not (self._stopping.is_set() or take_lock(lock)):
                     self._stopping.wait(0.2)
                 self._compile(part, packages, started)
         except BaseException as error:
@@ -206,7 +206,7 @@ class Builder:
         if built.exists():
             return
         new = packages - self._compiled
-        binary = self._work / part.name / part.name
+        binary = self._work(part) / part.name
         self._set(part, "building", 0, len(new))
         arguments = ("build", "-v", "-trimpath", f"-ldflags={part.ldflags}", *_tags(part))
         seen: set[str] = set()
@@ -232,7 +232,7 @@ class Builder:
             "GOPATH": str(self.root / "go-path"),
             "GOCACHE": str(self.root / "go-build"),
             "GOMODCACHE": str(self.root / "go-mod"),
-            "GOTMPDIR": str(self._work / part.name / "tmp"),
+            "GOTMPDIR": str(self._work(part) / "tmp"),
             "GOFLAGS": "-mod=mod -modcacherw -buildvcs=false",
             "GOTOOLCHAIN": "local",
             "GOWORK": "off",
@@ -246,7 +246,7 @@ class Builder:
         with self._log(part).open("a") as log:
             process = subprocess.Popen(
                 [*command, *arguments],
-                cwd=self._work / part.name,
+                cwd=self._work(part),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -302,7 +302,7 @@ class Builder:
         another version would need them."""
         with self._using:
             every = all(self._built(part).exists() for part in (*parts.GO_PARTS, *self._wanted))
-            if every and _locked(using):
+            if every and take_lock(using):
                 for directory in ("go-build", "go-mod", "go-path", "work"):
                     shutil.rmtree(self.root / directory, ignore_errors=True)
 
@@ -325,12 +325,15 @@ class Builder:
     def _built(self, part: GoPart) -> Path:
         return self.root / part.key / part.name
 
+    def _work(self, part: GoPart) -> Path:
+        return self._folder / part.name
+
     def _log(self, part: GoPart) -> Path:
         return self.root / f"{part.key}.log"
 
 
-def _locked(file: TextIO) -> bool:
-    """Whether this process alone has the file now."""
+def take_lock(file: TextIO) -> bool:
+    """Lock the file for this handle alone; False at once if another handle has a lock."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,7 +1,6 @@
 """What guards a run: one at a time, signals that end it in order, a full disk named as such."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -9,7 +8,7 @@ from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 
-from testbed.cluster.build import FULL_DISK, NO_SPACE
+from testbed.cluster.build import FULL_DISK, NO_SPACE, take_lock
 from testbed.cluster.errors import LocalError
 
 _FULL = 4 * 1024**2
@@ -20,14 +19,12 @@ _FULL = 4 * 1024**2
 def one_at_a_time(output: Path) -> Generator[None]:
     """Hold the lock of ``output``; LocalError names the process that has it."""
     with (output / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not take_lock(lock):
             lock.seek(0)
             raise LocalError(
                 f"another local cluster is being run from here, by process {lock.read().strip()}",
                 advice="wait for it, or end it with Ctrl-C there",
-            ) from None
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
