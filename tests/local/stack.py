@@ -50,10 +50,14 @@ class Platform:
 
     def served_by_each(self, target: str, *arguments: str) -> bool:
         """Whether each Envoy serves a host: one may hear of it later than another."""
+        each = (pod["status"]["podIP"] for pod in self.envoys())
+        return all(self.served_by(envoy, target, *arguments) for envoy in each)
+
+    def served_by(self, envoy: str, target: str, *arguments: str) -> bool:
+        """Whether the Envoy with this address serves a host; asked past DNS."""
         host, _, port = target.rpartition(":")
         ask = (f"--authority={host}", "--calls=1", *arguments)
-        each = (f"{pod['status']['podIP']}:{port}" for pod in self.envoys())
-        return all("OK" in self.call(envoy, *ask)["codes"] for envoy in each)
+        return "OK" in self.call(f"{envoy}:{port}", *ask)["codes"]
 
     def envoys(self) -> list[dict[str, Any]]:
         """Envoy's pods that are not terminating."""

@@ -88,16 +88,13 @@ class Two:
         )
 
     def wait_until_served(self, platform: Platform, context: str) -> None:
-        """Wait until every Envoy of a cluster serves both hosts; asked past DNS."""
+        """Wait until every Envoy of a cluster serves both hosts."""
         for name, service in platform.services.items():
-            host, _, port = service.target.rpartition(":")
             for address in self.envoys(context):
-                arguments = (f"--authority={host}", f"--service={name}", "--calls=1", "--ticks=1")
+                asked = (address, service.target, f"--service={name}", "--ticks=1")
                 platform.cluster.wait(
-                    f"{host} to be served in {context}",
-                    lambda address=address, port=port, arguments=arguments: (
-                        "OK" in platform.call(f"{address}:{port}", *arguments)["codes"]
-                    ),
+                    f"{service.target} to be served in {context}",
+                    lambda asked=asked: platform.served_by(*asked),
                 )
 
 

@@ -177,8 +177,8 @@ def test_a_forced_deletion_leaves_no_process(bench: Bench) -> None:
 
 def test_a_pod_whose_node_is_lost_is_neither_reported_nor_probed_nor_ended(bench: Bench) -> None:
     """The other pod shows when a node that is there would have acted."""
-    probe = {"exec": {"command": ["cat", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1}
-    probe["timeoutSeconds"] = 10
+    check = {"exec": {"command": ["cat", "/tmp/ok"]}}
+    probe = {**check, "periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 1}
     for name in ("lost", "kept"):
         run = f"touch /tmp/ok; sleep infinity #{name}-node"
         bench.pod(name, {"run": run, "readinessProbe": probe, "livenessProbe": probe})
